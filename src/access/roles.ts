@@ -1,0 +1,23 @@
+/** Roles and what each may do, weakest first. */
+export const roles = ['viewer', 'client', 'operator', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** READ looks, PREDICT runs models, WRITE changes what exists or serves, ADMIN overrides and destroys. */
+export const permissions = ['READ', 'PREDICT', 'WRITE', 'ADMIN'] as const;
+export type Permission = (typeof permissions)[number];
+
+/** Each role may do what its permission and all before it allow. */
+const highestPermission = { viewer: 'READ', client: 'PREDICT', operator: 'WRITE', admin: 'ADMIN' } as const;
+
+/** Who calls, as far as this server knows: the role in force and whether changes are switched off. */
+export interface Caller {
+  role: Role;
+  readOnly: boolean;
+}
+
+/** Whether the caller may use what `permission` protects; a read-only server refuses every change. */
+export function may(caller: Caller, permission: Permission): boolean {
+  const rank = permissions.indexOf(permission);
+  if (caller.readOnly && rank >= permissions.indexOf('WRITE')) return false;
+  return rank <= permissions.indexOf(highestPermission[caller.role]);
+}

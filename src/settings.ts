@@ -1,0 +1,178 @@
+import { mkdtempSync, readFileSync, realpathSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, isAbsolute, join, parse, resolve } from 'node:path';
+import envPaths from 'env-paths';
+import { z } from 'zod';
+import { roles } from './access/roles.ts';
+import { messageOf, SettingsError } from './errors.ts';
+
+const share = z.coerce.number().min(0).max(1);
+const milliseconds = z.coerce.number().int().min(1).max(86_400_000);
+const flag = z.stringbool({ truthy: ['true', '1', 'yes', 'on'], falsy: ['false', '0', 'no', 'off'] });
+
+/** Every setting by the name a user gives it, in the environment or in the config file. */
+const settingsSchema = z.strictObject({
+  MODEL_REGISTRY_DIR: z
+    .string()
+    .refine(isAbsolute, 'must be an absolute path (MCP clients start servers in any directory)')
+    .optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql:// (leave it unset for SQLite)')
+    .optional(),
+  MLFLOW_TRACKING_URI: z.string().optional(),
+  MLFLOW_EXPERIMENT_NAME: z.string().optional(),
+  ENABLE_MLFLOW_REGISTRY: flag.default(false),
+  DRIFT_THRESHOLD: share.default(0.05),
+  ERROR_RATE_THRESHOLD: share.default(0.1),
+  LATENCY_THRESHOLD_MS: z.coerce.number().positive().max(86_400_000).default(1000),
+  PERFORMANCE_THRESHOLD: share.default(0.1),
+  HEALTH_CHECK_INTERVAL_SEC: z.coerce.number().int().min(1).max(86_400).default(60),
+  MODELYARD_ROLE: z.enum(roles).default('operator'),
+  MODELYARD_READ_ONLY: flag.default(false),
+  MODELYARD_ALLOWED_ROOTS: z.string().optional(),
+  MODELYARD_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
+  MODELYARD_LOAD_TIMEOUT_MS: milliseconds.default(45_000),
+  MODELYARD_PREDICT_TIMEOUT_MS: milliseconds.default(30_000),
+  MODELYARD_ENGINE_THREADS: z.coerce.number().int().min(1).max(256).optional(),
+  MODELYARD_MAX_ARTIFACT_MB: z.coerce.number().int().min(1).max(1_000_000).default(2000),
+});
+
+const settingNames = Object.keys(settingsSchema.shape);
+
+export interface Settings {
+  /** Absolute path of the directory with the embedded database, artifacts, journals and logs. */
+  directory: string;
+  /** True when `directory` was made for this process and goes away with it. */
+  ephemeral: boolean;
+  databaseUrl: string | undefined;
+  mlflow: { trackingUri: string | undefined; experimentName: string | undefined; registryEnabled: boolean };
+  driftThreshold: number;
+  errorRateThreshold: number;
+  latencyThresholdMs: number;
+  performanceThreshold: number;
+  healthCheckIntervalSec: number;
+  role: (typeof roles)[number];
+  readOnly: boolean;
+  /** Real paths below which a tool may read or write a file that its caller names. */
+  allowedRoots: string[];
+  logLevel: 'error' | 'warn' | 'info' | 'debug';
+  loadTimeoutMs: number;
+  predictTimeoutMs: number;
+  engineThreads: number | undefined;
+  maxArtifactBytes: number;
+}
+
+export interface SettingsFlags {
+  config?: string | undefined;
+  ephemeral?: boolean | undefined;
+  readOnly?: boolean | undefined;
+}
+
+/**
+ * Reads the settings: flags over environment over config file over defaults.
+ * @throws SettingsError one sentence that names the setting, its value and what is expected.
+ */
+export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlags = {}): Settings {
+  const fromFile = flags.config === undefined ? {} : readConfigFile(flags.config);
+  const given: Record<string, unknown> = { ...fromFile, ...settingsIn(environment) };
+  const parsed = settingsSchema.safeParse(given);
+  if (!parsed.success) throw new SettingsError(describeIssue(parsed.error.issues[0], given));
+  const values = parsed.data;
+  const ephemeral = flags.ephemeral ?? false;
+  if (ephemeral && values.DATABASE_URL !== undefined)
+    throw new SettingsError('--ephemeral and DATABASE_URL exclude each other: unset DATABASE_URL or drop the flag.');
+  const directory = ephemeral
+    ? mkdtempSync(join(tmpdir(), 'modelyard-'))
+    : (values.MODEL_REGISTRY_DIR ?? envPaths('modelyard', { suffix: '' }).data);
+  return {
+    directory,
+    ephemeral,
+    databaseUrl: values.DATABASE_URL,
+    mlflow: {
+      trackingUri: values.MLFLOW_TRACKING_URI,
+      experimentName: values.MLFLOW_EXPERIMENT_NAME,
+      registryEnabled: values.ENABLE_MLFLOW_REGISTRY,
+    },
+    driftThreshold: values.DRIFT_THRESHOLD,
+    errorRateThreshold: values.ERROR_RATE_THRESHOLD,
+    latencyThresholdMs: values.LATENCY_THRESHOLD_MS,
+    performanceThreshold: values.PERFORMANCE_THRESHOLD,
+    healthCheckIntervalSec: values.HEALTH_CHECK_INTERVAL_SEC,
+    role: values.MODELYARD_ROLE,
+    readOnly: flags.readOnly === true || values.MODELYARD_READ_ONLY,
+    allowedRoots: allowedRoots(values.MODELYARD_ALLOWED_ROOTS),
+    logLevel: values.MODELYARD_LOG_LEVEL,
+    loadTimeoutMs: values.MODELYARD_LOAD_TIMEOUT_MS,
+    predictTimeoutMs: values.MODELYARD_PREDICT_TIMEOUT_MS,
+    engineThreads: values.MODELYARD_ENGINE_THREADS,
+    maxArtifactBytes: values.MODELYARD_MAX_ARTIFACT_MB * 1_000_000,
+  };
+}
+
+/** The settings among the environment's variables; an empty value counts as not set. */
+function settingsIn(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value === undefined || value === '') continue;
+    if (settingNames.includes(name)) found[name] = value;
+    else if (name.startsWith('MODELYARD_')) throw new SettingsError(unknownSetting(name, 'environment variable'));
+  }
+  return found;
+}
+
+function readConfigFile(path: string): Record<string, unknown> {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new SettingsError(`The config file ${path} cannot be read as JSON: ${messageOf(error)}.`);
+  }
+  const parsed = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).safeParse(content);
+  if (!parsed.success)
+    throw new SettingsError(`The config file ${path} must hold one JSON object of names and plain values.`);
+  for (const name of Object.keys(parsed.data))
+    if (!settingNames.includes(name)) throw new SettingsError(unknownSetting(name, `setting in ${path}`));
+  return Object.fromEntries(
+    Object.entries(parsed.data).map(([name, value]) => [name, typeof value === 'boolean' ? String(value) : value]),
+  );
+}
+
+function unknownSetting(name: string, where: string): string {
+  return `Unknown ${where} ${name}. Known settings: ${settingNames.join(', ')}.`;
+}
+
+function describeIssue(issue: z.core.$ZodIssue | undefined, given: Record<string, unknown>): string {
+  const name = String(issue?.path[0] ?? 'settings');
+  const value = name === 'DATABASE_URL' ? '(its value is not shown)' : JSON.stringify(given[name]);
+  return `${name}=${value} is not valid: ${issue?.message ?? 'unreadable'}.`;
+}
+
+/**
+ * The roots files may come from. Default: the home directory, the temporary directory and the working
+ * directory (unless that is the root of the file system, where Claude Desktop starts its servers).
+ */
+function allowedRoots(given: string | undefined): string[] {
+  if (given !== undefined) {
+    return given
+      .split(delimiter)
+      .filter((root) => root !== '')
+      .map((root) => {
+        if (!isAbsolute(root)) throw new SettingsError(`MODELYARD_ALLOWED_ROOTS: ${root} is not an absolute path.`);
+        try {
+          return realpathSync(root);
+        } catch {
+          throw new SettingsError(`MODELYARD_ALLOWED_ROOTS: the directory ${root} does not exist.`);
+        }
+      });
+  }
+  const working = process.cwd();
+  const roots = [homedir(), tmpdir(), ...(parse(working).root === working ? [] : [working])];
+  return roots.flatMap((root) => {
+    try {
+      return [realpathSync(resolve(root))];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -1,0 +1,7 @@
+import type { Migration } from 'kysely';
+import * as initial from './0001_initial.ts';
+
+/** All migrations in the order of their names. One that was released is never edited: add another. */
+export const migrations: Record<string, Migration> = {
+  '0001_initial': initial,
+};

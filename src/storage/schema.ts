@@ -1,0 +1,129 @@
+/**
+ * The tables, as Kysely sees them on both databases. Times are milliseconds since 1970 (UTC), structured
+ * values are JSON text: the same types on SQLite and PostgreSQL, so that one query code serves both.
+ */
+
+export interface Tables {
+  models: ModelRow;
+  versions: VersionRow;
+  version_metrics: { model_id: string; version: string; name: string; value: number };
+  version_tags: { model_id: string; version: string; name: string; value: string };
+  stage_transitions: StageTransitionRow;
+  deployments: DeploymentRow;
+  routes: RouteRow;
+  references: ReferenceRow;
+  journals: { journal: string; bytes_moved: number };
+  predictions: PredictionRow;
+  serving_totals: ServingTotalsRow;
+  serving_minutes: ServingMinuteRow;
+}
+
+interface ModelRow {
+  model_id: string;
+  created_at: number;
+  /** Raised by every change of the model's versions, stages or routing; also the lock that orders them. */
+  revision: number;
+}
+
+export interface VersionRow {
+  model_id: string;
+  version: string;
+  stage: string;
+  created_at: number;
+  created_by: string;
+  /** Where the artifact came from, as the caller named it. */
+  source: string;
+  artifact_sha256: string;
+  artifact_bytes: number;
+  /** JSON of registry/signature.ts. */
+  signature: string;
+  /** JSON array of class names, or null. */
+  class_labels: string | null;
+  framework: string | null;
+  algorithm: string | null;
+  /** JSON object, or null. */
+  hyperparameters: string | null;
+  description: string | null;
+  parent_version: string | null;
+  /** JSON array of sentences that the registration warned with. */
+  warnings: string;
+}
+
+export interface StageTransitionRow {
+  transition_id: string;
+  model_id: string;
+  version: string;
+  from_stage: string;
+  to_stage: string;
+  at: number;
+  by: string;
+  reason: string | null;
+}
+
+interface DeploymentRow {
+  model_id: string;
+  version: string;
+  deployed_at: number;
+  deployed_by: string;
+  error_threshold: number | null;
+  latency_threshold_ms: number | null;
+}
+
+interface RouteRow {
+  model_id: string;
+  active_version: string;
+  changed_at: number;
+}
+
+interface ReferenceRow {
+  reference_id: string;
+  model_id: string;
+  version: string;
+  created_at: number;
+  created_by: string;
+  source: string;
+  row_count: number;
+  /** JSON of monitoring/reference.ts. */
+  profile: string;
+}
+
+export interface PredictionRow {
+  prediction_id: string;
+  model_id: string;
+  version: string;
+  at: number;
+  route: string;
+  entity_key: string | null;
+  latency_ms: number;
+  /** JSON array of [feature, value] pairs, or null for a tensor call without known features. */
+  features: string | null;
+  /** JSON of the predicted value, or null when the call failed. */
+  value: string | null;
+  /** JSON array of [class, probability] pairs, or null. */
+  probabilities: string | null;
+  error_code: string | null;
+  error_message: string | null;
+}
+
+interface ServingTotalsRow {
+  model_id: string;
+  version: string;
+  calls: number;
+  rows: number;
+  errors: number;
+  last_call_at: number;
+  last_error_at: number | null;
+  last_error: string | null;
+}
+
+interface ServingMinuteRow {
+  model_id: string;
+  version: string;
+  /** Start of the minute, milliseconds since 1970. */
+  minute: number;
+  calls: number;
+  errors: number;
+  /** Latency sketch in milliseconds, as base64 of monitoring/latency.ts. */
+  latency: string;
+}
+
