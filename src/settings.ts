@@ -81,7 +81,9 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
   const values = parsed.data;
   const ephemeral = flags.ephemeral ?? false;
   if (ephemeral && values.DATABASE_URL !== undefined)
-    throw new SettingsError('--ephemeral and DATABASE_URL exclude each other: unset DATABASE_URL or drop the flag.');
+    throw new SettingsError(
+      '--ephemeral and DATABASE_URL exclude each other: unset DATABASE_URL or drop the flag.',
+    );
   const directory = ephemeral
     ? mkdtempSync(join(tmpdir(), 'modelyard-'))
     : (values.MODEL_REGISTRY_DIR ?? envPaths('modelyard', { suffix: '' }).data);
@@ -116,7 +118,8 @@ function settingsIn(environment: NodeJS.ProcessEnv): Record<string, string> {
   for (const [name, value] of Object.entries(environment)) {
     if (value === undefined || value === '') continue;
     if (settingNames.includes(name)) found[name] = value;
-    else if (name.startsWith('MODELYARD_')) throw new SettingsError(unknownSetting(name, 'environment variable'));
+    else if (name.startsWith('MODELYARD_'))
+      throw new SettingsError(unknownSetting(name, 'environment variable'));
   }
   return found;
 }
@@ -134,7 +137,10 @@ function readConfigFile(path: string): Record<string, unknown> {
   for (const name of Object.keys(parsed.data))
     if (!settingNames.includes(name)) throw new SettingsError(unknownSetting(name, `setting in ${path}`));
   return Object.fromEntries(
-    Object.entries(parsed.data).map(([name, value]) => [name, typeof value === 'boolean' ? String(value) : value]),
+    Object.entries(parsed.data).map(([name, value]) => [
+      name,
+      typeof value === 'boolean' ? String(value) : value,
+    ]),
   );
 }
 
@@ -158,7 +164,8 @@ function allowedRoots(given: string | undefined): string[] {
       .split(delimiter)
       .filter((root) => root !== '')
       .map((root) => {
-        if (!isAbsolute(root)) throw new SettingsError(`MODELYARD_ALLOWED_ROOTS: ${root} is not an absolute path.`);
+        if (!isAbsolute(root))
+          throw new SettingsError(`MODELYARD_ALLOWED_ROOTS: ${root} is not an absolute path.`);
         try {
           return realpathSync(root);
         } catch {

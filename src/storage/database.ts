@@ -19,7 +19,10 @@ export interface OpenDatabase {
  * tables up to date. Safe to call in several processes at once on the same database.
  * @throws STORAGE_UNAVAILABLE
  */
-export async function openDatabase(options: { directory: string; databaseUrl?: string | undefined }): Promise<OpenDatabase> {
+export async function openDatabase(options: {
+  directory: string;
+  databaseUrl?: string | undefined;
+}): Promise<OpenDatabase> {
   const { databaseUrl } = options;
   const kind: StoreKind = databaseUrl === undefined ? 'sqlite' : 'postgresql';
   const database = new Kysely<Tables>({
@@ -63,7 +66,9 @@ const unavailable = /^(SQLITE_|08|53|57P|ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|28|3D00
 /** Turns a database failure into STORAGE_UNAVAILABLE; returns anything else as it is. */
 export function storageError(error: unknown): unknown {
   const code = systemCodeOf(error);
-  const connectionLost = /connection (terminated|timeout)|timeout exceeded when trying to connect/i.test(messageOf(error));
+  const connectionLost = /connection (terminated|timeout)|timeout exceeded when trying to connect/i.test(
+    messageOf(error),
+  );
   if (!connectionLost && (code === undefined || !unavailable.test(code))) return error;
   return new ModelYardError(
     'STORAGE_UNAVAILABLE',

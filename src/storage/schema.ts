@@ -121,9 +121,10 @@ interface ServingMinuteRow {
   version: string;
   /** Start of the minute, milliseconds since 1970. */
   minute: number;
+  /** The journal that the calls came through: a row has one writer, so that its sketch needs no lock. */
+  journal: string;
   calls: number;
   errors: number;
   /** Latency sketch in milliseconds, as base64 of monitoring/latency.ts. */
   latency: string;
 }
-

@@ -36,7 +36,11 @@ export async function up(database: Kysely<unknown>): Promise<void> {
   await sql`create unique index one_production_version on versions (model_id) where stage = 'production'`.execute(
     database,
   );
-  await schema.createIndex('versions_by_age').on('versions').columns(['created_at', 'model_id', 'version']).execute();
+  await schema
+    .createIndex('versions_by_age')
+    .on('versions')
+    .columns(['created_at', 'model_id', 'version'])
+    .execute();
   await schema.createIndex('versions_by_stage').on('versions').columns(['stage', 'created_at']).execute();
 
   for (const [table, type] of [
@@ -50,7 +54,10 @@ export async function up(database: Kysely<unknown>): Promise<void> {
       .addColumn('name', 'text', (column) => column.notNull())
       .addColumn('value', type, (column) => column.notNull())
       .addPrimaryKeyConstraint(`${table}_key`, ['model_id', 'version', 'name'])
-      .addForeignKeyConstraint(`${table}_version`, ['model_id', 'version'], 'versions', ['model_id', 'version'])
+      .addForeignKeyConstraint(`${table}_version`, ['model_id', 'version'], 'versions', [
+        'model_id',
+        'version',
+      ])
       .execute();
     await schema.createIndex(`${table}_by_value`).on(table).columns(['name', 'value']).execute();
   }
@@ -65,7 +72,10 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('at', 'bigint', (column) => column.notNull())
     .addColumn('by', 'text', (column) => column.notNull())
     .addColumn('reason', 'text')
-    .addForeignKeyConstraint('stage_transitions_version', ['model_id', 'version'], 'versions', ['model_id', 'version'])
+    .addForeignKeyConstraint('stage_transitions_version', ['model_id', 'version'], 'versions', [
+      'model_id',
+      'version',
+    ])
     .execute();
   await schema
     .createIndex('stage_transitions_by_model')
@@ -82,7 +92,10 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('error_threshold', 'double precision')
     .addColumn('latency_threshold_ms', 'double precision')
     .addPrimaryKeyConstraint('deployments_key', ['model_id', 'version'])
-    .addForeignKeyConstraint('deployments_version', ['model_id', 'version'], 'versions', ['model_id', 'version'])
+    .addForeignKeyConstraint('deployments_version', ['model_id', 'version'], 'versions', [
+      'model_id',
+      'version',
+    ])
     .execute();
 
   await schema
@@ -91,7 +104,10 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('active_version', 'text', (column) => column.notNull())
     .addColumn('changed_at', 'bigint', (column) => column.notNull())
     // Only what is deployed can carry traffic.
-    .addForeignKeyConstraint('routes_deployment', ['model_id', 'active_version'], 'deployments', ['model_id', 'version'])
+    .addForeignKeyConstraint('routes_deployment', ['model_id', 'active_version'], 'deployments', [
+      'model_id',
+      'version',
+    ])
     .execute();
 
   await schema
@@ -104,7 +120,10 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('source', 'text', (column) => column.notNull())
     .addColumn('row_count', 'bigint', (column) => column.notNull())
     .addColumn('profile', 'text', (column) => column.notNull())
-    .addForeignKeyConstraint('references_version', ['model_id', 'version'], 'versions', ['model_id', 'version'])
+    .addForeignKeyConstraint('references_version', ['model_id', 'version'], 'versions', [
+      'model_id',
+      'version',
+    ])
     .execute();
   await schema
     .createIndex('references_by_version')
@@ -157,9 +176,10 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('model_id', 'text', (column) => column.notNull())
     .addColumn('version', 'text', (column) => column.notNull())
     .addColumn('minute', 'bigint', (column) => column.notNull())
+    .addColumn('journal', 'text', (column) => column.notNull())
     .addColumn('calls', 'bigint', (column) => column.notNull())
     .addColumn('errors', 'bigint', (column) => column.notNull())
     .addColumn('latency', 'text', (column) => column.notNull())
-    .addPrimaryKeyConstraint('serving_minutes_key', ['model_id', 'version', 'minute'])
+    .addPrimaryKeyConstraint('serving_minutes_key', ['model_id', 'version', 'minute', 'journal'])
     .execute();
 }

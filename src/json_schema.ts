@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+type ToolSchema = {
+  type: 'object';
+  properties?: Record<string, object>;
+  required?: string[];
+  [key: string]: unknown;
+};
+
+/**
+ * A tool's input schema as JSON Schema, in the subset that all known clients take: no `$schema`, `$ref` or
+ * `propertyNames`, an object at the top.
+ */
+export function inputJsonSchema(schema: z.ZodObject): ToolSchema {
+  return jsonSchema(schema, 'input');
+}
+
+/**
+ * A tool's output schema, as short as it can be said: every listed tool costs the client's model tokens. It
+ * names the fields and their types; nothing is required, and `error` may be there, since some clients check
+ * the structured content of an error result against this schema too and a union at the top is refused by others.
+ */
+export function outputJsonSchema(schema: z.ZodObject): ToolSchema {
+  const { required: _, ...described } = jsonSchema(schema, 'output');
+  return { ...described, properties: { ...described.properties, error: { type: 'object' } } };
+}
+
+function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): ToolSchema {
+  const {
+    $schema: _,
+    type: __,
+    ...rest
+  } = z.toJSONSchema(schema, {
+    io,
+    target: 'draft-7',
+    unrepresentable: 'any',
+    reused: 'inline',
+    override: ({ jsonSchema: node }) => {
+      delete node.propertyNames;
+      // zod bounds every whole number by what a double holds exactly, which tells nobody anything.
+      if (node.maximum === Number.MAX_SAFE_INTEGER) delete node.maximum;
+      if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum;
+      if (io === 'input') return;
+      delete node.required;
+      delete node.minimum;
+      if (node.additionalProperties === false) delete node.additionalProperties;
+    },
+  });
+  return JSON.parse(JSON.stringify({ type: 'object', ...rest }));
+}

@@ -1,0 +1,88 @@
+import { type CellGrid, cellGrid, cellOf, countBeforeCells } from './cell_grid.ts';
+import { lowerBound } from './lower_bound.ts';
+
+/**
+ * The largest |F_reference(x) − F_current(x)| of two empirical distribution functions: D of the Kolmogorov-Smirnov test. Exact for
+ * any ties, and `current` is never sorted.
+ *
+ * First the rows are counted in coarse cells. That gives the difference at the borders between cells and, as both functions only
+ * rise, a bound on it inside each cell. Only in the few cells whose bound beats the borders the current rows are then counted
+ * between every two reference values.
+ *
+ * @param reference finite values, ascending, at least one
+ * @param current finite values in any order, at least one
+ */
+export function largestDistance(reference: Float64Array, current: Float64Array): number {
+  const grid = cellGrid(reference);
+  const before = countBeforeCells(reference, grid);
+  const currentBefore = countBeforeCells(current, grid);
+  const n = reference.length;
+  const m = current.length;
+
+  let largest = 0;
+  for (let cell = 0; cell <= grid.cells; cell++) {
+    largest = Math.max(largest, Math.abs((before[cell] ?? 0) / n - (currentBefore[cell] ?? 0) / m));
+  }
+  const open = new Uint8Array(grid.cells);
+  let openCells = 0;
+  for (let cell = 0; cell < grid.cells; cell++) {
+    const start = before[cell] ?? 0;
+    const end = before[cell + 1] ?? 0;
+    const currentStart = currentBefore[cell] ?? 0;
+    const currentEnd = currentBefore[cell + 1] ?? 0;
+    // Where one side has no row in the cell the difference is monotone there: the borders have its extremes.
+    if (end === start || currentEnd === currentStart) continue;
+    if (Math.max(end / n - currentStart / m, currentEnd / m - start / n) <= largest) continue;
+    open[cell] = 1;
+    openCells++;
+  }
+  if (openCells === 0) return largest;
+
+  const { inGap, equal } = countBetween(reference, current, grid, before, open);
+  for (let cell = 0; cell < grid.cells; cell++) {
+    if (open[cell] !== 1) continue;
+    const end = before[cell + 1] ?? 0;
+    let seen = currentBefore[cell] ?? 0;
+    for (let start = before[cell] ?? 0; start < end; ) {
+      seen += inGap[start] ?? 0;
+      largest = Math.max(largest, Math.abs(start / n - seen / m));
+      seen += equal[start] ?? 0;
+      const value = reference[start];
+      do start++;
+      while (start < end && reference[start] === value);
+      largest = Math.max(largest, Math.abs(start / n - seen / m));
+    }
+  }
+  return largest;
+}
+
+interface CountsBetween {
+  /** Current rows strictly between a reference value and the one before it, by the position of the former. */
+  inGap: Uint32Array;
+  /** Current rows equal to a reference value, by the position of its first occurrence. */
+  equal: Uint32Array;
+}
+
+/** Counts the current rows of the open cells between the reference values there. */
+function countBetween(
+  reference: Float64Array,
+  current: Float64Array,
+  grid: CellGrid,
+  before: Uint32Array,
+  open: Uint8Array,
+): CountsBetween {
+  const inGap = new Uint32Array(reference.length + 1);
+  const equal = new Uint32Array(reference.length + 1);
+  for (let row = 0; row < current.length; row++) {
+    const value = current[row] ?? 0;
+    const cell = cellOf(value, grid);
+    if (open[cell] !== 1) continue;
+    const end = before[cell + 1] ?? 0;
+    const rank = lowerBound(reference, value, before[cell] ?? 0, end);
+    // Rows above the last reference value of their cell change nothing before the border, which is counted already.
+    if (rank === end) continue;
+    if (reference[rank] === value) equal[rank] = (equal[rank] ?? 0) + 1;
+    else inGap[rank] = (inGap[rank] ?? 0) + 1;
+  }
+  return { inGap, equal };
+}

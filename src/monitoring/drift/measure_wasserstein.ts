@@ -1,0 +1,66 @@
+import type { Measurement } from './measure.ts';
+import type { NumericProfile } from './profile.ts';
+import { splitQuantile } from './sampling_noise.ts';
+import { type PooledSample, poolSamples, wassersteinDistance } from './wasserstein.ts';
+
+/** Into how many groups of neighbours the pooled rows are cut for the noise bound, and how many rows at either end stay alone. */
+const GROUPS = 192;
+const LONE_ENDS = 32;
+
+/**
+ * W1 in standard deviations of the reference.
+ *
+ * @param reference not constant
+ * @param current finite values in any order, at least one
+ */
+export function measureWasserstein(reference: NumericProfile, current: Float64Array): Measurement {
+  const n = reference.count;
+  const m = current.length;
+  const pooled = poolSamples(reference.sorted, current.slice().sort());
+  // Scale and deviation are multiplied first: one may be as large as the other is small.
+  const unit = pooled.scale * reference.standard_deviation;
+  const inDeviations = (distance: number) => Math.min(Number.MAX_VALUE, distance / unit);
+  const { positions } = pooled;
+  const score = inDeviations(wassersteinDistance(positions, pooled.reference, pooled.current, n, m));
+  return {
+    kind: 'distance',
+    method: 'wasserstein',
+    score,
+    noise: (level, random) => {
+      const groups = groupNeighbours(pooled);
+      const distance = (one: Float64Array, other: Float64Array) =>
+        wassersteinDistance(groups.positions, one, other, n, m);
+      return inDeviations(splitQuantile(groups.reference, groups.current, distance, level, random));
+    },
+  };
+}
+
+/**
+ * Merges neighbouring rows into groups at their mean position, so that a random split of a million rows is a few hundred draws. The
+ * outermost rows stay alone: with heavy tails they carry most of the noise.
+ */
+function groupNeighbours(pooled: PooledSample): PooledSample {
+  const rows = pooled.positions.length;
+  const middle = rows - 2 * LONE_ENDS;
+  if (middle <= GROUPS) return pooled;
+  const size = GROUPS + 2 * LONE_ENDS;
+  const positions = new Float64Array(size);
+  const reference = new Float64Array(size);
+  const current = new Float64Array(size);
+  for (let row = 0; row < rows; row++) {
+    const group = groupOf(row, rows, middle);
+    positions[group] = (positions[group] ?? 0) + (pooled.positions[row] ?? 0);
+    reference[group] = (reference[group] ?? 0) + (pooled.reference[row] ?? 0);
+    current[group] = (current[group] ?? 0) + (pooled.current[row] ?? 0);
+  }
+  for (let group = 0; group < size; group++) {
+    positions[group] = (positions[group] ?? 0) / ((reference[group] ?? 0) + (current[group] ?? 0));
+  }
+  return { positions, reference, current, scale: pooled.scale };
+}
+
+function groupOf(row: number, rows: number, middle: number): number {
+  if (row < LONE_ENDS) return row;
+  if (row >= rows - LONE_ENDS) return row - rows + GROUPS + 2 * LONE_ENDS;
+  return LONE_ENDS + Math.floor(((row - LONE_ENDS) * GROUPS) / middle);
+}

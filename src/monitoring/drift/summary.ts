@@ -1,0 +1,52 @@
+import type { DriftResult } from './result.ts';
+import { relativeSize } from './severity.ts';
+
+export interface DriftSummary {
+  is_drift: boolean;
+  /** Drifted features as a share of those that could be judged; 0 when none could. */
+  drifted_share: number;
+  /** Strongest drift first. */
+  drifted_features: string[];
+  /** One sentence. */
+  recommendation: string;
+}
+
+/** From this share of drifted features on, the inputs as a whole have moved. */
+const WIDESPREAD_SHARE = 0.3;
+
+/** Boils a report down to what to do next. */
+export function summariseDrift(results: readonly DriftResult[]): DriftSummary {
+  const judged = results.filter((result) => result.score !== null || result.is_drift);
+  const drifted = judged
+    .filter((result) => result.is_drift)
+    .sort((one, other) => strength(other) - strength(one) || (one.p_adjusted ?? 0) - (other.p_adjusted ?? 0));
+  const drifted_share = judged.length === 0 ? 0 : drifted.length / judged.length;
+  return {
+    is_drift: drifted.length > 0,
+    drifted_share,
+    drifted_features: drifted.map(({ feature }) => feature),
+    recommendation: recommend(drifted, judged.length, results.length - judged.length, drifted_share),
+  };
+}
+
+/** How far a feature has moved, in multiples of what counts as moderate; comparable across methods. */
+function strength(result: DriftResult): number {
+  const size = result.effect ?? result.score ?? 0;
+  const missing = Math.abs(result.current_missing - result.reference_missing);
+  return Math.max(relativeSize(result.method, size), relativeSize('missing_share', missing));
+}
+
+function recommend(drifted: readonly DriftResult[], judged: number, unjudged: number, share: number): string {
+  const rest = unjudged > 0 ? ` (${unjudged} more could not be judged, see their notes)` : '';
+  const [strongest] = drifted;
+  if (judged === 0) return 'No feature could be judged: see the notes, and collect more rows.';
+  if (strongest === undefined) return `No drift in ${judged} features${rest}: keep the model as it is.`;
+  const found = `Drift in ${drifted.length} of ${judged} features${rest}, strongest in ${JSON.stringify(strongest.feature)}`;
+  if (share >= WIDESPREAD_SHARE) {
+    return `${found}: the inputs as a whole have moved, so check performance on recent outcomes and plan retraining.`;
+  }
+  if (strongest.severity === 'high') {
+    return `${found}: check how that feature is produced, then performance on recent outcomes.`;
+  }
+  return `${found}: watch it and check performance on recent outcomes before retraining.`;
+}

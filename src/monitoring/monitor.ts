@@ -1,0 +1,205 @@
+import { ModelYardError } from '../errors.ts';
+import { findVersion, requireModel } from '../registry/lookup.ts';
+import type { VersionRecord } from '../registry/version_record.ts';
+import type { Database } from '../storage/database.ts';
+import {
+  type Column,
+  compareColumns,
+  type DriftOptions,
+  type DriftResult,
+  type DriftSummary,
+  summariseDrift,
+} from './drift/index.ts';
+import { readWindow } from './log/window.ts';
+import { latestReference, type Reference, storeReference } from './reference.ts';
+import { type GivenRows, readGivenRows } from './rows.ts';
+import { type Scorer, scoreColumns } from './score_rows.ts';
+
+export interface MonitorDependencies {
+  database: Database;
+  /** Brings every prediction that was answered into the database. */
+  flushLog: () => Promise<void>;
+  scorer: Scorer;
+  allowedRoots: readonly string[];
+  clock: () => number;
+}
+
+/** Where current or reference rows come from: given by the caller, or a window of the prediction log. */
+export type RowSource = GivenRows | { kind: 'window'; since: number; until: number };
+
+interface Rows {
+  features: Column[];
+  predictions: Column[];
+  rows: number;
+  source: string;
+  warnings: string[];
+}
+
+export interface ReferenceRequest {
+  modelId: string;
+  version?: string | undefined;
+  rows: RowSource;
+}
+
+/**
+ * Stores what the version's current rows will be compared with.
+ * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, INVALID_INPUT, PATH_NOT_ALLOWED, NOT_ENOUGH_DATA, LIMIT_EXCEEDED
+ */
+export async function setReference(
+  dependencies: MonitorDependencies,
+  request: ReferenceRequest,
+  by: string,
+): Promise<{ record: VersionRecord; reference: Reference; warnings: string[] }> {
+  const record = await resolveVersion(dependencies.database, request.modelId, request.version);
+  const { warnings, ...rows } = await readRows(dependencies, record, request.rows, true);
+  const reference = await storeReference(dependencies.database, record, rows, dependencies.clock(), by);
+  return { record, reference, warnings };
+}
+
+export interface DriftRequest {
+  modelId: string;
+  version?: string | undefined;
+  target: 'features' | 'predictions' | 'all';
+  rows: RowSource;
+  features?: string[] | undefined;
+  options: DriftOptions;
+}
+
+export interface DriftReport {
+  record: VersionRecord;
+  results: DriftResult[];
+  summary: DriftSummary;
+  reference: Reference;
+  current: { rows: number; source: string };
+  warnings: string[];
+}
+
+/**
+ * Compares current rows with the version's reference.
+ * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, NO_REFERENCE, NOT_ENOUGH_DATA (an empty window), INVALID_INPUT
+ */
+export async function detectDrift(
+  dependencies: MonitorDependencies,
+  request: DriftRequest,
+): Promise<DriftReport> {
+  const record = await resolveVersion(dependencies.database, request.modelId, request.version);
+  const reference = await latestReference(dependencies.database, record);
+  const current = await readRows(dependencies, record, request.rows, request.target !== 'features');
+  const { profile } = reference;
+  requireKnownFeatures(request.features, reference);
+  const isWanted = ({ name }: { name: string }) => request.features?.includes(name) ?? true;
+  const compared = {
+    features: request.target !== 'predictions',
+    // Naming features asks for those alone, unless predictions are the target.
+    predictions:
+      request.target === 'predictions' || (request.target === 'all' && request.features === undefined),
+  };
+  const warnings = [...current.warnings];
+  if (compared.predictions && profile.predictions.length === 0) {
+    compared.predictions = false;
+    warnings.push('The reference has no predictions to compare with.');
+  }
+  const results = compareColumns(
+    [
+      ...(compared.features ? profile.features.filter(isWanted) : []),
+      ...(compared.predictions ? profile.predictions : []),
+    ],
+    [
+      ...(compared.features ? current.features.filter(isWanted) : []),
+      ...(compared.predictions ? current.predictions : []),
+    ],
+    request.options,
+  );
+  return {
+    record,
+    results,
+    summary: summariseDrift(results),
+    reference,
+    current: { rows: current.rows, source: current.source },
+    warnings,
+  };
+}
+
+/** The version named, else the active one, else the one in production. */
+async function resolveVersion(
+  database: Database,
+  modelId: string,
+  version: string | undefined,
+): Promise<VersionRecord> {
+  if (version !== undefined) return findVersion(database, modelId, version);
+  await requireModel(database, modelId);
+  const active = await database
+    .selectFrom('routes')
+    .select('active_version as version')
+    .where('model_id', '=', modelId)
+    .executeTakeFirst();
+  const production = await database
+    .selectFrom('versions')
+    .select('version')
+    .where('model_id', '=', modelId)
+    .where('stage', '=', 'production')
+    .executeTakeFirst();
+  const found = active ?? production;
+  if (found === undefined)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `${modelId} has no active and no production version, so version must be given.`,
+      'Name the version; get_model lists them.',
+    );
+  return findVersion(database, modelId, found.version);
+}
+
+async function readRows(
+  dependencies: MonitorDependencies,
+  record: VersionRecord,
+  source: RowSource,
+  withPredictions: boolean,
+): Promise<Rows> {
+  if (source.kind === 'window') return readLoggedRows(dependencies, record, source.since, source.until);
+  const given = await readGivenRows(record, source, dependencies.allowedRoots);
+  const scored = withPredictions
+    ? await scoreColumns(dependencies.scorer, record, given.columns, given.rows)
+    : { columns: [], warnings: [] };
+  return {
+    features: given.columns,
+    predictions: scored.columns,
+    rows: given.rows,
+    source: given.source,
+    warnings: [...given.warnings, ...scored.warnings],
+  };
+}
+
+async function readLoggedRows(
+  { database, flushLog }: MonitorDependencies,
+  record: VersionRecord,
+  since: number,
+  until: number,
+): Promise<Rows> {
+  await flushLog();
+  const window = await readWindow(database, record, since, until);
+  const range = `${new Date(since).toISOString()} to ${new Date(until).toISOString()}`;
+  if (window.rows === 0)
+    throw new ModelYardError(
+      'NOT_ENOUGH_DATA',
+      `${record.modelId} ${record.version} answered no prediction from ${range}.`,
+      'Widen the window (window_hours or since), name another version, or give the rows themselves.',
+    );
+  return {
+    ...window,
+    source: `prediction log, ${range}`,
+    warnings: window.truncated
+      ? [`The window has more rows than are read at once: the newest ${window.rows} were taken.`]
+      : [],
+  };
+}
+
+function requireKnownFeatures(wanted: readonly string[] | undefined, { profile }: Reference): void {
+  const known = profile.features.map(({ name }) => name);
+  const unknown = wanted?.filter((name) => !known.includes(name)) ?? [];
+  if (unknown.length > 0)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `features names ${unknown.join(', ')}, which the reference does not have.`,
+      `Its features: ${known.slice(0, 60).join(', ')}${known.length > 60 ? ', …' : ''}.`,
+    );
+}

@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import type { CallContext, Tool } from '../tools/define_tool.ts';
+import { may } from './access/roles.ts';
+import type { CallOrder } from './call_order.ts';
+import { ModelYardError, messageOf } from './errors.ts';
+import type { Services } from './services.ts';
+import { storageError } from './storage/database.ts';
+import type { Logger } from './telemetry/logger.ts';
+
+/** A tool's result as MCP has it: the same facts as text and as structured content. */
+export type ToolResult = {
+  content: { type: 'text'; text: string }[];
+  structuredContent: Record<string, unknown>;
+  isError?: true;
+};
+
+export interface PipelineDependencies {
+  services: () => Promise<Services>;
+  order: CallOrder;
+  logger: Logger;
+}
+
+/**
+ * The one way every call takes: parse the arguments, check the permission, handle, log, turn an error into
+ * a result. Never throws.
+ */
+export async function callTool(
+  { services, order, logger }: PipelineDependencies,
+  tool: Tool,
+  given: unknown,
+  context: CallContext,
+): Promise<ToolResult> {
+  const started = performance.now();
+  try {
+    const input = parseArguments(tool, given);
+    requirePermission(tool, context);
+    const handle = async () => tool.handle(await services(), input, context);
+    const output = await inOrder(order, tool, input, handle);
+    logger[tool.hints.readOnly || tool.permission === 'PREDICT' ? 'debug' : 'info'](`${tool.name} done`, {
+      ms: Math.round(performance.now() - started),
+    });
+    return { content: [{ type: 'text', text: JSON.stringify(output) }], structuredContent: output };
+  } catch (thrown) {
+    const error = knownError(thrown);
+    logger[error.code === 'INTERNAL' ? 'error' : 'info'](`${tool.name} failed: ${error.code}`, {
+      ms: Math.round(performance.now() - started),
+      detail: error.message,
+      ...(error.code === 'INTERNAL' && { error: thrown }),
+    });
+    return errorResult(error);
+  }
+}
+
+function inOrder<T>(
+  order: CallOrder,
+  tool: Tool,
+  input: Record<string, unknown>,
+  handle: () => Promise<T>,
+): Promise<T> {
+  const modelId = input.model_id;
+  if (typeof modelId !== 'string') return handle();
+  if (tool.permission === 'WRITE' || tool.permission === 'ADMIN') return order.change(modelId, handle);
+  return order.use(
+    modelId,
+    handle,
+    (error) => error instanceof ModelYardError && missing.includes(error.code),
+  );
+}
+
+/** What a change that is still under way may be about to put right. */
+const missing: readonly string[] = ['MODEL_NOT_FOUND', 'VERSION_NOT_FOUND', 'NOT_DEPLOYED', 'NO_REFERENCE'];
+
+export function errorResult(error: ModelYardError): ToolResult {
+  const { code, message, hint, retryable } = error;
+  return {
+    content: [{ type: 'text', text: `${code}: ${message} ${hint}` }],
+    structuredContent: { error: { code, message, hint, retryable } },
+    isError: true,
+  };
+}
+
+/** @throws INVALID_INPUT naming every argument that is wrong (the first three), with its value. */
+function parseArguments(tool: Tool, given: unknown): Record<string, unknown> {
+  const parsed = tool.input.safeParse(given ?? {}, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.slice(0, 3).map(describeIssue);
+  throw new ModelYardError(
+    'INVALID_INPUT',
+    faults.join(' '),
+    `${tool.name} takes: ${describeShape(tool.input)}.`,
+  );
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const path = issue.path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .slice(1);
+  if (issue.code === 'unrecognized_keys') {
+    const where = path === '' ? '' : ` in ${path}`;
+    return `Unknown argument${issue.keys.length > 1 ? 's' : ''} ${issue.keys.slice(0, 5).join(', ')}${where}.`;
+  }
+  const name = path === '' ? 'arguments' : path;
+  if (issue.input === undefined) return `${name} is required.`;
+  const shown = (JSON.stringify(issue.input) ?? String(issue.input)).slice(0, 80);
+  const message = issue.message.replace(/^Invalid (input|option): /, '').replace(/^Invalid string: /, '');
+  return `${name}=${shown} is not valid: ${message}.`;
+}
+
+/** `model_id, version, source?`: the argument names, with a mark on the optional ones. */
+function describeShape(input: z.ZodObject): string {
+  return Object.entries(input.shape)
+    .map(([name, schema]) => (z.safeParse(schema, undefined).success ? `${name}?` : name))
+    .join(', ');
+}
+
+function requirePermission(tool: Tool, { caller }: CallContext): void {
+  if (may(caller, tool.permission)) return;
+  throw new ModelYardError(
+    'PERMISSION_DENIED',
+    `${tool.name} needs the permission ${tool.permission}, which ${caller.readOnly ? 'a read-only server' : `the role ${caller.role}`} does not have.`,
+    caller.readOnly
+      ? 'Start the server without --read-only (MODELYARD_READ_ONLY) to allow changes.'
+      : 'Start the server with another MODELYARD_ROLE to allow it.',
+  );
+}
+
+/** What the caller may see of anything thrown: a defect shows nothing but that it happened. */
+function knownError(thrown: unknown): ModelYardError {
+  const error = storageError(thrown);
+  if (error instanceof ModelYardError) return error;
+  if (messageOf(thrown).includes('ENOSPC') || messageOf(thrown).includes('EROFS'))
+    return new ModelYardError(
+      'STORAGE_UNAVAILABLE',
+      'The registry directory cannot be written (disk full or read-only).',
+      'Free space or choose another MODEL_REGISTRY_DIR, then try again.',
+      { cause: thrown },
+    );
+  return new ModelYardError(
+    'INTERNAL',
+    'The server failed in a way it should not have.',
+    'The details are in the server log (logs in MODEL_REGISTRY_DIR); please report them.',
+    { cause: thrown },
+  );
+}

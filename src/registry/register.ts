@@ -1,0 +1,224 @@
+import { readableFile } from '../access/file_access.ts';
+import { ModelYardError } from '../errors.ts';
+import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
+import { type Database, isUniqueViolation } from '../storage/database.ts';
+import { deriveFeatures, type Signature, type TensorSpec } from './signature.ts';
+import { type VersionRecord, versionRecord } from './version_record.ts';
+
+/** What registration needs to know of a model file; serving implements it by loading the file. */
+export interface ModelInspector {
+  /** @throws ARTIFACT_INVALID when the file is not a model that can be served; TIMEOUT; ENGINE_CRASHED. */
+  inspect(artifact: Artifact): Promise<{ inputs: TensorSpec[]; outputs: TensorSpec[]; warnings: string[] }>;
+}
+
+/** The facts a caller gives of a version; all but the identifiers and the source are descriptive. */
+export interface Registration {
+  modelId: string;
+  version: string;
+  source: string;
+  featureNames?: string[] | undefined;
+  classLabels?: string[] | undefined;
+  framework?: string | undefined;
+  algorithm?: string | undefined;
+  metrics?: Record<string, number> | undefined;
+  hyperparameters?: Record<string, unknown> | undefined;
+  tags?: Record<string, string> | undefined;
+  description?: string | undefined;
+  parentVersion?: string | undefined;
+}
+
+export interface RegisterDependencies {
+  database: Database;
+  artifacts: ArtifactStore;
+  inspector: ModelInspector;
+  allowedRoots: readonly string[];
+  clock: () => number;
+}
+
+/**
+ * Registers a version in stage development: checks the path, copies the file into the artifact store,
+ * loads it once to read its signature, then writes the record. Registering the same bytes with the same
+ * names again changes nothing and returns what is there.
+ * @throws INVALID_INPUT, PATH_NOT_ALLOWED, LIMIT_EXCEEDED, ARTIFACT_INVALID, SIGNATURE_MISMATCH, VERSION_EXISTS.
+ */
+export async function registerVersion(
+  dependencies: RegisterDependencies,
+  registration: Registration,
+  by: string,
+  signal?: AbortSignal,
+): Promise<{ record: VersionRecord; created: boolean }> {
+  const { database, artifacts } = dependencies;
+  const { modelId, version } = registration;
+  const file = await localFile(registration.source, dependencies.allowedRoots);
+  await requireParent(database, registration);
+  const artifact = await artifacts.add(file, signal);
+
+  const existing = await readVersion(database, modelId, version);
+  if (existing !== undefined) {
+    requireSame(existing, artifact, registration);
+    return { record: existing, created: false };
+  }
+
+  const inspected = await dependencies.inspector.inspect(artifact);
+  const { features, warnings } = deriveFeatures(inspected.inputs, registration.featureNames);
+  const signature = { inputs: inspected.inputs, outputs: inspected.outputs, features };
+  requireClassLabelsFit(registration.classLabels, signature);
+  try {
+    await insertVersion(
+      dependencies,
+      registration,
+      artifact,
+      signature,
+      [...inspected.warnings, ...warnings],
+      by,
+    );
+  } catch (error) {
+    // Another process registered it meanwhile: judge its record as if it had been there before.
+    const winner = isUniqueViolation(error) ? await readVersion(database, modelId, version) : undefined;
+    if (winner === undefined) throw error;
+    requireSame(winner, artifact, registration);
+    return { record: winner, created: false };
+  }
+  const record = await readVersion(database, modelId, version);
+  if (record === undefined) throw new Error(`${modelId} ${version} vanished after it was registered`);
+  return { record, created: true };
+}
+
+async function readVersion(
+  database: Database,
+  modelId: string,
+  version: string,
+): Promise<VersionRecord | undefined> {
+  const row = await database
+    .selectFrom('versions')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .executeTakeFirst();
+  return row === undefined ? undefined : versionRecord(row);
+}
+
+async function localFile(source: string, allowedRoots: readonly string[]): Promise<string> {
+  if (/^(runs|models):\//.test(source))
+    throw new ModelYardError(
+      'MLFLOW_UNAVAILABLE',
+      `This version of ModelYard cannot import ${source} from MLflow yet.`,
+      'Download the ONNX file and give its path as source.',
+    );
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source))
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `source=${source} is a URL; only files on this machine can be registered.`,
+      'Download the ONNX file and give its path.',
+    );
+  return readableFile(source, allowedRoots);
+}
+
+async function requireParent(database: Database, registration: Registration): Promise<void> {
+  const { modelId, parentVersion } = registration;
+  if (parentVersion === undefined) return;
+  if (
+    parentVersion !== registration.version &&
+    (await readVersion(database, modelId, parentVersion)) !== undefined
+  )
+    return;
+  throw new ModelYardError(
+    'VERSION_NOT_FOUND',
+    `parent_version=${parentVersion} is not a registered version of ${modelId}.`,
+    'Register the parent first, or leave parent_version out.',
+  );
+}
+
+/** A version's bytes, feature names and class labels never change. */
+function requireSame(existing: VersionRecord, artifact: Artifact, registration: Registration): void {
+  const { featureNames, classLabels } = registration;
+  const names = existing.signature.features.map((feature) => feature.name);
+  const difference =
+    existing.artifact.sha256 !== artifact.sha256
+      ? `other bytes (SHA-256 ${existing.artifact.sha256.slice(0, 12)}…, this file has ${artifact.sha256.slice(0, 12)}…)`
+      : featureNames !== undefined && !sameList(featureNames, names)
+        ? `other feature_names (${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})`
+        : classLabels !== undefined && !sameList(classLabels, existing.classLabels ?? [])
+          ? `other class_labels (${existing.classLabels?.join(', ') ?? 'none'})`
+          : undefined;
+  if (difference === undefined) return;
+  throw new ModelYardError(
+    'VERSION_EXISTS',
+    `${existing.modelId} ${existing.version} is registered already with ${difference}.`,
+    'A version is immutable: register this model under a new version.',
+  );
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
+}
+
+function requireClassLabelsFit(classLabels: string[] | undefined, signature: Signature): void {
+  if (classLabels === undefined) return;
+  if (new Set(classLabels).size !== classLabels.length)
+    throw new ModelYardError(
+      'SIGNATURE_MISMATCH',
+      'class_labels names a class twice.',
+      'Give every class its own name.',
+    );
+  const widths = signature.outputs
+    .filter((output) => output.datatype === 'FP32' || output.datatype === 'FP64')
+    .map((output) => output.shape[1])
+    .filter((width) => width !== undefined && width > 1);
+  if (widths.length > 0 && !widths.includes(classLabels.length))
+    throw new ModelYardError(
+      'SIGNATURE_MISMATCH',
+      `class_labels has ${classLabels.length} names, but the model gives ${widths.join(' or ')} probabilities per row.`,
+      'Give one name per class, in the order of the probabilities.',
+    );
+}
+
+async function insertVersion(
+  { database, clock }: RegisterDependencies,
+  registration: Registration,
+  artifact: Artifact,
+  signature: Signature,
+  warnings: string[],
+  by: string,
+): Promise<void> {
+  const key = { model_id: registration.modelId, version: registration.version };
+  await database.transaction().execute(async (transaction) => {
+    await transaction
+      .insertInto('models')
+      .values({ model_id: key.model_id, created_at: clock(), revision: 1 })
+      .onConflict((conflict) =>
+        conflict.column('model_id').doUpdateSet((eb) => ({ revision: eb('models.revision', '+', 1) })),
+      )
+      .execute();
+    await transaction
+      .insertInto('versions')
+      .values({
+        ...key,
+        stage: 'development',
+        created_at: clock(),
+        created_by: by,
+        source: registration.source,
+        artifact_sha256: artifact.sha256,
+        artifact_bytes: artifact.bytes,
+        signature: JSON.stringify(signature),
+        class_labels:
+          registration.classLabels === undefined ? null : JSON.stringify(registration.classLabels),
+        framework: registration.framework ?? null,
+        algorithm: registration.algorithm ?? null,
+        hyperparameters:
+          registration.hyperparameters === undefined ? null : JSON.stringify(registration.hyperparameters),
+        description: registration.description ?? null,
+        parent_version: registration.parentVersion ?? null,
+        warnings: JSON.stringify(warnings),
+      })
+      .execute();
+    const metrics = Object.entries(registration.metrics ?? {}).map(([name, value]) => ({
+      ...key,
+      name,
+      value,
+    }));
+    if (metrics.length > 0) await transaction.insertInto('version_metrics').values(metrics).execute();
+    const tags = Object.entries(registration.tags ?? {}).map(([name, value]) => ({ ...key, name, value }));
+    if (tags.length > 0) await transaction.insertInto('version_tags').values(tags).execute();
+  });
+}

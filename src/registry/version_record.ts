@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import type { Artifact } from '../storage/artifact_store.ts';
+import type { VersionRow } from '../storage/schema.ts';
+import { type Signature, signatureSchema } from './signature.ts';
+import { type Stage, stages } from './stages.ts';
+
+/** One registered version, as the services see it. */
+export interface VersionRecord {
+  modelId: string;
+  version: string;
+  stage: Stage;
+  createdAt: number;
+  createdBy: string;
+  source: string;
+  artifact: Artifact;
+  signature: Signature;
+  classLabels: string[] | undefined;
+  framework: string | null;
+  algorithm: string | null;
+  hyperparameters: Record<string, unknown> | null;
+  description: string | null;
+  parentVersion: string | null;
+  warnings: string[];
+}
+
+const labels = z.array(z.string());
+const object = z.record(z.string(), z.unknown());
+const stage = z.enum(stages);
+
+export function versionRecord(row: VersionRow): VersionRecord {
+  return {
+    modelId: row.model_id,
+    version: row.version,
+    stage: stage.parse(row.stage),
+    createdAt: row.created_at,
+    createdBy: row.created_by,
+    source: row.source,
+    artifact: { sha256: row.artifact_sha256, bytes: row.artifact_bytes },
+    signature: signatureSchema.parse(JSON.parse(row.signature)),
+    classLabels: row.class_labels === null ? undefined : labels.parse(JSON.parse(row.class_labels)),
+    framework: row.framework,
+    algorithm: row.algorithm,
+    hyperparameters: row.hyperparameters === null ? null : object.parse(JSON.parse(row.hyperparameters)),
+    description: row.description,
+    parentVersion: row.parent_version,
+    warnings: labels.parse(JSON.parse(row.warnings)),
+  };
+}

@@ -1,0 +1,104 @@
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import {
+  CallToolRequestSchema,
+  type CallToolResult,
+  ErrorCode,
+  ListToolsRequestSchema,
+  McpError,
+  type ServerNotification,
+} from '@modelcontextprotocol/sdk/types.js';
+import type { CallContext, Tool } from '../tools/define_tool.ts';
+import { type Caller, may } from './access/roles.ts';
+import { callOrder } from './call_order.ts';
+import { packageVersion } from './package_info.ts';
+import type { Services } from './services.ts';
+import type { Logger } from './telemetry/logger.ts';
+
+const instructions = `ModelYard deploys, serves, promotes and watches ONNX models.
+Workflow: deploy_model (registers the .onnx file, loads and warms it, moves the traffic) → predict (records of features; every answer is logged) → promote_model (development → staging → production) → set_reference_data (training rows) → detect_drift → health_check.
+Look first: search_models lists what exists, get_model shows the features a model expects and which version is active.
+A new version stands beside the active one with deploy_model set_active=false; reach it with predict's version.
+Errors read "CODE: what happened. What to do next."; follow the second sentence. retryable says whether the same call may succeed later.
+promote_model dry_run=true previews; its answer says how to undo it. File paths must be absolute.`;
+
+export interface ServerDependencies {
+  catalogue: () => Promise<readonly Tool[]>;
+  services: () => Promise<Services>;
+  caller: Caller;
+  logger: Logger;
+}
+
+/** The MCP server over the catalogue of tools; together with the transports the only user of the SDK. */
+export function createServer({ catalogue, services, caller, logger }: ServerDependencies): Server {
+  const server = new Server(
+    { name: 'modelyard', title: 'ModelYard', version: packageVersion },
+    { capabilities: { tools: {} }, instructions },
+  );
+  server.onerror = (error) => logger.warn('a protocol message could not be handled', { error });
+
+  const order = callOrder();
+  let listed: Promise<{ tools: object[] }> | undefined;
+  server.setRequestHandler(ListToolsRequestSchema, () => {
+    listed ??= listTools(catalogue, caller);
+    return listed;
+  });
+
+  server.setRequestHandler(CallToolRequestSchema, async (request, extra): Promise<CallToolResult> => {
+    const { name, arguments: given, _meta: meta } = request.params;
+    const [tools, { callTool }] = await Promise.all([catalogue(), import('./pipeline.ts')]);
+    const tool = tools.find((candidate) => candidate.name === name);
+    if (tool === undefined) {
+      const known = tools.map((candidate) => candidate.name).join(', ');
+      throw new McpError(ErrorCode.InvalidParams, `There is no tool ${name.slice(0, 100)}. Tools: ${known}.`);
+    }
+    const context: CallContext = {
+      caller,
+      signal: extra.signal,
+      progress: progressReporter(meta?.progressToken, extra.sendNotification),
+    };
+    return callTool({ services, order, logger }, tool, given, context);
+  });
+  return server;
+}
+
+/** The tools that the caller may call, with their schemas. */
+async function listTools(
+  catalogue: ServerDependencies['catalogue'],
+  caller: Caller,
+): Promise<{ tools: object[] }> {
+  const [tools, { inputJsonSchema, outputJsonSchema }] = await Promise.all([
+    catalogue(),
+    import('./json_schema.ts'),
+  ]);
+  return {
+    tools: tools
+      .filter((tool) => may(caller, tool.permission))
+      .map((tool) => ({
+        name: tool.name,
+        title: tool.title,
+        description: tool.description,
+        inputSchema: inputJsonSchema(tool.input),
+        outputSchema: outputJsonSchema(tool.output),
+        annotations: {
+          readOnlyHint: tool.hints.readOnly,
+          destructiveHint: tool.hints.destructive,
+          idempotentHint: tool.hints.idempotent,
+          openWorldHint: tool.hints.openWorld,
+        },
+      })),
+  };
+}
+
+function progressReporter(
+  token: string | number | undefined,
+  send: (notification: ServerNotification) => Promise<void>,
+): CallContext['progress'] {
+  if (token === undefined) return () => undefined;
+  return (done, total, message) => {
+    // A client that has gone away needs no progress.
+    send({
+      method: 'notifications/progress',
+      params: { progressToken: token, progress: done, total, message },
+    }).catch(() => undefined);
+  };
+}

@@ -1,0 +1,68 @@
+import type { Datatype, Tensor, TensorData } from './datatypes.ts';
+
+/**
+ * Writes one value into a tensor's elements if it is exactly of the datatype: no rounding to fit, no text
+ * read as a number, no null. 64-bit integers may come as decimal text, since JSON numbers beyond 2^53 are
+ * not exact; a float is rounded to the nearest float32, which is what the datatype means.
+ * @returns false, writing nothing, when the value does not fit.
+ */
+export function writeElement(data: TensorData, index: number, type: Datatype, value: unknown): boolean {
+  switch (type.kind) {
+    case 'float':
+    case 'integer': {
+      if (typeof value !== 'number' || !Number.isFinite(value) || value < type.min || value > type.max)
+        return false;
+      if (type.kind === 'integer' && !Number.isInteger(value)) return false;
+      data[index] = value;
+      return true;
+    }
+    case 'bigint': {
+      const integer = exactInteger(value);
+      if (integer === undefined || integer < type.min || integer > type.max) return false;
+      data[index] = integer;
+      return true;
+    }
+    case 'boolean':
+      if (typeof value !== 'boolean') return false;
+      data[index] = value ? 1 : 0;
+      return true;
+    case 'string':
+      if (typeof value !== 'string') return false;
+      data[index] = value;
+      return true;
+  }
+}
+
+function exactInteger(value: unknown): bigint | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined;
+  return typeof value === 'string' && /^-?\d{1,20}$/.test(value) ? BigInt(value) : undefined;
+}
+
+/** What values a datatype takes, for an error message. */
+export function describeDatatype(type: Datatype): string {
+  switch (type.kind) {
+    case 'float':
+      return `a finite number (${type.runtimeType})`;
+    case 'integer':
+      return `a whole number from ${type.min} to ${type.max} (${type.runtimeType})`;
+    case 'bigint':
+      return `a whole number from ${type.min} to ${type.max} (${type.runtimeType}; beyond 2^53 as text)`;
+    case 'boolean':
+      return 'true or false';
+    case 'string':
+      return 'text';
+  }
+}
+
+/** An element as JSON carries it: 64-bit integers beyond 2^53 as text, NaN and infinities as null. */
+export function readElement(tensor: Tensor, index: number): number | string | boolean | null {
+  const value = tensor.data[index];
+  if (value === undefined) return null;
+  if (tensor.datatype === 'BOOL') return value !== 0;
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : String(value);
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) return null;
+  return value;
+}

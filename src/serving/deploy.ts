@@ -1,0 +1,202 @@
+import { sql } from 'kysely';
+import { ModelYardError } from '../errors.ts';
+import { findVersion } from '../registry/lookup.ts';
+import type { Registration } from '../registry/register.ts';
+import type { VersionRecord } from '../registry/version_record.ts';
+import type { Database } from '../storage/database.ts';
+import type { Engine, LoadReport } from './engine/engine.ts';
+import { scoreRecords } from './predict.ts';
+import { judgeProbe, type Probe } from './probe.ts';
+import { engineModel, type ServedModels } from './served_models.ts';
+
+/** What deployment needs of the registry when the version is new. */
+export type Register = (
+  registration: Registration,
+  by: string,
+  signal?: AbortSignal,
+) => Promise<{ record: VersionRecord; created: boolean }>;
+
+export interface Deployment {
+  /** `source` is missing when the version is registered already. */
+  registration: Omit<Registration, 'source'> & { source?: string | undefined };
+  setActive: boolean;
+  errorThreshold?: number | undefined;
+  latencyThresholdMs?: number | undefined;
+  probe?: Probe | undefined;
+}
+
+export interface DeploymentOutcome {
+  record: VersionRecord;
+  active: boolean;
+  previousActive: string | null;
+  loadMs: number;
+  warmupMs: number;
+  warnings: string[];
+}
+
+export interface DeployDependencies {
+  database: Database;
+  engine: Engine;
+  served: ServedModels;
+  register: Register;
+  clock: () => number;
+}
+
+export type Progress = (done: number, total: number, message: string) => void;
+
+/**
+ * Makes a version serve: registers it where it is new, loads, warms and probes it, and only then records it
+ * as deployed and moves the traffic, in one transaction. When any step fails, what served before goes on.
+ * @throws what registration and loading throw; GATE_FAILED by the probe; CANCELLED
+ */
+export async function deployVersion(
+  dependencies: DeployDependencies,
+  deployment: Deployment,
+  by: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<DeploymentOutcome> {
+  const { engine } = dependencies;
+  progress(0, 3, 'registering');
+  const { record, warnings } = await registeredVersion(dependencies, deployment, by, signal);
+  requireNotCancelled(signal);
+  progress(1, 3, 'loading and warming');
+  const report = await engine.load(engineModel(record));
+  requireNotCancelled(signal);
+  progress(2, 3, 'probing');
+  await probeOrRequireWarm(engine, record, deployment.probe, report);
+  requireNotCancelled(signal);
+  const previousActive = await recordDeployment(dependencies, record, deployment, by);
+  progress(3, 3, 'ready');
+  const active = deployment.setActive ? record.version : previousActive;
+  return {
+    record,
+    active: active === record.version,
+    previousActive,
+    loadMs: report.loadMs,
+    warmupMs: report.warmupMs,
+    warnings: [
+      ...warnings,
+      ...(record.stage === 'archived' ? [`${record.version} is archived; it serves all the same.`] : []),
+      ...(active === null
+        ? [`No version of ${record.modelId} is active: predict must name a version until one is.`]
+        : []),
+    ],
+  };
+}
+
+/** Loads, warms and records a version as deployed without touching the traffic. */
+export async function prepareVersion(
+  dependencies: DeployDependencies,
+  record: VersionRecord,
+  by: string,
+): Promise<void> {
+  const report = await dependencies.engine.load(engineModel(record));
+  await probeOrRequireWarm(dependencies.engine, record, undefined, report);
+  await recordDeployment(dependencies, record, { setActive: false }, by);
+}
+
+async function registeredVersion(
+  { database, register }: DeployDependencies,
+  { registration }: Deployment,
+  by: string,
+  signal: AbortSignal,
+): Promise<{ record: VersionRecord; warnings: string[] }> {
+  const { source, ...facts } = registration;
+  if (source === undefined) {
+    const record = await findVersion(database, registration.modelId, registration.version).catch(
+      (error: unknown) => {
+        if (!(error instanceof ModelYardError)) throw error;
+        throw new ModelYardError(
+          error.code,
+          error.message,
+          `${error.hint} To register a new version here, give its source.`,
+        );
+      },
+    );
+    return { record, warnings: [...record.warnings, ...unusedFacts(facts)] };
+  }
+  const { record, created } = await register({ ...facts, source }, by, signal);
+  return { record, warnings: [...record.warnings, ...(created ? [] : unusedFacts(facts))] };
+}
+
+/** Facts given for a version that is registered already are not written; say so. */
+function unusedFacts(facts: Omit<Registration, 'source'>): string[] {
+  const { modelId: _, version, ...rest } = facts;
+  const given = Object.entries(rest).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const descriptive = given
+    .filter((name) => name !== 'featureNames' && name !== 'classLabels')
+    .map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+  return descriptive.length === 0
+    ? []
+    : [`${version} was registered before; not changed: ${descriptive.join(', ')}.`];
+}
+
+async function probeOrRequireWarm(
+  engine: Engine,
+  record: VersionRecord,
+  probe: Probe | undefined,
+  report: LoadReport,
+): Promise<void> {
+  if (probe !== undefined) judgeProbe(probe, await scoreRecords(engine, record, probe.inputs));
+  else if (report.warmupFailure !== undefined)
+    throw new ModelYardError(
+      report.warmupFailure.code,
+      `${record.modelId} ${record.version} loads, but its warm-up run on zeros failed. ${report.warmupFailure.message}`,
+      'Call deploy_model again with a probe: inputs that the model can answer.',
+    );
+}
+
+/** @returns the version that was active before, or null. */
+async function recordDeployment(
+  { database, served, clock }: DeployDependencies,
+  record: VersionRecord,
+  deployment: Pick<Deployment, 'setActive' | 'errorThreshold' | 'latencyThresholdMs'>,
+  by: string,
+): Promise<string | null> {
+  const { modelId, version } = record;
+  const at = clock();
+  const previous = await database.transaction().execute(async (transaction) => {
+    await transaction
+      .updateTable('models')
+      .set({ revision: sql<number>`revision + 1` })
+      .where('model_id', '=', modelId)
+      .execute();
+    const settings = {
+      deployed_at: at,
+      deployed_by: by,
+      error_threshold: deployment.errorThreshold ?? null,
+      latency_threshold_ms: deployment.latencyThresholdMs ?? null,
+    };
+    await transaction
+      .insertInto('deployments')
+      .values({ model_id: modelId, version, ...settings })
+      .onConflict((conflict) => conflict.columns(['model_id', 'version']).doUpdateSet(settings))
+      .execute();
+    const route = await transaction
+      .selectFrom('routes')
+      .select('active_version')
+      .where('model_id', '=', modelId)
+      .executeTakeFirst();
+    if (deployment.setActive)
+      await transaction
+        .insertInto('routes')
+        .values({ model_id: modelId, active_version: version, changed_at: at })
+        .onConflict((conflict) =>
+          conflict.column('model_id').doUpdateSet({ active_version: version, changed_at: at }),
+        )
+        .execute();
+    return route?.active_version ?? null;
+  });
+  served.forget(modelId);
+  return previous;
+}
+
+function requireNotCancelled(signal: AbortSignal): void {
+  if (signal.aborted)
+    throw new ModelYardError(
+      'CANCELLED',
+      'The deployment was cancelled.',
+      'What served before goes on serving.',
+    );
+}

@@ -1,0 +1,119 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ModelYardError } from '../errors.ts';
+
+/** An immutable file in the store, known by the SHA-256 of its bytes. */
+export interface Artifact {
+  sha256: string;
+  bytes: number;
+}
+
+export interface ArtifactStore {
+  /**
+   * Copies a file in: streamed, hashed on the way, synced to disk and renamed to its hash, so that a file
+   * under its final name is always whole. Bytes that are there already are kept.
+   * @throws LIMIT_EXCEEDED above the size limit, ARTIFACT_INVALID for an empty file, CANCELLED.
+   */
+  add(file: string, signal?: AbortSignal): Promise<Artifact>;
+  /** Absolute path of an artifact; whoever loads it verifies the bytes. */
+  pathOf(sha256: string): string;
+  /**
+   * Re-hashes a stored artifact.
+   * @throws ARTIFACT_MISMATCH when it is missing or its bytes changed.
+   */
+  verify(artifact: Artifact): Promise<void>;
+  /** A quick look: is the file there with the right size? */
+  isPresent(artifact: Artifact): Promise<boolean>;
+}
+
+export function artifactStore(directory: string, maxBytes: number): ArtifactStore {
+  const pathOf = (sha256: string) =>
+    join(directory, 'artifacts', sha256.slice(0, 2), `${sha256.slice(2)}.onnx`);
+
+  const isPresent = async (artifact: Artifact) => {
+    const found = await stat(pathOf(artifact.sha256)).catch(() => undefined);
+    return found?.isFile() === true && found.size === artifact.bytes;
+  };
+
+  return {
+    pathOf,
+    isPresent,
+
+    async add(file, signal) {
+      const incoming = join(directory, 'incoming', randomUUID());
+      await mkdir(dirname(incoming), { recursive: true });
+      try {
+        const artifact = await copyHashed(file, incoming, maxBytes, signal);
+        const final = pathOf(artifact.sha256);
+        // Stored bytes that were damaged since are replaced by these good ones; the rename is atomic.
+        await mkdir(dirname(final), { recursive: true });
+        await rename(incoming, final);
+        await syncDirectory(dirname(final));
+        return artifact;
+      } finally {
+        await unlink(incoming).catch(() => undefined);
+      }
+    },
+
+    async verify(artifact) {
+      const sha256 = await hashOf(pathOf(artifact.sha256)).catch(() => undefined);
+      if (sha256 !== artifact.sha256) throw damagedArtifact(artifact.sha256, sha256 === undefined);
+    },
+  };
+}
+
+export function damagedArtifact(sha256: string, missing: boolean): ModelYardError {
+  return new ModelYardError(
+    'ARTIFACT_MISMATCH',
+    `The stored artifact ${sha256.slice(0, 12)}… is ${missing ? 'missing or unreadable' : 'damaged: its bytes no longer have that SHA-256'}.`,
+    'Register the same file again (any model and version) to put the good bytes back; it is not served until then.',
+  );
+}
+
+async function copyHashed(
+  from: string,
+  to: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<Artifact> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const target = await open(to, 'wx', 0o600);
+  try {
+    for await (const chunk of createReadStream(from, { highWaterMark: 1 << 20 })) {
+      if (signal?.aborted)
+        throw new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was registered.');
+      if (!Buffer.isBuffer(chunk)) continue;
+      bytes += chunk.length;
+      if (bytes > maxBytes)
+        throw new ModelYardError(
+          'LIMIT_EXCEEDED',
+          `The file is larger than ${Math.round(maxBytes / 1e6)} MB.`,
+          'Use a smaller model, or start the server with a higher MODELYARD_MAX_ARTIFACT_MB.',
+        );
+      hash.update(chunk);
+      await target.writeFile(chunk);
+    }
+    await target.sync();
+  } finally {
+    await target.close();
+  }
+  if (bytes === 0)
+    throw new ModelYardError('ARTIFACT_INVALID', 'The file is empty.', 'Name an ONNX model file.');
+  return { sha256: hash.digest('hex'), bytes };
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+/** Makes a rename durable; Windows cannot open directories and does not need it. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}

@@ -1,0 +1,153 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { type JSONRPCMessage, JSONRPCMessageSchema } from '@modelcontextprotocol/sdk/types.js';
+
+/** The longest message taken; a longer one is answered with an error and skipped. */
+const maxMessageBytes = 64 * 1024 * 1024;
+
+const newline = 10;
+
+export interface StdioTransport extends Transport {
+  /** Resolves when the client is gone: the end of input, or an output nobody reads any more. */
+  ended: Promise<void>;
+  /** Resolves when every request that came in has been answered and the answers are written. */
+  idle(): Promise<void>;
+}
+
+/**
+ * MCP over standard input and output: one JSON message a line. Unlike the SDK's own transport it knows which
+ * requests are unanswered, so that a server whose input ends can answer first, and it waits for a slow
+ * reader with one listener however many answers wait.
+ */
+export function stdioTransport(input: Readable, output: Writable): StdioTransport {
+  const unanswered = new Set<string | number>();
+  let waitingForIdle: (() => void)[] = [];
+  let draining: Promise<void> | undefined;
+  let declareEnded: () => void = () => undefined;
+
+  const settleIdle = () => {
+    if (unanswered.size > 0) return;
+    const settled = waitingForIdle;
+    waitingForIdle = [];
+    for (const resolve of settled) resolve();
+  };
+
+  const write = async (text: string): Promise<void> => {
+    if (output.write(text)) return;
+    draining ??= new Promise<void>((resolve) => output.once('drain', resolve)).finally(() => {
+      draining = undefined;
+    });
+    await draining;
+  };
+
+  const transport: StdioTransport = {
+    ended: new Promise((resolve) => {
+      declareEnded = resolve;
+    }),
+
+    async start() {
+      input.on('data', reader);
+      input.once('end', declareEnded);
+      input.once('close', declareEnded);
+      input.once('error', declareEnded);
+      output.once('error', () => {
+        // The reader is gone: nothing that waits can be answered.
+        unanswered.clear();
+        settleIdle();
+        declareEnded();
+      });
+    },
+
+    async send(message) {
+      const text = `${JSON.stringify(message)}\n`;
+      const written = write(text);
+      if ('id' in message && message.id !== undefined && !('method' in message)) {
+        unanswered.delete(message.id);
+        settleIdle();
+      }
+      await written;
+    },
+
+    async idle() {
+      // Requests that were read in the last moment reach the server first.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (unanswered.size > 0) await new Promise<void>((resolve) => waitingForIdle.push(resolve));
+      if (output.writable) await new Promise((resolve) => output.write('', resolve));
+    },
+
+    async close() {
+      input.off('data', reader);
+      input.pause();
+      transport.onclose?.();
+    },
+  };
+
+  const receive = (line: string) => {
+    let message: JSONRPCMessage;
+    try {
+      message = JSONRPCMessageSchema.parse(JSON.parse(line));
+    } catch (error) {
+      transport.onerror?.(error instanceof Error ? error : new Error(String(error)));
+      refuse(line, -32700, 'The message is not JSON-RPC.');
+      return;
+    }
+    if ('method' in message && 'id' in message) unanswered.add(message.id);
+    if ('method' in message && message.method === 'notifications/cancelled') {
+      // A cancelled request gets no answer.
+      const requestId = message.params?.requestId;
+      if (typeof requestId === 'string' || typeof requestId === 'number') unanswered.delete(requestId);
+    }
+    transport.onmessage?.(message);
+    settleIdle();
+  };
+
+  /** Answers what cannot be read as a message, if an id can be found in it. */
+  const refuse = (text: string, code: number, reason: string) => {
+    const id = /"id"\s*:\s*("(?:[^"\\]|\\.){0,200}"|-?\d{1,15})/.exec(text.slice(0, 10_000))?.[1];
+    if (id !== undefined)
+      void write(
+        `{"jsonrpc":"2.0","id":${id},"error":{"code":${code},"message":${JSON.stringify(reason)}}}\n`,
+      );
+  };
+
+  const reader = lineReader(receive, (beginning) =>
+    refuse(
+      beginning,
+      -32600,
+      `The message is longer than ${maxMessageBytes} bytes. Send fewer rows in one call.`,
+    ),
+  );
+  return transport;
+}
+
+/** Splits chunks into lines; a line above the limit is dropped and its beginning reported. */
+function lineReader(
+  onLine: (line: string) => void,
+  onTooLong: (beginning: string) => void,
+): (chunk: Buffer) => void {
+  let parts: Buffer[] = [];
+  let held = 0;
+  let dropping = false;
+  return (chunk) => {
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+      const last = chunk.subarray(start, end);
+      start = end + 1;
+      const line = parts.length === 0 ? last : Buffer.concat([...parts, last]);
+      parts = [];
+      held = 0;
+      const text = line.toString('utf8').trim();
+      if (!dropping && text !== '') onLine(text);
+      dropping = false;
+    }
+    const rest = chunk.subarray(start);
+    if (rest.length === 0 || dropping) return;
+    parts.push(rest);
+    held += rest.length;
+    if (held <= maxMessageBytes) return;
+    onTooLong(Buffer.concat(parts.slice(0, 1)).toString('utf8'));
+    parts = [];
+    held = 0;
+    dropping = true;
+  };
+}

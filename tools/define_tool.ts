@@ -1,0 +1,33 @@
+import type { z } from 'zod';
+import type { Caller, Permission } from '../src/access/roles.ts';
+import type { Services } from '../src/services.ts';
+
+/** What a handler knows of the call besides its arguments. */
+export interface CallContext {
+  caller: Caller;
+  /** Aborted when the client cancels the call. */
+  signal: AbortSignal;
+  /** Tells the client how far the call is; does nothing when the client did not ask. */
+  progress(done: number, total: number, message: string): void;
+}
+
+/** One MCP tool: its declaration and a handler that calls one service. */
+export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
+  name: string;
+  title: string;
+  /** When to use it, when not, and what to call next: read by an LLM. */
+  description: string;
+  permission: Permission;
+  /** The four annotations of MCP, as they are. */
+  hints: { readOnly: boolean; destructive: boolean; idempotent: boolean; openWorld: boolean };
+  input: Input;
+  output: Output;
+  handle(services: Services, input: z.output<Input>, context: CallContext): Promise<z.input<Output>>;
+}
+
+/** Types a tool's handler by its schemas. */
+export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
+  tool: Tool<Input, Output>,
+): Tool<Input, Output> {
+  return tool;
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { defineTool } from './define_tool.ts';
+import { detail, summarise, versionDetails } from './describe_version.ts';
+import { isoTime, limit, modelId, responseFormat, stage, version } from './schemas.ts';
+
+export const getModel = defineTool({
+  name: 'get_model',
+  title: 'Get a model',
+  description:
+    'Everything about one model: its versions with stages and metrics, which one has the traffic, lineage and the history of stages. Name a version, or ask for detailed, to see the signature (the features that predict expects), artifact, class labels and hyperparameters. To find a model by other things than its name call search_models.',
+  permission: 'READ',
+  hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+  input: z.strictObject({
+    model_id: modelId,
+    version: version.optional().describe('Only this version, in detail'),
+    stage: stage.optional().describe('Only versions in this stage'),
+    limit,
+    response_format: responseFormat,
+  }),
+  output: z.strictObject({
+    model_id: z.string(),
+    created_at: z.string(),
+    versions: z.array(versionDetails),
+    versions_total: z.number(),
+    traffic: z.strictObject({
+      active_version: z.string().nullable(),
+      deployed_versions: z.array(z.string()),
+    }),
+    lineage: z.array(z.strictObject({ parent: z.string(), child: z.string() })),
+    stage_history: z.array(
+      z.strictObject({
+        transition_id: z.string(),
+        version: z.string(),
+        from_stage: z.string(),
+        to_stage: z.string(),
+        at: z.string(),
+        by: z.string(),
+        reason: z.string().nullable(),
+      }),
+    ),
+  }),
+  async handle(services, input) {
+    const model = await services.registry.describe(input.model_id, {
+      version: input.version,
+      stage: input.stage,
+      limit: input.limit,
+    });
+    const detailed = input.version !== undefined || input.response_format === 'detailed';
+    return {
+      model_id: input.model_id,
+      created_at: isoTime(model.createdAt),
+      versions: model.versions.map(detailed ? detail : summarise),
+      versions_total: model.totalVersions,
+      traffic: { active_version: model.activeVersion, deployed_versions: model.deployedVersions },
+      lineage: model.lineage,
+      stage_history: model.stageHistory.map((transition) => ({
+        transition_id: transition.transitionId,
+        version: transition.version,
+        from_stage: transition.fromStage,
+        to_stage: transition.toStage,
+        at: isoTime(transition.at),
+        by: transition.by,
+        reason: transition.reason,
+      })),
+    };
+  },
+});

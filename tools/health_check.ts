@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { type HealthStatus, healthStatuses, type ModelHealth } from '../src/monitoring/health.ts';
+import { packageVersion } from '../src/package_info.ts';
+import { defineTool } from './define_tool.ts';
+import { isoTime, modelId } from './schemas.ts';
+
+const status = z.enum(healthStatuses);
+
+/** Most models shown; the worst first. */
+const shownModels = 20;
+const rank: Record<HealthStatus, number> = { unhealthy: 0, degraded: 1, unknown: 2, healthy: 3 };
+
+export const healthCheck = defineTool({
+  name: 'health_check',
+  title: 'Check health',
+  description:
+    'Says whether the store and the deployed versions (of one model, if named) work: status, calls, errors, latency quantiles, last error, from what all server processes on this store have served. Counts are since deployment; status and latency are of the last hour. unknown means not called lately and not loaded here. Use detect_drift for the quality of what is predicted.',
+  permission: 'READ',
+  hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+  input: z.strictObject({ model_id: modelId.optional().describe('Only this model') }),
+  output: z.strictObject({
+    status,
+    checks: z.array(z.strictObject({ name: z.string(), status, detail: z.string() })),
+    models: z.array(
+      z.strictObject({
+        model_id: z.string(),
+        version: z.string(),
+        stage: z.string(),
+        active: z.boolean(),
+        weight: z.number(),
+        status,
+        detail: z.string(),
+        request_count: z.number(),
+        error_count: z.number(),
+        error_rate: z.number(),
+        latency_ms: z.strictObject({
+          p50: z.number().nullable(),
+          p95: z.number().nullable(),
+          p99: z.number().nullable(),
+        }),
+        last_request_at: z.string().nullable(),
+        last_error_at: z.string().nullable(),
+        last_error: z.string().nullable(),
+        uptime_s: z.number(),
+      }),
+    ),
+    models_total: z.number(),
+    server: z.strictObject({
+      version: z.string(),
+      role: z.string(),
+      read_only: z.boolean(),
+      store: z.string(),
+      mlflow: z.string(),
+      uptime_s: z.number(),
+    }),
+  }),
+  async handle(services, input, { caller }) {
+    const health = await services.monitoring.health(input.model_id);
+    const now = Date.now();
+    return {
+      status: health.status,
+      checks: health.checks,
+      models: health.models
+        .toSorted((a, b) => rank[a.status] - rank[b.status])
+        .slice(0, shownModels)
+        .map((model) => describe(model, now)),
+      models_total: health.models.length,
+      server: {
+        version: packageVersion,
+        role: caller.role,
+        read_only: caller.readOnly,
+        store: services.storeKind,
+        mlflow:
+          services.settings.mlflow.trackingUri === undefined
+            ? 'not configured'
+            : 'configured, but not supported yet',
+        uptime_s: Math.round((now - services.startedAt) / 1000),
+      },
+    };
+  },
+});
+
+function describe(model: ModelHealth, now: number) {
+  const { statistics } = model;
+  const calls = statistics?.calls ?? 0;
+  const errors = statistics?.errors ?? 0;
+  const time = (at: number | null | undefined) => (at === null || at === undefined ? null : isoTime(at));
+  return {
+    model_id: model.modelId,
+    version: model.version,
+    stage: model.stage,
+    active: model.active,
+    weight: model.active ? 1 : 0,
+    status: model.status,
+    detail: model.detail,
+    request_count: calls,
+    error_count: errors,
+    error_rate: calls === 0 ? 0 : errors / calls,
+    latency_ms: statistics?.recent.latencyMs ?? { p50: null, p95: null, p99: null },
+    last_request_at: time(statistics?.lastCallAt),
+    last_error_at: time(statistics?.lastErrorAt),
+    last_error: statistics?.lastError ?? null,
+    uptime_s: Math.round((now - model.deployedAt) / 1000),
+  };
+}
