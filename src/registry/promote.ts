@@ -83,7 +83,7 @@ export async function promoteVersion(
     fromStage: record.stage,
     toStage: targetStage,
     gates,
-    undo: undoSentence(record, targetStage, incumbents),
+    undo: undoSentence(record, targetStage, incumbents, promotion.activate),
   };
   const warnings = [...transition.warnings, ...(await trafficWarnings(database, promotion, incumbents))];
   if (promotion.dryRun)
@@ -107,7 +107,7 @@ export async function promoteVersion(
     applied: true,
     archived: applied.archived,
     transitionId: applied.transitionId,
-    undo: undoSentence({ ...record, stage: applied.fromStage }, targetStage, applied.archived),
+    undo: undoSentence({ ...record, stage: applied.fromStage }, targetStage, applied.archived, promotion.activate),
     warnings,
   };
 }
@@ -249,11 +249,10 @@ async function trafficWarnings(
 }
 
 /** Which calls take the promotion back. */
-function undoSentence(record: VersionRecord, to: Stage, archived: readonly string[]): string {
-  const steps = (stagesOnTheWay: Stage[]) =>
-    stagesOnTheWay.map((stage) => `target_stage=${stage}`).join(', then ');
+function undoSentence(record: VersionRecord, to: Stage, archived: readonly string[], activate: boolean): string {
+  const steps = (way: Stage[]) => way.map((stage) => `target_stage=${stage}`).join(', then ');
   const [incumbent] = archived;
   return incumbent === undefined
     ? `Call promote_model with version=${record.version} and ${steps(stepsBetween(to, record.stage))}.`
-    : `Call promote_model with version=${incumbent} and ${steps(stepsBetween('archived', 'production'))}: it takes production back and ${record.version} is archived.`;
+    : `Call promote_model with version=${incumbent} and ${steps(stepsBetween('archived', 'production'))}${activate ? ' with activate=true' : ''}: it takes production${activate ? ' and the traffic' : ''} back and ${record.version} is archived.`;
 }

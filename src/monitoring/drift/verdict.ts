@@ -15,6 +15,9 @@ const DEFAULT_MIN_EFFECT = 0.1;
  */
 const MISSING_LEVEL_SHARE = 0.1;
 
+/** The noise bound of a distance is an estimate that errs to both sides; half the level leaves room for that. */
+const NOISE_LEVEL_SHARE = 0.5;
+
 /** A feature measured but not judged: what {@link judge} needs to give its result. */
 export interface Comparison {
   measurement: Measurement;
@@ -42,7 +45,8 @@ export function judge(comparisons: readonly Comparison[], options: DriftOptions)
   );
   const adjustedMissing = adjustSome(comparisons, options, ({ missingPValue }) => missingPValue);
   const distances = comparisons.filter(({ measurement }) => measurement.kind === 'distance').length;
-  const noiseLevel = options.significance / (options.correction === 'none' ? 1 : Math.max(1, distances));
+  const share = options.correction === 'none' ? 1 : Math.max(1, distances);
+  const noiseLevel = (options.significance * NOISE_LEVEL_SHARE) / share;
 
   return comparisons.map((comparison) => {
     const { measurement, facts } = comparison;

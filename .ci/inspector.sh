@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Calls tools/list and every tool through the inspector's command line with the project's mcp.config.json, as a
+# user would. INSPECTOR is its executable.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# The inspector hands a server little more than HOME: with one of its own, the registry is new and goes away.
+HOME=$(mktemp -d)
+export HOME
+trap 'rm -rf "$HOME"' EXIT
+example=$PWD/examples/nba
+names=$(node -p "JSON.stringify(require('./examples/nba/features.json').feature_names)")
+row=$(node -p "JSON.stringify([Object.fromEntries(require('./examples/nba/features.json').feature_names.map((n) => [n, 1]))])")
+
+inspect() {
+  local answer
+  answer=$("$INSPECTOR" --cli --config mcp.config.json --server modelyard "$@" </dev/null)
+  if printf '%s' "$answer" | grep -q '"isError": true'; then
+    printf 'FAILED: %s\n%s\n' "$*" "$answer" >&2
+    return 1
+  fi
+  printf '%s' "$answer"
+}
+call() {
+  local tool=$1
+  shift
+  local arguments=()
+  [ $# -eq 0 ] || arguments=(--tool-arg "$@")
+  inspect --method tools/call --tool-name "$tool" ${arguments[@]+"${arguments[@]}"} >/dev/null
+  called="$called $tool"
+  echo "$tool ok"
+}
+
+called=
+listed=$(inspect --method tools/list | node -e 'let t="";process.stdin.on("data",(d)=>t+=d).on("end",()=>console.log(JSON.parse(t).tools.map((x)=>x.name).sort().join("\n")))')
+call register_model model_id=nba version=0 "source=$example/home_win_v1.onnx" "feature_names=$names"
+call deploy_model model_id=nba version=1 "source=$example/home_win_v2.onnx" "feature_names=$names" 'class_labels=["away_win","home_win"]'
+call predict model_id=nba "inputs=$row"
+call promote_model model_id=nba version=1 target_stage=staging
+call set_reference_data model_id=nba "path=$example/reference.csv"
+call detect_drift model_id=nba "current_path=$example/season.csv"
+call health_check
+call search_models
+call get_model model_id=nba
+missed=$(comm -23 <(printf '%s\n' "$listed") <(printf '%s\n' $called | sort -u))
+[ -z "$missed" ] || { echo "tools that were listed but not called: $missed" >&2; exit 1; }
