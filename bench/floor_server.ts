@@ -35,7 +35,9 @@ server.registerTool('predict', { inputSchema, outputSchema }, async ({ model_id,
       data[row * width + column] = value;
     });
   });
-  const results = await session.run({ [input]: new Tensor('float32', data, [inputs.length, width]) }, [output]);
+  const results = await session.run({ [input]: new Tensor('float32', data, [inputs.length, width]) }, [
+    output,
+  ]);
   const values = results[output]?.data ?? [];
   const structuredContent = {
     model_id,

@@ -51,7 +51,8 @@ async function throughput(call: Call): Promise<number> {
   return (pipelined / (performance.now() - started)) * 1000;
 }
 
-const middle = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const middle = (values: number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 const directory = await mkdtemp(join(tmpdir(), 'modelyard-bench-'));
 const floor = await start('bench/floor_server.js', [model], directory);
@@ -81,7 +82,9 @@ try {
     const bare = middle(results.get('bare session.run') ?? []);
     for (const [name, values] of results)
       console.log(
-        `${title.padEnd(28)} ${name.padEnd(18)} ${middle(values).toFixed(unit === 'ms' ? 3 : 0).padStart(8)} ${unit.padEnd(8)} ${(middle(values) / bare).toFixed(2)} × bare`,
+        `${title.padEnd(28)} ${name.padEnd(18)} ${middle(values)
+          .toFixed(unit === 'ms' ? 3 : 0)
+          .padStart(8)} ${unit.padEnd(8)} ${(middle(values) / bare).toFixed(2)} × bare`,
       );
   }
 } finally {

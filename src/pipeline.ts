@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CallContext, Tool } from '../tools/define_tool.ts';
 import { may } from './access/roles.ts';
 import type { CallOrder } from './call_order.ts';
-import { ModelYardError, messageOf } from './errors.ts';
+import { ModelYardError, systemCodeOf } from './errors.ts';
 import type { Services } from './services.ts';
 import { storageError } from './storage/database.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -125,15 +125,19 @@ function requirePermission(tool: Tool, { caller }: CallContext): void {
   );
 }
 
+/** How the file system refuses a write; files that a caller names are checked before. */
+const unwritable: readonly string[] = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST'];
+
 /** What the caller may see of anything thrown: a defect shows nothing but that it happened. */
 function knownError(thrown: unknown): ModelYardError {
   const error = storageError(thrown);
   if (error instanceof ModelYardError) return error;
-  if (messageOf(thrown).includes('ENOSPC') || messageOf(thrown).includes('EROFS'))
+  const code = systemCodeOf(thrown);
+  if (code !== undefined && unwritable.includes(code))
     return new ModelYardError(
       'STORAGE_UNAVAILABLE',
-      'The registry directory cannot be written (disk full or read-only).',
-      'Free space or choose another MODEL_REGISTRY_DIR, then try again.',
+      `The registry directory cannot be written (${code}).`,
+      'Free space, check its permissions or choose another MODEL_REGISTRY_DIR, then try again.',
       { cause: thrown },
     );
   return new ModelYardError(

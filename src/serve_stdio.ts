@@ -44,6 +44,8 @@ export async function serveStdio(settings: Settings): Promise<void> {
       if (stopping) process.exit(0);
       void stop(new Promise((resolve) => setTimeout(resolve, signalGraceMs)));
     });
+  // A log line that nobody reads is no reason to fail.
+  process.stderr.on('error', () => undefined);
   void transport.ended.then(() => stop(new Promise(() => undefined)));
 
   await server.connect(transport);

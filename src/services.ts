@@ -1,17 +1,23 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { Caller } from './access/roles.ts';
 import { readHealth } from './monitoring/health.ts';
+import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
 import { openPredictionLog } from './monitoring/log/prediction_log.ts';
 import { type DriftRequest, detectDrift, type ReferenceRequest, setReference } from './monitoring/monitor.ts';
 import { describeModel } from './registry/describe.ts';
+import { findVersion } from './registry/lookup.ts';
 import { type Promotion, promoteVersion } from './registry/promote.ts';
 import { type Registration, registerVersion } from './registry/register.ts';
 import { searchVersions, type VersionSearch } from './registry/search.ts';
 import type { Stage } from './registry/stages.ts';
+import { createBreakers } from './serving/breakers.ts';
 import { type Deployment, deployVersion, type Progress, prepareVersion } from './serving/deploy.ts';
+import { describeTraffic } from './serving/describe_traffic.ts';
 import { createEngine } from './serving/engine/engine.ts';
 import { type PredictRequest, predict, scoreRecords } from './serving/predict.ts';
-import { servedModels } from './serving/served_models.ts';
+import { startProbeRounds } from './serving/probe_rounds.ts';
+import { activateVersion, retireVersion, setTraffic, type TrafficRequest } from './serving/routes.ts';
+import { engineKey, servedModels } from './serving/served_models.ts';
 import type { Settings } from './settings.ts';
 import { artifactStore } from './storage/artifact_store.ts';
 import { openDatabase } from './storage/database.ts';
@@ -39,9 +45,22 @@ export async function openServices(settings: Settings, logger: Logger) {
     loadTimeoutMs: settings.loadTimeoutMs,
     runTimeoutMs: settings.predictTimeoutMs,
     threads: settings.engineThreads,
+    memoryBytes: settings.engineMemoryBytes,
+    maxQueue: settings.maxQueue,
+    maxLoaded: settings.maxLoaded,
+    idleUnloadMs: settings.idleUnloadMs,
   });
   const log = openPredictionLog({ database, directory, logger });
-  const served = servedModels(database);
+  const served = servedModels(database, settings.latencyThresholdMs);
+  const breakers = createBreakers({ database, clock, logger });
+  const traffic = { database, engine, served, clock };
+  const stopProbes = startProbeRounds({
+    database,
+    engine,
+    clock,
+    logger,
+    intervalMs: settings.healthCheckIntervalSec * 1000,
+  });
 
   const register = (registration: Registration, by: string, signal?: AbortSignal) =>
     registerVersion(
@@ -73,6 +92,7 @@ export async function openServices(settings: Settings, logger: Logger) {
             clock,
             deployer: {
               prepare: (record, by) => prepareVersion(deploying, record, by),
+              activate: activateVersion,
               routeChanged: served.forget,
             },
           },
@@ -80,26 +100,49 @@ export async function openServices(settings: Settings, logger: Logger) {
           caller,
         ),
       search: (search: VersionSearch) => searchVersions(database, search),
-      describe: (
+      describe: async (
         modelId: string,
         filter: { version?: string | undefined; stage?: Stage | undefined; limit: number },
-      ) => describeModel(database, modelId, filter),
+      ) => {
+        const [model] = await Promise.all([describeModel(database, modelId, filter), log.flush()]);
+        return { ...model, traffic: await describeTraffic(database, modelId) };
+      },
     },
     serving: {
       deploy: (deployment: Deployment, by: string, progress: Progress, signal: AbortSignal) =>
         deployVersion(deploying, deployment, by, progress, signal),
-      predict: (request: PredictRequest) => predict({ database, served, engine, sink: log, clock }, request),
+      predict: (request: PredictRequest) =>
+        predict(
+          { database, served, engine, breakers, sink: log, clock, random: Math.random, logger },
+          request,
+        ),
+    },
+    traffic: {
+      set: (request: TrafficRequest, by: string) => setTraffic(traffic, request, by),
+      retire: (request: { modelId: string; version: string; force: boolean }, by: string) =>
+        retireVersion(traffic, request, by),
+      resetBreaker: async (modelId: string, version: string, reason: string | undefined) => {
+        await findVersion(database, modelId, version);
+        const result = await breakers.reset(modelId, version);
+        served.forget(modelId);
+        logger.info('circuit breaker reset', { model_id: modelId, version, reason });
+        return result;
+      },
     },
     monitoring: {
       setReference: (request: ReferenceRequest, by: string) => setReference(monitoring, request, by),
       detectDrift: (request: DriftRequest) => detectDrift(monitoring, request),
+      listPredictions: async (query: PredictionQuery) => {
+        await log.flush();
+        return listPredictions(database, query);
+      },
       health: (modelId: string | undefined) =>
         readHealth(
           {
             database,
             directory,
             flushLog: log.flush,
-            engineStatus: (id, version) => engine.status(`${id}@${version}`),
+            engineStatus: (id, version) => engine.status(engineKey(id, version)),
             isPresent: artifacts.isPresent,
             thresholds: { errorRate: settings.errorRateThreshold, latencyMs: settings.latencyThresholdMs },
             clock,
@@ -108,6 +151,7 @@ export async function openServices(settings: Settings, logger: Logger) {
         ),
     },
     async close(): Promise<void> {
+      stopProbes();
       engine.close();
       await log.close();
       await closeDatabase();

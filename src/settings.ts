@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, realpathSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { delimiter, isAbsolute, join, parse, resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
@@ -35,6 +35,10 @@ const settingsSchema = z.strictObject({
   MODELYARD_LOAD_TIMEOUT_MS: milliseconds.default(45_000),
   MODELYARD_PREDICT_TIMEOUT_MS: milliseconds.default(30_000),
   MODELYARD_ENGINE_THREADS: z.coerce.number().int().min(1).max(256).optional(),
+  MODELYARD_ENGINE_MEMORY_MB: z.coerce.number().int().min(200).max(10_000_000).optional(),
+  MODELYARD_MAX_QUEUE: z.coerce.number().int().min(1).max(1_000_000).default(1000),
+  MODELYARD_MAX_LOADED: z.coerce.number().int().min(1).max(10_000).default(16),
+  MODELYARD_IDLE_UNLOAD_S: z.coerce.number().int().min(1).max(86_400).default(900),
   MODELYARD_MAX_ARTIFACT_MB: z.coerce.number().int().min(1).max(1_000_000).default(2000),
 });
 
@@ -59,7 +63,15 @@ export interface Settings {
   logLevel: 'error' | 'warn' | 'info' | 'debug';
   loadTimeoutMs: number;
   predictTimeoutMs: number;
-  engineThreads: number | undefined;
+  /** Threads of one run. */
+  engineThreads: number;
+  /** Resident memory at which an engine host is ended; undefined: half of the machine's. */
+  engineMemoryBytes: number | undefined;
+  /** Calls that may wait for one version. */
+  maxQueue: number;
+  /** Versions that may be loaded at once in this process. */
+  maxLoaded: number;
+  idleUnloadMs: number;
   maxArtifactBytes: number;
 }
 
@@ -107,7 +119,13 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     logLevel: values.MODELYARD_LOG_LEVEL,
     loadTimeoutMs: values.MODELYARD_LOAD_TIMEOUT_MS,
     predictTimeoutMs: values.MODELYARD_PREDICT_TIMEOUT_MS,
-    engineThreads: values.MODELYARD_ENGINE_THREADS,
+    // Half the processors: a run leaves room for the server and for another version's run.
+    engineThreads: values.MODELYARD_ENGINE_THREADS ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+    engineMemoryBytes:
+      values.MODELYARD_ENGINE_MEMORY_MB === undefined ? undefined : values.MODELYARD_ENGINE_MEMORY_MB * 1e6,
+    maxQueue: values.MODELYARD_MAX_QUEUE,
+    maxLoaded: values.MODELYARD_MAX_LOADED,
+    idleUnloadMs: values.MODELYARD_IDLE_UNLOAD_S * 1000,
     maxArtifactBytes: values.MODELYARD_MAX_ARTIFACT_MB * 1_000_000,
   };
 }

@@ -28,6 +28,13 @@ export const deployModel = defineTool({
       .optional()
       .describe('Error rate above which the version is degraded'),
     latency_threshold_ms: z.number().positive().optional().describe('p95 latency above which it is degraded'),
+    instances: z
+      .number()
+      .int()
+      .min(1)
+      .max(16)
+      .optional()
+      .describe('Engine processes side by side; default 1'),
     probe: orJsonText(
       z.strictObject({
         inputs: records,
@@ -59,6 +66,7 @@ export const deployModel = defineTool({
         errorThreshold: input.error_threshold,
         latencyThresholdMs: input.latency_threshold_ms,
         probe: input.probe,
+        instances: input.instances,
       },
       caller.role,
       progress,

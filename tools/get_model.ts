@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineTool } from './define_tool.ts';
 import { detail, summarise, versionDetails } from './describe_version.ts';
 import { isoTime, limit, modelId, responseFormat, stage, version } from './schemas.ts';
+import { describeAgreement, shadowAgreement } from './shadow_agreement.ts';
 
 export const getModel = defineTool({
   name: 'get_model',
@@ -24,7 +25,11 @@ export const getModel = defineTool({
     versions_total: z.number(),
     traffic: z.strictObject({
       active_version: z.string().nullable(),
+      weights: z.record(z.string(), z.number()),
+      shadow_version: z.string().nullable(),
+      sticky: z.boolean(),
       deployed_versions: z.array(z.string()),
+      shadows: z.array(shadowAgreement),
     }),
     lineage: z.array(z.strictObject({ parent: z.string(), child: z.string() })),
     stage_history: z.array(
@@ -45,13 +50,21 @@ export const getModel = defineTool({
       stage: input.stage,
       limit: input.limit,
     });
+    const { route, deployedVersions, shadows } = model.traffic;
     const detailed = input.version !== undefined || input.response_format === 'detailed';
     return {
       model_id: input.model_id,
       created_at: isoTime(model.createdAt),
       versions: model.versions.map(detailed ? detail : summarise),
       versions_total: model.totalVersions,
-      traffic: { active_version: model.activeVersion, deployed_versions: model.deployedVersions },
+      traffic: {
+        active_version: route?.activeVersion ?? null,
+        weights: Object.fromEntries(route?.weights ?? []),
+        shadow_version: route?.shadowVersion ?? null,
+        sticky: route?.sticky ?? true,
+        deployed_versions: deployedVersions,
+        shadows: shadows.map(describeAgreement),
+      },
       lineage: model.lineage,
       stage_history: model.stageHistory.map((transition) => ({
         transition_id: transition.transitionId,

@@ -3,11 +3,15 @@ import { deployModel } from './deploy_model.ts';
 import { detectDrift } from './detect_drift.ts';
 import { getModel } from './get_model.ts';
 import { healthCheck } from './health_check.ts';
+import { listPredictions } from './list_predictions.ts';
 import { predict } from './predict.ts';
 import { promoteModel } from './promote_model.ts';
 import { registerModel } from './register_model.ts';
+import { resetCircuitBreaker } from './reset_circuit_breaker.ts';
+import { retireModel } from './retire_model.ts';
 import { searchModels } from './search_models.ts';
 import { setReferenceData } from './set_reference_data.ts';
+import { setTraffic } from './set_traffic.ts';
 
 /** All tools, in the order in which a client lists them. */
 export const catalogue: readonly Tool[] = [
@@ -20,4 +24,8 @@ export const catalogue: readonly Tool[] = [
   searchModels,
   getModel,
   setReferenceData,
+  listPredictions,
+  setTraffic,
+  retireModel,
+  resetCircuitBreaker,
 ];

@@ -85,14 +85,17 @@ export function predictionColumns(
       name: `P(${label})`,
       kind: 'numeric',
       values: Float64Array.from(predictions, ({ probabilities }) => {
-        const entry = probabilities?.find(([name]) => name === label);
-        return entry === undefined ? Number.NaN : entry[1];
+        // A probability that was NaN is null in the log's JSON.
+        return probabilities?.find(([name]) => name === label)?.[1] ?? Number.NaN;
       }),
     }));
   }
   const values = predictions.map(({ value }) => value);
   if (values.some(Array.isArray)) {
-    const width = Math.max(...values.map((value) => (Array.isArray(value) ? value.length : 0)));
+    const width = values.reduce<number>(
+      (widest, value) => Math.max(widest, Array.isArray(value) ? value.length : 0),
+      0,
+    );
     return Array.from({ length: Math.min(width, 50) }, (_, index) => {
       const column = values.map((value): unknown => (Array.isArray(value) ? value[index] : null));
       const flat = column.map((value) => (Array.isArray(value) ? null : value));

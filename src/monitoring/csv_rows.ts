@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
 import { parse } from 'csv-parse';
 import { ModelYardError, messageOf } from '../errors.ts';
+import { booleanCell, isMissingCell, numberCell } from '../registry/cells.ts';
 import type { FeatureKind } from './columns.ts';
 
 /** A file above this is no monitoring window any more. */
@@ -26,9 +28,9 @@ export async function readCsv(
   let header: string[] = [];
   let kept: { name: string; index: number; cells: string[] }[] = [];
   let rows = 0;
-  const lines = createReadStream(path).pipe(
-    parse({ bom: true, skip_empty_lines: true, max_record_size: 1_000_000 }),
-  );
+  const lines = parse({ bom: true, skip_empty_lines: true, max_record_size: 1_000_000 });
+  // Unlike pipe, it hands a file's error on to the reader below, and closes the file when that stops early.
+  pipeline(createReadStream(path), lines, () => undefined);
   try {
     for await (const line of lines) {
       if (!Array.isArray(line)) continue;
@@ -77,8 +79,6 @@ function requireUniqueNames(header: readonly string[], shownPath: string): void 
     );
 }
 
-const missing = new Set(['', 'na', 'n/a', 'nan', 'null', 'none']);
-
 /**
  * The cells of one column as values of the feature's kind; empty, NA, NaN, null and None are missing.
  * @throws INVALID_INPUT naming the line of a cell that is not of the kind.
@@ -86,12 +86,10 @@ const missing = new Set(['', 'na', 'n/a', 'nan', 'null', 'none']);
 export function parseCells(feature: FeatureKind, cells: readonly string[], shownPath: string): unknown[] {
   return cells.map((cell, row) => {
     const text = cell.trim();
-    if (missing.has(text.toLowerCase())) return null;
+    if (isMissingCell(text)) return null;
     if (feature.kind === 'categorical') return text;
-    if (feature.kind === 'boolean') {
-      if (/^(true|1|1\.0)$/i.test(text)) return true;
-      if (/^(false|0|0\.0)$/i.test(text)) return false;
-    } else if (numberPattern.test(text)) return parseNumber(text);
+    const value = feature.kind === 'boolean' ? booleanCell(text) : numberCell(text);
+    if (value !== undefined) return value;
     throw new ModelYardError(
       'INVALID_INPUT',
       `${shownPath}, line ${row + 2}, column "${feature.name}": expected ${feature.kind === 'numeric' ? 'a number' : 'true or false'}, got "${text.slice(0, 60)}".`,
@@ -100,17 +98,10 @@ export function parseCells(feature: FeatureKind, cells: readonly string[], shown
   });
 }
 
-const numberPattern = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|^[-+]?inf(inity)?$/i;
-
 /** The kind of a column of cells that no signature describes. */
 export function inferCellKind(name: string, cells: readonly string[]): FeatureKind {
-  const present = cells.map((cell) => cell.trim()).filter((text) => !missing.has(text.toLowerCase()));
+  const present = cells.map((cell) => cell.trim()).filter((text) => !isMissingCell(text));
   if (present.length > 0 && present.every((text) => /^(true|false)$/i.test(text)))
     return { name, kind: 'boolean' };
-  return { name, kind: present.every((text) => numberPattern.test(text)) ? 'numeric' : 'categorical' };
-}
-
-function parseNumber(text: string): number {
-  if (/inf/i.test(text)) return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  return Number(text);
+  return { name, kind: present.every((text) => numberCell(text) !== undefined) ? 'numeric' : 'categorical' };
 }

@@ -1,5 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import { sql } from 'kysely';
+import { requireModel } from '../registry/lookup.ts';
+import { type BreakerState, breakerState } from '../serving/breaker.ts';
+import { readShadowAgreement } from '../serving/describe_traffic.ts';
+import { parseWeights } from '../serving/served_models.ts';
 import type { Artifact } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
 import { readServingStatistics, type ServingStatistics } from './serving_statistics.ts';
@@ -21,12 +25,18 @@ export interface ModelHealth {
   status: HealthStatus;
   detail: string;
   deployedAt: number;
+  /** Its share of the model's calls. */
+  weight: number;
+  breaker: { state: BreakerState; trips: number; reopensAt: number | null };
+  /** As the model's shadow: the share of rows whose value agrees with the answer given; null without any. */
+  shadowAgreement: number | null;
   statistics: ServingStatistics | undefined;
 }
 
 /** What health needs to know of the engine in this process. */
 export interface EngineState {
   state: 'not_loaded' | 'loading' | 'ready';
+  hosts: number;
   waiting: number;
   runningMs: number | undefined;
 }
@@ -41,7 +51,10 @@ export interface HealthDependencies {
   clock: () => number;
 }
 
-/** The health of the store and of every deployed version (of one model, when named). */
+/**
+ * The health of the store and of every deployed version (of one model, when named).
+ * @throws MODEL_NOT_FOUND
+ */
 export async function readHealth(
   dependencies: HealthDependencies,
   modelId: string | undefined,
@@ -99,6 +112,7 @@ async function checkModels(
   modelId: string | undefined,
 ): Promise<ModelHealth[]> {
   const { database, clock, thresholds } = dependencies;
+  if (modelId !== undefined) await requireModel(database, modelId);
   let query = database
     .selectFrom('deployments')
     .innerJoin('versions', (join) =>
@@ -107,6 +121,11 @@ async function checkModels(
         .onRef('versions.version', '=', 'deployments.version'),
     )
     .leftJoin('routes', 'routes.model_id', 'deployments.model_id')
+    .leftJoin('breakers', (join) =>
+      join
+        .onRef('breakers.model_id', '=', 'deployments.model_id')
+        .onRef('breakers.version', '=', 'deployments.version'),
+    )
     .select([
       'versions.model_id',
       'versions.version',
@@ -116,27 +135,49 @@ async function checkModels(
       'deployments.deployed_at',
       'deployments.error_threshold',
       'deployments.latency_threshold_ms',
+      'deployments.probe_failure',
       'routes.active_version',
+      'routes.weights',
+      'routes.shadow_version',
+      'breakers.reopens_at',
+      'breakers.open_ms',
+      'breakers.trips',
     ]);
   if (modelId !== undefined) query = query.where('deployments.model_id', '=', modelId);
-  const statistics = await readServingStatistics(database, modelId, clock());
+  const now = clock();
+  const statistics = await readServingStatistics(database, modelId, now);
+  const rows = await query.orderBy('deployments.deployed_at', 'desc').execute();
   return Promise.all(
-    (await query.orderBy('deployments.deployed_at', 'desc').execute()).map(async (row) => {
-      const own = statistics.get(`${row.model_id}@${row.version}`);
-      const present = await dependencies.isPresent({
-        sha256: row.artifact_sha256,
-        bytes: row.artifact_bytes,
+    rows.map(async (row) => {
+      const { model_id, version } = row;
+      const own = statistics.get(`${model_id}@${version}`);
+      const reopensAt = row.reopens_at ?? undefined;
+      const breaker = breakerState({ reopensAt, openMs: row.open_ms ?? 0 }, now);
+      const judged = judgeModel({
+        engine: dependencies.engineStatus(model_id, version),
+        statistics: own,
+        artifactPresent: await dependencies.isPresent({
+          sha256: row.artifact_sha256,
+          bytes: row.artifact_bytes,
+        }),
+        breaker,
+        probeFailure: row.probe_failure,
+        thresholds: {
+          errorRate: row.error_threshold ?? thresholds.errorRate,
+          latencyMs: row.latency_threshold_ms ?? thresholds.latencyMs,
+        },
       });
-      const judged = judgeModel(dependencies.engineStatus(row.model_id, row.version), own, present, {
-        errorRate: row.error_threshold ?? thresholds.errorRate,
-        latencyMs: row.latency_threshold_ms ?? thresholds.latencyMs,
-      });
+      const weights = row.weights === null ? [] : parseWeights(row.weights);
       return {
-        modelId: row.model_id,
-        version: row.version,
+        modelId: model_id,
+        version,
         stage: row.stage,
-        active: row.active_version === row.version,
+        active: row.active_version === version,
+        weight: weights.find(([name]) => name === version)?.[1] ?? 0,
         deployedAt: row.deployed_at,
+        breaker: { state: breaker, trips: row.trips ?? 0, reopensAt: reopensAt ?? null },
+        shadowAgreement:
+          row.shadow_version === version ? await agreementOf(database, model_id, version) : null,
         statistics: own,
         ...judged,
       };
@@ -144,31 +185,53 @@ async function checkModels(
   );
 }
 
+/** Over all versions that answered while this one shadowed them. */
+async function agreementOf(database: Database, modelId: string, version: string): Promise<number | null> {
+  const own = (await readShadowAgreement(database, modelId)).filter((one) => one.shadowVersion === version);
+  const rows = own.reduce((sum, one) => sum + one.rows, 0);
+  return rows === 0 ? null : own.reduce((sum, one) => sum + (one.agreement ?? 0) * one.rows, 0) / rows;
+}
+
+/** What a version is judged by. */
+export interface ModelSigns {
+  engine: EngineState;
+  statistics: ServingStatistics | undefined;
+  artifactPresent: boolean;
+  breaker: BreakerState;
+  /** Why its probe failed when it last ran; null when it passed or there is none. */
+  probeFailure: string | null;
+  thresholds: { errorRate: number; latencyMs: number };
+}
+
 /** How well a version does, from what is known of it: the engine here, and all processes' calls of the last hour. */
-export function judgeModel(
-  engine: EngineState,
-  statistics: ServingStatistics | undefined,
-  artifactPresent: boolean,
-  thresholds: { errorRate: number; latencyMs: number },
-): { status: HealthStatus; detail: string } {
-  if (!artifactPresent) return { status: 'unhealthy', detail: 'its artifact is missing or has another size' };
+export function judgeModel(signs: ModelSigns): { status: HealthStatus; detail: string } {
+  const { engine, statistics, thresholds } = signs;
+  const unhealthy = (detail: string) => ({ status: 'unhealthy' as const, detail });
+  const degraded = (detail: string) => ({ status: 'degraded' as const, detail });
+  if (!signs.artifactPresent) return unhealthy('its artifact is missing or has another size');
+  if (signs.breaker === 'open') return unhealthy('its circuit breaker is open');
+  if (signs.probeFailure !== null) return unhealthy(`its probe failed: ${signs.probeFailure}`);
   const recent = statistics?.recent;
   const calls = recent?.calls ?? 0;
   const errorRate = calls === 0 ? 0 : (recent?.errors ?? 0) / calls;
   const share = `${(errorRate * 100).toFixed(1)} % of ${calls} calls failed in the last hour`;
-  if (errorRate >= 0.5 && errorRate > thresholds.errorRate) return { status: 'unhealthy', detail: share };
-  if (errorRate > thresholds.errorRate) return { status: 'degraded', detail: share };
+  if (errorRate >= 0.5 && errorRate > thresholds.errorRate) return unhealthy(share);
+  if (errorRate > thresholds.errorRate) return degraded(share);
+  if (signs.breaker === 'half_open')
+    return degraded('its circuit breaker is half-open: the next calls decide');
   const p95 = recent?.latencyMs.p95 ?? 0;
   if (p95 > thresholds.latencyMs)
-    return { status: 'degraded', detail: `p95 latency ${p95} ms is above ${thresholds.latencyMs} ms` };
+    return degraded(`p95 latency ${p95} ms is above ${thresholds.latencyMs} ms`);
   if (engine.runningMs !== undefined && engine.runningMs > thresholds.latencyMs)
-    return {
-      status: 'degraded',
-      detail: `a run has taken ${Math.round(engine.runningMs)} ms so far, ${engine.waiting} calls wait`,
-    };
+    return degraded(
+      `a run has taken ${Math.round(engine.runningMs)} ms so far, ${engine.waiting} calls wait`,
+    );
   if (engine.state === 'loading') return { status: 'unknown', detail: 'loading' };
   if (engine.state === 'ready')
-    return { status: 'healthy', detail: `loaded and warm; ${calls} calls in the last hour` };
+    return {
+      status: 'healthy',
+      detail: `loaded and warm in ${engine.hosts} process${engine.hosts === 1 ? '' : 'es'}; ${calls} calls in the last hour`,
+    };
   if (calls > 0)
     return { status: 'healthy', detail: `${share}; not loaded in this process, loads with its next call` };
   return {

@@ -9,6 +9,7 @@ export const datatypes = [
   'UINT16',
   'UINT32',
   'UINT64',
+  'FP16',
   'FP32',
   'FP64',
   'BYTES',

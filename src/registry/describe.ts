@@ -25,8 +25,6 @@ export interface DescribedModel {
   /** How many versions there are of the kind asked for; `versions` holds the newest of them. */
   totalVersions: number;
   versions: DescribedVersion[];
-  activeVersion: string | null;
-  deployedVersions: string[];
   stageHistory: StageTransition[];
   /** Parent to child, for every version with a parent. */
   lineage: { parent: string; child: string }[];
@@ -34,7 +32,7 @@ export interface DescribedModel {
 
 /**
  * Everything about one model: its newest versions (or the one asked for, or those in a stage), stage
- * history, lineage and traffic.
+ * history and lineage.
  * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND
  */
 export async function describeModel(
@@ -58,7 +56,7 @@ export async function describeModel(
     .execute();
   let transitions = database.selectFrom('stage_transitions').selectAll().where('model_id', '=', modelId);
   if (filter.version !== undefined) transitions = transitions.where('version', '=', filter.version);
-  const [model, versions, history, lineage, route, deployments] = await Promise.all([
+  const [model, versions, history, lineage] = await Promise.all([
     database
       .selectFrom('models')
       .select('created_at')
@@ -74,21 +72,11 @@ export async function describeModel(
       .orderBy('created_at', 'desc')
       .limit(filter.limit)
       .execute(),
-    database.selectFrom('routes').select('active_version').where('model_id', '=', modelId).executeTakeFirst(),
-    database
-      .selectFrom('deployments')
-      .select('version')
-      .where('model_id', '=', modelId)
-      .orderBy('deployed_at', 'desc')
-      .limit(filter.limit)
-      .execute(),
   ]);
   return {
     createdAt: model.created_at,
     totalVersions: Number(total),
     versions,
-    activeVersion: route?.active_version ?? null,
-    deployedVersions: deployments.map((row) => row.version),
     stageHistory: history.map((row) => ({
       transitionId: row.transition_id,
       version: row.version,

@@ -13,6 +13,14 @@ import type { VersionRecord } from './version_record.ts';
 export interface Deployer {
   /** Loads and warms a version and records it as deployed, without moving traffic. */
   prepare(record: VersionRecord, by: string): Promise<void>;
+  /** Gives a version all the traffic, in the promotion's transaction. */
+  activate(
+    transaction: Transaction<Tables>,
+    modelId: string,
+    version: string,
+    at: number,
+    by: string,
+  ): Promise<void>;
   /** Called after a change of routing was committed here. */
   routeChanged(modelId: string): void;
 }
@@ -99,7 +107,9 @@ export async function promoteVersion(
   if (promotion.activate) await deployer.prepare(record, caller.role);
   const applied = await database
     .transaction()
-    .execute((transaction) => applyPromotion(transaction, promotion, dependencies.clock(), caller.role));
+    .execute((transaction) =>
+      applyPromotion(transaction, deployer, promotion, dependencies.clock(), caller.role),
+    );
   deployer.routeChanged(modelId);
   return {
     ...outcome,
@@ -107,7 +117,12 @@ export async function promoteVersion(
     applied: true,
     archived: applied.archived,
     transitionId: applied.transitionId,
-    undo: undoSentence({ ...record, stage: applied.fromStage }, targetStage, applied.archived, promotion.activate),
+    undo: undoSentence(
+      { ...record, stage: applied.fromStage },
+      targetStage,
+      applied.archived,
+      promotion.activate,
+    ),
     warnings,
   };
 }
@@ -145,6 +160,7 @@ async function productionVersions(database: Database, modelId: string): Promise<
 
 async function applyPromotion(
   transaction: Transaction<Tables>,
+  deployer: Deployer,
   promotion: Promotion,
   at: number,
   by: string,
@@ -179,14 +195,7 @@ async function applyPromotion(
     by,
     reason,
   });
-  if (promotion.activate)
-    await transaction
-      .insertInto('routes')
-      .values({ model_id: modelId, active_version: version, changed_at: at })
-      .onConflict((conflict) =>
-        conflict.column('model_id').doUpdateSet({ active_version: version, changed_at: at }),
-      )
-      .execute();
+  if (promotion.activate) await deployer.activate(transaction, modelId, version, at, by);
   return { fromStage: record.stage, archived: incumbents, transitionId };
 }
 
@@ -249,7 +258,12 @@ async function trafficWarnings(
 }
 
 /** Which calls take the promotion back. */
-function undoSentence(record: VersionRecord, to: Stage, archived: readonly string[], activate: boolean): string {
+function undoSentence(
+  record: VersionRecord,
+  to: Stage,
+  archived: readonly string[],
+  activate: boolean,
+): string {
   const steps = (way: Stage[]) => way.map((stage) => `target_stage=${stage}`).join(', then ');
   const [incumbent] = archived;
   return incumbent === undefined

@@ -44,16 +44,16 @@ export interface FoundVersions {
  */
 export async function searchVersions(database: Database, search: VersionSearch): Promise<FoundVersions> {
   const order = parseOrder(search.orderBy);
-  const matching = applyConditions(database.selectFrom('versions'), search);
+  const sortKey = sortExpression(order);
+  let matching = applyConditions(database.selectFrom('versions'), search);
+  if (order.metric !== undefined) matching = matching.where(sortKey, 'is not', null);
   const { total } = await matching
     .select((eb) => eb.fn.countAll<number>().as('total'))
     .executeTakeFirstOrThrow();
 
-  const sortKey = sortExpression(order);
   let page = matching.selectAll('versions').select(sortKey.as('sort_key'));
-  if (order.metric !== undefined) page = page.where(sortKey, 'is not', null);
   if (search.cursor !== undefined) {
-    const [key, modelId, version] = parseCursor(search.cursor);
+    const [key, modelId, version] = parseCursor(search.cursor, order);
     page = page.where(
       sql<boolean>`(${sortKey}, versions.model_id, versions.version) ${sql.raw(order.direction === 'asc' ? '>' : '<')} (${key}, ${modelId}, ${version})`,
     );
@@ -84,11 +84,12 @@ function applyConditions(base: Versions, search: VersionSearch): Versions {
   if (search.modelId !== undefined) query = query.where('versions.model_id', '=', search.modelId);
   if (search.stage !== undefined) query = query.where('versions.stage', '=', search.stage);
   if (search.framework !== undefined)
-    query = query.where(sql<boolean>`lower(versions.framework) = ${search.framework.toLowerCase()}`);
+    query = query.where(sql<boolean>`lower(versions.framework) = lower(${search.framework})`);
   if (search.query !== undefined) {
-    const pattern = `%${search.query.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
+    // The database lowers both sides: SQLite knows no case beyond ASCII.
+    const pattern = `%${search.query.replace(/[\\%_]/g, '\\$&')}%`;
     const contains = (column: 'model_id' | 'description' | 'algorithm' | 'framework') =>
-      sql<boolean>`lower(${sql.ref(`versions.${column}`)}) like ${pattern} escape '\\'`;
+      sql<boolean>`lower(${sql.ref(`versions.${column}`)}) like lower(${pattern}) escape '\\'`;
     query = query.where((eb) =>
       eb.or([contains('model_id'), contains('description'), contains('algorithm'), contains('framework')]),
     );
@@ -128,7 +129,7 @@ interface Order {
 
 function parseOrder(orderBy: string): Order {
   const [, key, direction = 'desc'] =
-    /^(created_at|model_id|metric:\S+?)(?: (asc|desc))?$/.exec(orderBy.trim()) ?? [];
+    /^(created_at|model_id|metric:.+?)(?: (asc|desc))?$/.exec(orderBy.trim()) ?? [];
   if (key === undefined)
     throw new ModelYardError(
       'INVALID_INPUT',
@@ -150,13 +151,13 @@ function sortExpression(order: Order) {
       >`(select value from version_metrics where version_metrics.model_id = versions.model_id and version_metrics.version = versions.version and version_metrics.name = ${order.metric})`;
 }
 
-function parseCursor(cursor: string): [string | number, string, string] {
+function parseCursor(cursor: string, order: Order): [string | number, string, string] {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (Array.isArray(parsed)) {
       const [key, modelId, version]: unknown[] = parsed;
-      const isKey = typeof key === 'string' || typeof key === 'number';
-      if (isKey && typeof modelId === 'string' && typeof version === 'string') return [key, modelId, version];
+      if (isKeyOf(order, key) && typeof modelId === 'string' && typeof version === 'string')
+        return [key, modelId, version];
     }
   } catch {
     // Said below.
@@ -166,6 +167,11 @@ function parseCursor(cursor: string): [string | number, string, string] {
     'cursor is not one that search_models gave.',
     'Pass next_cursor unchanged.',
   );
+}
+
+function isKeyOf({ column, metric }: Order, key: unknown): key is string | number {
+  if (column === 'model_id') return typeof key === 'string';
+  return typeof key === 'number' && (metric !== undefined || Number.isSafeInteger(key));
 }
 
 async function readStatistics(database: Database): Promise<SearchStatistics> {

@@ -7,11 +7,23 @@ import { datatypes } from './datatypes.ts';
  * one record of a predict call consists.
  */
 
+/**
+ * What an output is in a prediction: the class (or cluster, or verdict) of a row; the probabilities of the
+ * classes, by column; scores of them that are no probabilities; or a value in its own right.
+ */
+export const outputRoles = ['label', 'probabilities', 'scores', 'value'] as const;
+
 export const tensorSpecSchema = z.strictObject({
   name: z.string(),
   datatype: z.enum(datatypes),
   /** Dimensions; -1 is free. */
   shape: z.array(z.number().int()),
+  /** The graph leaves the number of dimensions open: `shape` is empty, but this is no scalar. */
+  unranked: z.literal(true).optional(),
+  /** Said of outputs, where the graph was read. */
+  role: z.enum(outputRoles).optional(),
+  /** Of the label, or of probabilities without one: the classes as the model codes them, in the order of the columns. */
+  classes: z.array(z.union([z.string(), z.number()])).optional(),
 });
 export type TensorSpec = z.infer<typeof tensorSpecSchema>;
 
@@ -22,6 +34,8 @@ export const featureSchema = z.strictObject({
   input: z.string(),
   /** … and the column in it. */
   column: z.number().int(),
+  /** The model takes a missing value here: null in a record is NaN in the tensor. */
+  nullable: z.literal(true).optional(),
 });
 export type Feature = z.infer<typeof featureSchema>;
 

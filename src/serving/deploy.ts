@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import { ModelYardError } from '../errors.ts';
 import { findVersion } from '../registry/lookup.ts';
 import type { Registration } from '../registry/register.ts';
@@ -7,6 +6,7 @@ import type { Database } from '../storage/database.ts';
 import type { Engine, LoadReport } from './engine/engine.ts';
 import { scoreRecords } from './predict.ts';
 import { judgeProbe, type Probe } from './probe.ts';
+import { activateVersion, lockModel, readRoute } from './routes.ts';
 import { engineModel, type ServedModels } from './served_models.ts';
 
 /** What deployment needs of the registry when the version is new. */
@@ -23,6 +23,8 @@ export interface Deployment {
   errorThreshold?: number | undefined;
   latencyThresholdMs?: number | undefined;
   probe?: Probe | undefined;
+  /** Engine hosts side by side; undefined keeps what it was, or one. */
+  instances?: number | undefined;
 }
 
 export interface DeploymentOutcome {
@@ -61,12 +63,13 @@ export async function deployVersion(
   const { record, warnings } = await registeredVersion(dependencies, deployment, by, signal);
   requireNotCancelled(signal);
   progress(1, 3, 'loading and warming');
-  const report = await engine.load(engineModel(record));
+  const instances = deployment.instances ?? (await readInstances(dependencies.database, record));
+  const report = await engine.load(engineModel(record, instances));
   requireNotCancelled(signal);
   progress(2, 3, 'probing');
   await probeOrRequireWarm(engine, record, deployment.probe, report);
   requireNotCancelled(signal);
-  const previousActive = await recordDeployment(dependencies, record, deployment, by);
+  const previousActive = await recordDeployment(dependencies, record, { ...deployment, instances }, by);
   progress(3, 3, 'ready');
   const active = deployment.setActive ? record.version : previousActive;
   return {
@@ -91,9 +94,20 @@ export async function prepareVersion(
   record: VersionRecord,
   by: string,
 ): Promise<void> {
-  const report = await dependencies.engine.load(engineModel(record));
+  const instances = await readInstances(dependencies.database, record);
+  const report = await dependencies.engine.load(engineModel(record, instances));
   await probeOrRequireWarm(dependencies.engine, record, undefined, report);
-  await recordDeployment(dependencies, record, { setActive: false }, by);
+  await recordDeployment(dependencies, record, undefined, by);
+}
+
+async function readInstances(database: Database, { modelId, version }: VersionRecord): Promise<number> {
+  const row = await database
+    .selectFrom('deployments')
+    .select('instances')
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .executeTakeFirst();
+  return row?.instances ?? 1;
 }
 
 async function registeredVersion(
@@ -147,46 +161,41 @@ async function probeOrRequireWarm(
     );
 }
 
-/** @returns the version that was active before, or null. */
+/**
+ * @param deployment undefined: deployed by a promotion; an existing deployment keeps its settings.
+ * @returns the version that was active before, or null.
+ */
 async function recordDeployment(
   { database, served, clock }: DeployDependencies,
   record: VersionRecord,
-  deployment: Pick<Deployment, 'setActive' | 'errorThreshold' | 'latencyThresholdMs'>,
+  deployment: (Omit<Deployment, 'registration'> & { instances: number }) | undefined,
   by: string,
 ): Promise<string | null> {
   const { modelId, version } = record;
   const at = clock();
   const previous = await database.transaction().execute(async (transaction) => {
-    await transaction
-      .updateTable('models')
-      .set({ revision: sql<number>`revision + 1` })
-      .where('model_id', '=', modelId)
-      .execute();
+    await lockModel(transaction, modelId);
     const settings = {
       deployed_at: at,
       deployed_by: by,
-      error_threshold: deployment.errorThreshold ?? null,
-      latency_threshold_ms: deployment.latencyThresholdMs ?? null,
+      error_threshold: deployment?.errorThreshold ?? null,
+      latency_threshold_ms: deployment?.latencyThresholdMs ?? null,
+      instances: deployment?.instances ?? 1,
+      probe: deployment?.probe === undefined ? null : JSON.stringify(deployment.probe),
+      probed_at: deployment?.probe === undefined ? null : at,
+      probe_failure: null,
     };
     await transaction
       .insertInto('deployments')
       .values({ model_id: modelId, version, ...settings })
-      .onConflict((conflict) => conflict.columns(['model_id', 'version']).doUpdateSet(settings))
+      .onConflict((conflict) => {
+        const key = conflict.columns(['model_id', 'version']);
+        return deployment === undefined ? key.doNothing() : key.doUpdateSet(settings);
+      })
       .execute();
-    const route = await transaction
-      .selectFrom('routes')
-      .select('active_version')
-      .where('model_id', '=', modelId)
-      .executeTakeFirst();
-    if (deployment.setActive)
-      await transaction
-        .insertInto('routes')
-        .values({ model_id: modelId, active_version: version, changed_at: at })
-        .onConflict((conflict) =>
-          conflict.column('model_id').doUpdateSet({ active_version: version, changed_at: at }),
-        )
-        .execute();
-    return route?.active_version ?? null;
+    const before = await readRoute(transaction, modelId);
+    if (deployment?.setActive) await activateVersion(transaction, modelId, version, at, by);
+    return before?.activeVersion ?? null;
   });
   served.forget(modelId);
   return previous;

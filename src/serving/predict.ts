@@ -2,13 +2,23 @@ import { uuidv7 } from 'uuidv7';
 import { ModelYardError } from '../errors.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Breakers } from './breakers.ts';
 import { type PredictedValue, type RowPrediction, readPredictions } from './codec/predictions.ts';
 import { encodeRecords, type JsonRecord } from './codec/records.ts';
 import { decodeTensor, encodeTensors, type TensorJson } from './codec/tensors.ts';
 import type { Engine } from './engine/engine.ts';
 import type { NamedTensors } from './engine/protocol.ts';
 import type { PredictionSink, RouteKind } from './prediction_sink.ts';
-import { chooseVersion, engineModel, explainNotServed, type ServedModels } from './served_models.ts';
+import { chooseVersion } from './routing.ts';
+import {
+  engineModel,
+  explainNotServed,
+  type ServedModel,
+  type ServedModels,
+  type ServedVersion,
+} from './served_models.ts';
+import { runShadow } from './shadow.ts';
 
 export const maxRowsPerCall = 1000;
 
@@ -37,27 +47,31 @@ export interface PredictDependencies {
   database: Database;
   served: ServedModels;
   engine: Engine;
+  breakers: Breakers;
   sink: PredictionSink;
   clock: () => number;
+  random: () => number;
+  logger: Logger;
 }
 
 /**
  * Answers one predict call: picks the version, encodes, runs, decodes, logs, answers. What the model did
- * wrong (TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED) is logged too; what the caller did wrong is not.
- * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, NOT_DEPLOYED, SIGNATURE_MISMATCH, LIMIT_EXCEEDED, TIMEOUT,
- *   ENGINE_CRASHED, INFERENCE_FAILED
+ * wrong (TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED) is logged too and counts for its breaker; what the caller
+ * did wrong is and does neither. A shadow version runs after the answer.
+ * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, NOT_DEPLOYED, SIGNATURE_MISMATCH, LIMIT_EXCEEDED, CIRCUIT_OPEN,
+ *   TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED
  */
 export async function predict(
   dependencies: PredictDependencies,
   request: PredictRequest,
 ): Promise<PredictAnswer> {
-  const { database, served, engine, sink, clock } = dependencies;
-  const { modelId, version: pinned, input } = request;
+  const { served, breakers, sink, clock } = dependencies;
+  const { modelId, input } = request;
   const started = performance.now();
   requireRowLimit(input);
   const model = await served.read(modelId);
-  const choice = chooseVersion(model, pinned) ?? (await explainNotServed(database, modelId, pinned, model));
-  const { record, route } = choice;
+  const { version, route, warnings } = await choose(dependencies, model, request);
+  const { record } = version;
   const tensors = encodeInput(record, input);
   const rows = rowCount(input, tensors);
 
@@ -68,35 +82,44 @@ export async function predict(
     route,
     entityKey: request.entityKey ?? null,
   };
+  const ticket = breakers.begin(version);
   let outputs: NamedTensors;
   try {
-    outputs = await engine.run(engineModel(record), tensors);
+    outputs = await dependencies.engine.run(version.engineModel, tensors);
   } catch (error) {
-    if (error instanceof ModelYardError && countsAgainstModel.includes(error.code))
-      sink.append({
-        ...common,
-        latencyMs: performance.now() - started,
-        predictionIds: [uuidv7()],
-        features: null,
-        values: [],
-        probabilities: [],
-        error: { code: error.code, message: error.message },
-      });
+    const latencyMs = performance.now() - started;
+    const counts = error instanceof ModelYardError && countsAgainstModel.includes(error.code);
+    breakers.end(version, ticket, counts ? { failed: true, latencyMs } : 'not_counted');
+    if (counts) sink.append({ ...common, latencyMs, ...failure(error) });
     throw error;
   }
+  const runMs = performance.now() - started;
+  breakers.end(version, ticket, { failed: false, latencyMs: runMs });
 
   const predictions = readPredictions(record.signature.outputs, outputs, record.classLabels, rows);
   const identified = predictions.map((prediction) => ({ ...prediction, predictionId: uuidv7() }));
   const latencyMs = performance.now() - started;
+  const features = loggedFeatures(record, input, rows);
   sink.append({
     ...common,
     latencyMs,
     predictionIds: identified.map((prediction) => prediction.predictionId),
-    features: loggedFeatures(record, input, rows),
+    features,
     values: identified.map((prediction) => prediction.value),
     probabilities: identified.map((prediction) => prediction.probabilities ?? null),
     error: null,
   });
+  const shadow = route === 'pinned' ? undefined : model.versions.get(model.route?.shadowVersion ?? '');
+  if (shadow !== undefined)
+    runShadow(dependencies, {
+      shadow,
+      entityKey: common.entityKey,
+      input,
+      rows,
+      features,
+      primary: record,
+      predictions,
+    });
   return {
     version: record.version,
     route,
@@ -106,7 +129,63 @@ export async function predict(
         ? new Map([...outputs].map(([name, tensor]) => [name, decodeTensor(tensor)]))
         : undefined,
     latencyMs,
-    warnings: warningsOf(identified),
+    warnings: [...warnings, ...warningsOf(identified)],
+  };
+}
+
+/** The version that answers, by the caller's pin or the route and the breakers. */
+async function choose(
+  { database, breakers, random }: PredictDependencies,
+  model: ServedModel,
+  { modelId, version: pinned, entityKey }: PredictRequest,
+): Promise<{ version: ServedVersion; route: RouteKind; warnings: string[] }> {
+  const isCallable = (name: string) => {
+    const candidate = model.versions.get(name);
+    return candidate !== undefined && breakers.allows(candidate);
+  };
+  if (pinned !== undefined) {
+    const version = model.versions.get(pinned) ?? (await explainNotServed(database, modelId, pinned, model));
+    if (!breakers.allows(version)) throw circuitOpen(modelId, [version]);
+    return { version, route: 'pinned', warnings: [] };
+  }
+  const choice = chooseVersion(modelId, model.route, entityKey, isCallable, random());
+  const version = 'version' in choice ? model.versions.get(choice.version) : undefined;
+  if ('version' in choice && version !== undefined)
+    return {
+      version,
+      route: choice.route,
+      warnings:
+        choice.route === 'fallback'
+          ? [
+              `The circuit breaker of the version this call would have gone to is open; ${choice.version} answered instead.`,
+            ]
+          : [],
+    };
+  const routed = [...model.versions.values()].filter(({ record }) =>
+    model.route?.weights.some(([name]) => name === record.version),
+  );
+  if (routed.length > 0) throw circuitOpen(modelId, routed);
+  return explainNotServed(database, modelId, undefined, model);
+}
+
+export function circuitOpen(modelId: string, versions: readonly ServedVersion[]): ModelYardError {
+  const times = versions.flatMap(({ breaker }) => breaker?.reopensAt ?? []);
+  const names = versions.map(({ record }) => record.version).join(', ');
+  const when = times.length === 0 ? 'soon' : `at ${new Date(Math.min(...times)).toISOString()}`;
+  return new ModelYardError(
+    'CIRCUIT_OPEN',
+    `The circuit breaker of ${modelId} ${names} is open after failures or slow answers; it lets calls try again ${when}.`,
+    'Call again then, see the cause with health_check, or close it with reset_circuit_breaker.',
+  );
+}
+
+function failure(error: ModelYardError) {
+  return {
+    predictionIds: [uuidv7()],
+    features: null,
+    values: [],
+    probabilities: [],
+    error: { code: error.code, message: error.message },
   };
 }
 
@@ -116,7 +195,7 @@ export async function scoreRecords(
   record: VersionRecord,
   records: readonly JsonRecord[],
 ): Promise<RowPrediction[]> {
-  const outputs = await engine.run(engineModel(record), encodeRecords(record.signature, records));
+  const outputs = await engine.run(engineModel(record, undefined), encodeRecords(record.signature, records));
   return readPredictions(record.signature.outputs, outputs, record.classLabels, records.length);
 }
 
@@ -146,7 +225,7 @@ function requireRowLimit(input: PredictInput): void {
     );
 }
 
-function encodeInput(record: VersionRecord, input: PredictInput): NamedTensors {
+export function encodeInput(record: VersionRecord, input: PredictInput): NamedTensors {
   return input.kind === 'records'
     ? encodeRecords(record.signature, input.records)
     : encodeTensors(record.signature.inputs, input.tensors);

@@ -3,13 +3,20 @@ import type { PredictedValue } from './codec/predictions.ts';
 
 export type RouteKind = 'active' | 'weighted' | 'pinned' | 'fallback';
 
+/** How a shadow version's answer to a call compares with the answer that was given. */
+export interface ShadowComparison {
+  primaryVersion: string;
+  /** Rows whose values agree. */
+  agreed: number;
+}
+
 /** One predict call as it is logged: the rows answered, or the failure of the model. */
 export interface PredictionEntry {
   /** Milliseconds since 1970. */
   at: number;
   modelId: string;
   version: string;
-  route: RouteKind;
+  route: RouteKind | 'shadow';
   entityKey: string | null;
   latencyMs: number;
   /** One a row; a failed call has one for itself. */
@@ -19,6 +26,8 @@ export interface PredictionEntry {
   values: PredictedValue[];
   probabilities: ([string, number][] | null)[];
   error: { code: ErrorCode; message: string } | null;
+  /** Of a shadow's entry only. */
+  shadow?: ShadowComparison | undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { ModelYardError } from '../errors.ts';
 import type { PredictedValue, RowPrediction } from './codec/predictions.ts';
 import type { JsonRecord } from './codec/records.ts';
@@ -9,6 +10,17 @@ export interface Probe {
   expect?: readonly unknown[] | undefined;
   /** How far a number may be off, absolutely. */
   tolerance: number;
+}
+
+const storedProbe = z.object({
+  inputs: z.array(z.record(z.string(), z.unknown())),
+  expect: z.array(z.unknown()).optional(),
+  tolerance: z.number(),
+});
+
+/** Reads a probe as the deployment keeps it. */
+export function parseProbe(text: string): Probe {
+  return storedProbe.parse(JSON.parse(text));
 }
 
 /** @throws GATE_FAILED naming the first row that is not as expected; INVALID_INPUT when the counts differ. */

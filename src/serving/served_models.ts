@@ -1,14 +1,25 @@
+import { z } from 'zod';
 import { ModelYardError } from '../errors.ts';
 import { findVersion, requireModel } from '../registry/lookup.ts';
 import { type VersionRecord, versionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
+import { type BreakerPolicy, defaultBreakerPolicy, type SharedBreaker } from './breaker.ts';
 import type { EngineModel } from './engine/engine.ts';
-import type { RouteKind } from './prediction_sink.ts';
+import type { Route } from './routing.ts';
 
-/** What is deployed of a model, and which version has the traffic. */
+/** A deployed version, with what calls to it need. */
+export interface ServedVersion {
+  record: VersionRecord;
+  engineModel: EngineModel;
+  policy: BreakerPolicy;
+  /** The state all processes share, as it was last read or written here. */
+  breaker: SharedBreaker | undefined;
+}
+
+/** What is deployed of a model, and where its calls go. */
 export interface ServedModel {
-  activeVersion: string | undefined;
-  versions: ReadonlyMap<string, VersionRecord>;
+  route: Route | undefined;
+  versions: ReadonlyMap<string, ServedVersion>;
 }
 
 /** How old the knowledge of a route may be: other processes see a change within this time. */
@@ -21,13 +32,14 @@ export interface ServedModels {
   forget(modelId: string): void;
 }
 
-export function servedModels(database: Database): ServedModels {
+/** @param slowMs the latency from which a call counts as slow, where the deployment does not say. */
+export function servedModels(database: Database, slowMs: number): ServedModels {
   const known = new Map<string, { model: Promise<ServedModel>; readAt: number }>();
   return {
     read(modelId) {
       const entry = known.get(modelId);
       if (entry !== undefined && performance.now() - entry.readAt < freshForMs) return entry.model;
-      const model = readServedModel(database, modelId);
+      const model = readServedModel(database, modelId, slowMs);
       known.set(modelId, { model, readAt: performance.now() });
       model.catch(() => known.delete(modelId));
       return model;
@@ -38,7 +50,7 @@ export function servedModels(database: Database): ServedModels {
   };
 }
 
-async function readServedModel(database: Database, modelId: string): Promise<ServedModel> {
+async function readServedModel(database: Database, modelId: string, slowMs: number): Promise<ServedModel> {
   const rows = await database
     .selectFrom('deployments')
     .innerJoin('versions', (join) =>
@@ -47,27 +59,62 @@ async function readServedModel(database: Database, modelId: string): Promise<Ser
         .onRef('versions.version', '=', 'deployments.version'),
     )
     .leftJoin('routes', 'routes.model_id', 'deployments.model_id')
+    .leftJoin('breakers', (join) =>
+      join
+        .onRef('breakers.model_id', '=', 'deployments.model_id')
+        .onRef('breakers.version', '=', 'deployments.version'),
+    )
     .selectAll('versions')
-    .select('routes.active_version')
+    .select([
+      'deployments.instances',
+      'deployments.error_threshold',
+      'deployments.latency_threshold_ms',
+      'routes.active_version',
+      'routes.weights',
+      'routes.sticky',
+      'routes.shadow_version',
+      'breakers.reopens_at',
+      'breakers.open_ms',
+    ])
     .where('deployments.model_id', '=', modelId)
     .execute();
-  return {
-    activeVersion: rows[0]?.active_version ?? undefined,
-    versions: new Map(rows.map((row) => [row.version, versionRecord(row)])),
-  };
+  const versions = rows.map((row): [string, ServedVersion] => {
+    const record = versionRecord(row);
+    return [
+      row.version,
+      {
+        record,
+        engineModel: engineModel(record, row.instances),
+        policy: {
+          ...defaultBreakerPolicy,
+          slowMs: row.latency_threshold_ms ?? slowMs,
+          ...(row.error_threshold !== null && { failureShare: row.error_threshold }),
+        },
+        breaker:
+          row.open_ms === null ? undefined : { reopensAt: row.reopens_at ?? undefined, openMs: row.open_ms },
+      },
+    ];
+  });
+  const [first] = rows;
+  const route =
+    first === undefined || first.active_version === null || first.weights === null
+      ? undefined
+      : {
+          activeVersion: first.active_version,
+          weights: parseWeights(first.weights),
+          sticky: first.sticky === 1,
+          shadowVersion: first.shadow_version ?? undefined,
+        };
+  return { route, versions: new Map(versions) };
 }
 
-/** The version that answers a call, by the route or by the caller's pin; undefined when none can. */
-export function chooseVersion(
-  model: ServedModel,
-  pinned: string | undefined,
-): { record: VersionRecord; route: RouteKind } | undefined {
-  const version = pinned ?? model.activeVersion;
-  const record = version === undefined ? undefined : model.versions.get(version);
-  return record && { record, route: pinned === undefined ? 'active' : 'pinned' };
+const weightsSchema = z.array(z.tuple([z.string(), z.number()]));
+
+export function parseWeights(text: string): [string, number][] {
+  return weightsSchema.parse(JSON.parse(text));
 }
 
-/** Why `chooseVersion` found none: throws MODEL_NOT_FOUND, VERSION_NOT_FOUND or NOT_DEPLOYED. */
+/** Why a version cannot be called: throws MODEL_NOT_FOUND, VERSION_NOT_FOUND or NOT_DEPLOYED. */
 export async function explainNotServed(
   database: Database,
   modelId: string,
@@ -85,11 +132,17 @@ export async function explainNotServed(
   );
 }
 
-export function engineModel(record: VersionRecord): EngineModel {
+export function engineKey(modelId: string, version: string): string {
+  return `${modelId}@${version}`;
+}
+
+/** @param instances undefined leaves the engine's number as it is. */
+export function engineModel(record: VersionRecord, instances: number | undefined): EngineModel {
   return {
-    key: `${record.modelId}@${record.version}`,
+    key: engineKey(record.modelId, record.version),
     artifact: record.artifact,
     inputs: record.signature.inputs,
     outputs: record.signature.outputs,
+    instances,
   };
 }

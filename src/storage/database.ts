@@ -61,14 +61,16 @@ async function postgresDialect(connectionString: string): Promise<PostgresDialec
   return new PostgresDialect({ pool });
 }
 
-const unavailable = /^(SQLITE_|08|53|57P|ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|28|3D000|40001|40P01)/;
+// A violated constraint is a defect of the code that wrote, not a database that is away.
+const unavailable = /^(SQLITE_(?!CONSTRAINT)|08|53|57P|ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|28|3D000|40001|40P01)/;
 
 /** Turns a database failure into STORAGE_UNAVAILABLE; returns anything else as it is. */
 export function storageError(error: unknown): unknown {
   const code = systemCodeOf(error);
-  const connectionLost = /connection (terminated|timeout)|timeout exceeded when trying to connect/i.test(
-    messageOf(error),
-  );
+  const connectionLost =
+    /connection (terminated|timeout)|timeout exceeded when trying to connect|ConnectionFailed/i.test(
+      messageOf(error),
+    );
   if (!connectionLost && (code === undefined || !unavailable.test(code))) return error;
   return new ModelYardError(
     'STORAGE_UNAVAILABLE',

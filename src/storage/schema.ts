@@ -11,6 +11,8 @@ export interface Tables {
   stage_transitions: StageTransitionRow;
   deployments: DeploymentRow;
   routes: RouteRow;
+  breakers: BreakerRow;
+  shadow_totals: ShadowTotalsRow;
   references: ReferenceRow;
   journals: { journal: string; bytes_moved: number };
   predictions: PredictionRow;
@@ -67,12 +69,51 @@ interface DeploymentRow {
   deployed_by: string;
   error_threshold: number | null;
   latency_threshold_ms: number | null;
+  /** Engine hosts side by side, in each server process. */
+  instances: number;
+  /** JSON of serving/probe.ts, or null. */
+  probe: string | null;
+  /** When the probe last ran, and why it failed then (null: it passed). */
+  probed_at: number | null;
+  probe_failure: string | null;
 }
 
+/** Where a model's calls go. No row, no traffic. */
 interface RouteRow {
   model_id: string;
+  /** The version with the most traffic. */
   active_version: string;
+  /** JSON array of [version, weight] in the order of their ranges; the weights sum to 1. */
+  weights: string;
+  /** 1: calls with an entity key stay with their version. */
+  sticky: number;
+  shadow_version: string | null;
   changed_at: number;
+  changed_by: string;
+}
+
+/** A version's circuit breaker as all processes share it; no row, never opened. */
+export interface BreakerRow {
+  model_id: string;
+  version: string;
+  /** When it lets calls through again to try, or null when it is closed. */
+  reopens_at: number | null;
+  /** How long it was opened for the last time, milliseconds. */
+  open_ms: number;
+  trips: number;
+  last_tripped_at: number | null;
+  last_reason: string | null;
+}
+
+/** How a shadow version's answers compare with those that were given. */
+interface ShadowTotalsRow {
+  model_id: string;
+  shadow_version: string;
+  primary_version: string;
+  calls: number;
+  errors: number;
+  rows: number;
+  agreed: number;
 }
 
 interface ReferenceRow {

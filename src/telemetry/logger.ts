@@ -46,10 +46,8 @@ export function createLogger(options: { directory: string; level: Level }): Logg
 function openWinston(folder: string, level: Level): WinstonLogger {
   const require = createRequire(import.meta.url);
   const { createLogger: create, format, transports }: typeof import('winston') = require('winston');
-  mkdirSync(folder, { recursive: true });
-  removeOldFiles(folder);
   const started = new Date().toISOString().replace(/[:.]/g, '-');
-  return create({
+  const logger = create({
     level,
     format: format.combine(format.timestamp(), format.json()),
     transports: [
@@ -61,15 +59,32 @@ function openWinston(folder: string, level: Level): WinstonLogger {
           return `modelyard ${lineLevel}: ${String(message)}${rest}`;
         }),
       }),
-      new transports.File({
-        dirname: folder,
-        filename: `${started}-${process.pid}.log`,
-        maxsize: 5_000_000,
-        maxFiles: 2,
-        tailable: true,
-      }),
+      ...(isWritable(folder)
+        ? [
+            new transports.File({
+              dirname: folder,
+              filename: `${started}-${process.pid}.log`,
+              maxsize: 5_000_000,
+              maxFiles: 2,
+              tailable: true,
+            }),
+          ]
+        : []),
     ],
   });
+  // A log that cannot be written must not stop what it tells of.
+  return logger.on('error', () => undefined);
+}
+
+/** Makes the folder and room in it. */
+function isWritable(folder: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true });
+    removeOldFiles(folder);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function removeOldFiles(folder: string): void {

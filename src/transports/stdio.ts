@@ -49,8 +49,9 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
       input.on('data', reader);
       input.once('end', declareEnded);
       input.once('close', declareEnded);
-      input.once('error', declareEnded);
-      output.once('error', () => {
+      // Every answer that cannot be written is an error of its own; one without a listener ends the process.
+      input.on('error', declareEnded);
+      output.on('error', () => {
         // The reader is gone: nothing that waits can be answered.
         unanswered.clear();
         settleIdle();

@@ -1,52 +1,74 @@
-import { lowerBound } from './lower_bound.ts';
-import type { CategoricalProfile, NumericProfile } from './profile.ts';
+import { type CategoricalProfile, countValues, type NumericProfile } from './profile.ts';
 
 /** Up to this many different reference values a numeric feature has a bin per value instead of deciles. */
 export const MOST_VALUE_BINS = 20;
 
 /** Rows per bin on both sides; arrays of the same length. */
 export interface BinnedCounts {
+  /**
+   * `ranges`: between the reference's deciles, ascending. `values`: one per value of either side, those of the reference first; see
+   * {@link mergeUnseen}.
+   */
+  kind: 'ranges' | 'values';
   reference: Float64Array;
   current: Float64Array;
-  /** Current rows whose value has no bin of its own: they are in the last bin. 0 where bins are ranges. */
-  unseen: number;
 }
 
 /**
- * Counts a numeric feature in the reference's bins.
- *
- * More than {@link MOST_VALUE_BINS} different values: bins (−∞, e1], (e1, e2] … (ek, ∞) between the reference's deciles.
- * Otherwise: a bin per value, ascending, and one for values the reference has not.
+ * Counts a numeric feature. More than {@link MOST_VALUE_BINS} different reference values: bins (−∞, e1], (e1, e2] … (ek, ∞) between
+ * the reference's deciles. Otherwise a bin per value.
  *
  * @param reference profile with at least one value
  * @param current finite values in any order
  */
 export function binNumbers(reference: NumericProfile, current: Float64Array): BinnedCounts {
-  return reference.distinct > MOST_VALUE_BINS
-    ? binRanges(reference.sorted, current)
-    : binValues(reference.sorted, current);
+  if (reference.distinct <= MOST_VALUE_BINS) {
+    return binValues(countValues(reference.sorted), countValues(current));
+  }
+  const edges = decileEdges(reference.sorted);
+  return {
+    kind: 'ranges',
+    reference: countRanges(edges, reference.sorted),
+    current: countRanges(edges, current),
+  };
 }
 
-/** Counts a categorical feature: a bin per reference category, and one for categories the reference has not. */
+/** Counts a categorical feature: a bin per category of either side. */
 export function binCategories(
   reference: CategoricalProfile,
   current: ReadonlyMap<string, number>,
 ): BinnedCounts {
-  const counts = emptyCounts(reference.counts.size + 1);
+  return binValues(reference.counts, current);
+}
+
+function binValues<Value>(
+  reference: ReadonlyMap<Value, number>,
+  current: ReadonlyMap<Value, number>,
+): BinnedCounts {
+  const values = [...reference.keys()];
+  for (const value of current.keys()) if (!reference.has(value)) values.push(value);
+  return {
+    kind: 'values',
+    reference: Float64Array.from(values, (value) => reference.get(value) ?? 0),
+    current: Float64Array.from(values, (value) => current.get(value) ?? 0),
+  };
+}
+
+/**
+ * Merges the bins of all values that the reference has not into one, the last: the bins of psi, kl_divergence and js_distance. There
+ * is always such a bin.
+ */
+export function mergeUnseen(reference: Float64Array, current: Float64Array): [Float64Array, Float64Array] {
+  const seen = reference.filter((rows) => rows > 0);
+  const mergedReference = new Float64Array(seen.length + 1);
+  const mergedCurrent = new Float64Array(seen.length + 1);
+  mergedReference.set(seen);
   let bin = 0;
-  let matched = 0;
-  for (const [category, rows] of reference.counts) {
-    const currentRows = current.get(category) ?? 0;
-    counts.reference[bin] = rows;
-    counts.current[bin] = currentRows;
-    matched += currentRows;
-    bin++;
+  for (let value = 0; value < reference.length; value++) {
+    const target = (reference[value] ?? 0) > 0 ? bin++ : seen.length;
+    mergedCurrent[target] = (mergedCurrent[target] ?? 0) + (current[value] ?? 0);
   }
-  let total = 0;
-  for (const rows of current.values()) total += rows;
-  counts.unseen = total - matched;
-  counts.current[bin] = counts.unseen;
-  return counts;
+  return [mergedReference, mergedCurrent];
 }
 
 /** The inner bin edges: deciles of the sorted values, duplicates removed. */
@@ -74,16 +96,9 @@ export function quantile(sorted: Float64Array, share: number): number {
   return fraction < 0.5 ? below + gap * fraction : above - gap * (1 - fraction);
 }
 
-function binRanges(sorted: Float64Array, current: Float64Array): BinnedCounts {
-  const edges = decileEdges(sorted);
-  const counts = emptyCounts(edges.length + 1);
-  countRanges(edges, sorted, counts.reference);
-  countRanges(edges, current, counts.current);
-  return counts;
-}
-
 /** The number of edges strictly below a value is the index of its right-closed bin. */
-function countRanges(edges: Float64Array, values: Float64Array, counts: Float64Array): void {
+function countRanges(edges: Float64Array, values: Float64Array): Float64Array {
+  const counts = new Float64Array(edges.length + 1);
   // A search of four fixed comparisons is twice as fast as a loop over the edges; infinite edges fill it up.
   const edge = new Float64Array(15).fill(Number.POSITIVE_INFINITY);
   edge.set(edges);
@@ -95,24 +110,5 @@ function countRanges(edges: Float64Array, values: Float64Array, counts: Float64A
     if (value > (edge[bin] ?? 0)) bin += 1;
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
-}
-
-function binValues(sorted: Float64Array, current: Float64Array): BinnedCounts {
-  const values = sorted.filter((value, index) => value !== sorted[index - 1]);
-  const counts = emptyCounts(values.length + 1);
-  for (const value of sorted) {
-    const bin = lowerBound(values, value);
-    counts.reference[bin] = (counts.reference[bin] ?? 0) + 1;
-  }
-  for (const value of current) {
-    const rank = lowerBound(values, value);
-    const bin = values[rank] === value ? rank : values.length;
-    counts.current[bin] = (counts.current[bin] ?? 0) + 1;
-  }
-  counts.unseen = counts.current[values.length] ?? 0;
   return counts;
-}
-
-function emptyCounts(bins: number): BinnedCounts {
-  return { reference: new Float64Array(bins), current: new Float64Array(bins), unseen: 0 };
 }

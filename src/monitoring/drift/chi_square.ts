@@ -1,8 +1,12 @@
+import type { BinnedCounts } from './bins.ts';
 import { chiSquareTail } from './chi_square_distribution.ts';
 import { sum } from './shares.ts';
 
-/** Rows a bin must be expected to hold on either side to stay a column of its own. */
+/** Rows that a column of the table must be expected to hold on either side; thinner bins are pooled. */
 export const LEAST_EXPECTED = 5;
+
+/** One column of the 2×k table: rows of the reference, rows of the current sample. */
+type TableColumn = [reference: number, current: number];
 
 export interface ChiSquareTest {
   /** Pearson's χ², no continuity correction. */
@@ -18,17 +22,12 @@ export interface ChiSquareTest {
 /**
  * χ² test of homogeneity of the 2×k table of bin counts; scipy.stats.chi2_contingency(correction=False) after pooling.
  *
- * Bins in which the reference's share lets one expect fewer than {@link LEAST_EXPECTED} rows on either side are added into one. The
- * current counts have no say in that: choosing by them pools just the bins that came out low, and with 1000 against 50 rows four
- * stable reports in ten then raise an alarm. If the pooled bin is still too thin, by both sides' counts, it takes in the reference's
- * thinnest other bins until it is not.
- *
- * @returns undefined when fewer than two bins are left: nothing to compare
+ * @returns undefined when fewer than two columns are left: nothing to compare
  */
-export function chiSquareTest(reference: Float64Array, current: Float64Array): ChiSquareTest | undefined {
-  const n = sum(reference);
-  const m = sum(current);
-  const columns = poolThinColumns(reference, current);
+export function chiSquareTest(bins: BinnedCounts): ChiSquareTest | undefined {
+  const n = sum(bins.reference);
+  const m = sum(bins.current);
+  const columns = bins.kind === 'values' ? poolThinValues(bins) : mergeThinRanges(bins);
   if (columns.length < 2) return undefined;
   let statistic = 0;
   for (const [r, c] of columns) {
@@ -47,30 +46,53 @@ export function chiSquareTest(reference: Float64Array, current: Float64Array): C
   };
 }
 
-/** The columns [reference rows, current rows] left after pooling, empty ones dropped. */
-export function poolThinColumns(reference: Float64Array, current: Float64Array): [number, number][] {
+/**
+ * Adds all values expected, by both sides together, in fewer than {@link LEAST_EXPECTED} rows on either side into one column. If that one is
+ * still too thin, it takes in the rarest other values until it is not.
+ */
+export function poolThinValues({ reference, current }: BinnedCounts): TableColumn[] {
   const n = sum(reference);
   const m = sum(current);
-  const leastInReference = LEAST_EXPECTED * Math.max(1, n / m);
-  const leastInAll = (LEAST_EXPECTED * (n + m)) / Math.min(n, m);
-  const kept: [number, number][] = [];
-  const pooled: [number, number] = [0, 0];
+  const least = (LEAST_EXPECTED * (n + m)) / Math.min(n, m);
+  const kept: TableColumn[] = [];
+  const pooled: TableColumn = [0, 0];
   for (let bin = 0; bin < reference.length; bin++) {
-    const column: [number, number] = [reference[bin] ?? 0, current[bin] ?? 0];
-    if (column[0] >= leastInReference) kept.push(column);
+    const column: TableColumn = [reference[bin] ?? 0, current[bin] ?? 0];
+    if (column[0] + column[1] >= least) kept.push(column);
     else addInto(pooled, column);
   }
   if (pooled[0] + pooled[1] === 0) return kept;
-  kept.sort((left, right) => right[0] - left[0]);
-  while (pooled[0] + pooled[1] < leastInAll) {
-    const thinnest = kept.pop();
-    if (thinnest === undefined) break;
-    addInto(pooled, thinnest);
+  kept.sort((left, right) => right[0] + right[1] - left[0] - left[1]);
+  while (pooled[0] + pooled[1] < least) {
+    const rarest = kept.pop();
+    if (rarest === undefined) break;
+    addInto(pooled, rarest);
   }
   return [...kept, pooled];
 }
 
-function addInto(pooled: [number, number], column: readonly [number, number]): void {
-  pooled[0] += column[0];
-  pooled[1] += column[1];
+/**
+ * Merges neighbouring ranges until the reference's share lets one expect {@link LEAST_EXPECTED} rows on either side of each. The current
+ * counts must have no say here: the reference's are fixed, being deciles, so that choosing by the sum would pool just the ranges
+ * that came out low (with 1000 against 50 rows, four stable reports in ten then raise an alarm).
+ */
+export function mergeThinRanges({ reference, current }: BinnedCounts): TableColumn[] {
+  const least = LEAST_EXPECTED * Math.max(1, sum(reference) / sum(current));
+  const columns: TableColumn[] = [];
+  let open: TableColumn = [0, 0];
+  for (let bin = 0; bin < reference.length; bin++) {
+    addInto(open, [reference[bin] ?? 0, current[bin] ?? 0]);
+    if (open[0] < least) continue;
+    columns.push(open);
+    open = [0, 0];
+  }
+  const last = columns.at(-1);
+  if (last === undefined) return [open];
+  addInto(last, open);
+  return columns;
+}
+
+function addInto(target: TableColumn, column: TableColumn): void {
+  target[0] += column[0];
+  target[1] += column[1];
 }

@@ -3,7 +3,7 @@ import { missingShare, missingSharePValue } from './missing_share.ts';
 import {
   type CategoricalProfile,
   type Column,
-  countCategories,
+  countValues,
   type FeatureProfile,
   finiteValues,
   type NumericProfile,
@@ -106,7 +106,7 @@ function measureCategoricalColumn(
   method: DriftMethod,
   options: DriftOptions,
 ): Measured {
-  const counts = countCategories(column);
+  const counts = countValues(column);
   let present = 0;
   for (const rows of counts.values()) present += rows;
   const note = tooFewNote(profile.count, present, options);

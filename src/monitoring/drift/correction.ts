@@ -16,7 +16,7 @@ export function adjustPValues(pValues: readonly number[], correction: Correction
   const adjusted = new Array<number>(count).fill(1);
   let smallest = 1;
   descending.forEach(({ p, index }, position) => {
-    smallest = Math.min(smallest, (p * count) / (count - position));
+    smallest = Math.min(smallest, p * (count / (count - position)));
     adjusted[index] = smallest;
   });
   return adjusted;

@@ -1,42 +1,55 @@
+import { drawFromMode } from './inversion.ts';
 import type { Random } from './random.ts';
 import { logChoose } from './stirling.ts';
 
-/**
- * How many marked rows are among `draws` rows drawn without replacement from `marked` + `unmarked` rows.
- *
- * Inversion that starts at the mode and steps outwards: about as many steps as the distribution is wide, so that a split of a
- * million rows costs hundreds of steps instead of a million draws.
- */
+/** Up to so many marked rows it is quicker to ask for each whether it is drawn. */
+const FEW_ROWS = 12;
+
+/** How many marked rows are among `draws` rows drawn without replacement from `marked` + `unmarked` rows. */
 export function hypergeometricDraw(random: Random, marked: number, unmarked: number, draws: number): number {
+  const total = marked + unmarked;
+  if (marked <= FEW_ROWS) {
+    let drawn = 0;
+    for (let row = 0; row < marked; row++) if (random() * (total - row) < draws - drawn) drawn++;
+    return drawn;
+  }
   const least = Math.max(0, draws - unmarked);
   const most = Math.min(draws, marked);
   if (least === most) return least;
-  const total = marked + unmarked;
   const mode = Math.min(most, Math.max(least, Math.floor(((draws + 1) * (marked + 1)) / (total + 2))));
-  const atMode = Math.exp(
-    logChoose(marked, mode) + logChoose(unmarked, draws - mode) - logChoose(total, draws),
-  );
+  const logAtMode = logChoose(marked, mode) + logChoose(unmarked, draws - mode) - logChoose(total, draws);
+  return drawFromMode(random, {
+    least,
+    most,
+    mode,
+    atMode: Math.exp(logAtMode),
+    ratioAbove: (k) => ((marked - k) * (draws - k)) / ((k + 1) * (unmarked - draws + k + 1)),
+  });
+}
 
-  let left = random() - atMode;
-  let up = mode;
-  let down = mode;
-  let atUp = atMode;
-  let atDown = atMode;
-  while (left > 0 && (up < most || down > least)) {
-    if (up < most) {
-      atUp *= ((marked - up) * (draws - up)) / ((up + 1) * (unmarked - draws + up + 1));
-      up++;
-      left -= atUp;
-      if (left <= 0) return up;
-    }
-    if (down > least) {
-      atDown *= (down * (unmarked - draws + down)) / ((marked - down + 1) * (draws - down + 1));
-      down--;
-      left -= atDown;
-      if (left <= 0) return down;
-    }
-    // What rounding leaves over is no probability worth walking for.
-    if (atUp < 1e-18 && atDown < 1e-18) break;
+/**
+ * Splits the pooled rows of all bins at random into two samples and fills in their counts per bin.
+ *
+ * @param pooled rows per bin on both sides together
+ * @param one filled with the counts of the first sample, of `draws` rows
+ * @param other filled with the counts of the rest
+ */
+export function splitRows(
+  random: Random,
+  pooled: Float64Array,
+  draws: number,
+  one: Float64Array,
+  other: Float64Array,
+): void {
+  let rowsLeft = 0;
+  for (const rows of pooled) rowsLeft += rows;
+  let drawsLeft = draws;
+  for (let bin = 0; bin < pooled.length; bin++) {
+    const rows = pooled[bin] ?? 0;
+    const taken = hypergeometricDraw(random, rows, rowsLeft - rows, drawsLeft);
+    one[bin] = taken;
+    other[bin] = rows - taken;
+    rowsLeft -= rows;
+    drawsLeft -= taken;
   }
-  return mode;
 }

@@ -33,25 +33,72 @@ function equalSizes(n: number, h: number): number {
 }
 
 /**
- * Unequal sizes: P(i, j), the probability that a random lattice path to (i, j) has left the band |i/n − j/m| < d. It is 1
- * outside the band, else P(i−1, j)·i/(i+j) + P(i, j−1)·j/(i+j): only sums of positive terms, so tiny values stay accurate.
- * Walked along the diagonals i + j = s, where no cell waits for its neighbour. O(min(d, 1/2)·n·m) time, O(n) memory.
+ * Unequal sizes: P(i, j), the probability that a random lattice path to (i, j) has left the band |i/n − j/m| < d, is 1 outside
+ * the band, else P(i−1, j)·i/(i+j) + P(i, j−1)·j/(i+j): only sums of positive terms, so tiny values stay accurate.
+ *
+ * Walked along the diagonals i + j = s, where no cell waits for its neighbour, and only half the way: the band looks the same
+ * from its other end, so a path through (i, j) leaves it before or after with P(i, j) and P(n − i, m − j), independently.
+ * O(min(d, 1/2)·n·m) time, O(n) memory.
  */
 function unequalSizes(n: number, m: number, steps: number): number {
-  const total = n + m;
+  const half = Math.floor((n + m) / 2);
   // outside[i + 1] is P(i, s − i); the leading entry spares the loop a check for i = 0.
   const outside = new Float64Array(n + 2).fill(1);
   outside[1] = 0;
-  let first = 0;
-  for (let s = 1; s <= total; s++) {
-    const bandStart = Math.floor((s * n - steps) / total) + 1;
-    const bandEnd = Math.ceil((s * n + steps) / total) - 1;
-    for (; first < bandStart; first++) outside[first + 1] = 1;
-    const last = Math.min(bandEnd, s, n);
-    const share = 1 / s;
-    for (let i = last; i >= Math.max(first, s - m); i--) {
-      outside[i + 1] = ((outside[i] ?? 1) * i + (outside[i + 1] ?? 1) * (s - i)) * share;
-    }
+  walkDiagonals(outside, n, m, steps, 1, half);
+  const before = outside.slice();
+  if ((n + m) % 2 === 1) walkDiagonals(outside, n, m, steps, half + 1, half + 1);
+
+  const weights = pathWeights(n, m, half);
+  let all = 0;
+  let left = 0;
+  for (let i = 0; i <= n; i++) {
+    const weight = weights[i] ?? 0;
+    const p = before[i + 1] ?? 1;
+    const q = outside[n - i + 1] ?? 1;
+    all += weight;
+    left += weight * (p + q - p * q);
   }
-  return Math.min(1, outside[n + 1] ?? 1);
+  return Math.min(1, left / all);
+}
+
+/** Takes `outside` from diagonal `from` − 1 to diagonal `to`. */
+function walkDiagonals(
+  outside: Float64Array,
+  n: number,
+  m: number,
+  steps: number,
+  from: number,
+  to: number,
+): void {
+  const total = n + m;
+  const bandStart = (s: number) => Math.floor((s * n - steps) / total) + 1;
+  for (let s = from; s <= to; s++) {
+    const first = Math.max(bandStart(s), s - m, 0);
+    const last = Math.min(Math.ceil((s * n + steps) / total) - 1, s, n);
+    const share = 1 / s;
+    let right = outside[last + 1] ?? 1;
+    for (let i = last; i >= first; i--) {
+      const left = outside[i] ?? 1;
+      const probability = (left * i + right * (s - i)) * share;
+      // Numbers too small to be normal are slow, and lost in every result that is not.
+      outside[i + 1] = probability < 1e-305 ? 0 : probability;
+      right = left;
+    }
+    // What the band leaves behind was still needed inside on this diagonal.
+    for (let i = Math.max(bandStart(s - 1), 0); i < bandStart(s); i++) outside[i + 1] = 1;
+  }
+}
+
+/** How many of all paths pass (i, s − i), for every i, up to a common factor: hypergeometric, by ratios from its mode. */
+function pathWeights(n: number, m: number, s: number): Float64Array {
+  const first = Math.max(0, s - m);
+  const last = Math.min(n, s);
+  const mode = Math.min(last, Math.max(first, Math.floor(((s + 1) * (n + 1)) / (n + m + 2))));
+  const weights = new Float64Array(n + 1);
+  const ratio = (i: number) => ((n - i) * (s - i)) / ((i + 1) * (m - s + i + 1));
+  weights[mode] = 1;
+  for (let i = mode; i < last; i++) weights[i + 1] = (weights[i] ?? 0) * ratio(i);
+  for (let i = mode; i > first; i--) weights[i - 1] = (weights[i] ?? 0) / ratio(i - 1);
+  return weights;
 }

@@ -1,6 +1,7 @@
+import { splitRows } from './hypergeometric.ts';
 import type { Measurement } from './measure.ts';
 import type { NumericProfile } from './profile.ts';
-import { splitQuantile } from './sampling_noise.ts';
+import { noiseQuantile } from './sampling_noise.ts';
 import { type PooledSample, poolSamples, wassersteinDistance } from './wasserstein.ts';
 
 /** Into how many groups of neighbours the pooled rows are cut for the noise bound, and how many rows at either end stay alone. */
@@ -21,16 +22,21 @@ export function measureWasserstein(reference: NumericProfile, current: Float64Ar
   const unit = pooled.scale * reference.standard_deviation;
   const inDeviations = (distance: number) => Math.min(Number.MAX_VALUE, distance / unit);
   const { positions } = pooled;
-  const score = inDeviations(wassersteinDistance(positions, pooled.reference, pooled.current, n, m));
+  const moved = wassersteinDistance(positions, pooled.reference, pooled.current, n, m);
   return {
     kind: 'distance',
     method: 'wasserstein',
-    score,
+    score: inDeviations(moved),
     noise: (level, random) => {
       const groups = groupNeighbours(pooled);
-      const distance = (one: Float64Array, other: Float64Array) =>
-        wassersteinDistance(groups.positions, one, other, n, m);
-      return inDeviations(splitQuantile(groups.reference, groups.current, distance, level, random));
+      const together = groups.reference.map((rows, group) => rows + (groups.current[group] ?? 0));
+      const one = new Float64Array(together.length);
+      const other = new Float64Array(together.length);
+      const simulate = () => {
+        splitRows(random, together, n, one, other);
+        return wassersteinDistance(groups.positions, one, other, n, m);
+      };
+      return inDeviations(noiseQuantile(simulate, together.length, level, moved));
     },
   };
 }

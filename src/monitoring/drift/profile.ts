@@ -44,9 +44,9 @@ export function finiteValues(values: Float64Array): Float64Array {
   return finite === values.length ? values : values.filter(Number.isFinite);
 }
 
-/** Rows per category, missing values left out. */
-export function countCategories(values: readonly (string | null)[]): Map<string, number> {
-  const counts = new Map<string, number>();
+/** Rows per value, missing ones (null) left out. */
+export function countValues<Value>(values: Iterable<Value | null>): Map<Value, number> {
+  const counts = new Map<Value, number>();
   for (const value of values) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
 }
@@ -54,7 +54,7 @@ export function countCategories(values: readonly (string | null)[]): Map<string,
 /** The profile of a column of any length, empty ones included. Does not change or keep `column.values`. */
 export function profileColumn(column: Column): FeatureProfile {
   if (column.kind === 'numeric') return profileNumbers(column.name, column.values);
-  const counts = countCategories(column.values);
+  const counts = countValues(column.values);
   let count = 0;
   for (const rows of counts.values()) count += rows;
   return { name: column.name, kind: column.kind, count, missing: column.values.length - count, counts };

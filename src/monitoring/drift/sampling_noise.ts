@@ -1,66 +1,38 @@
 import { chiSquareQuantile } from './chi_square_distribution.ts';
-import { hypergeometricDraw } from './hypergeometric.ts';
-import type { Random } from './random.ts';
 import { sum } from './shares.ts';
 
-/** Random splits of the pooled rows behind one quantile. */
-const SPLITS = 300;
-/** With many bins fewer splits are drawn: at most this many counts in all. */
+/** Simulated reports without drift behind one quantile. */
+const REPETITIONS = 300;
+/** With many bins there are fewer: at most this many counts are drawn in all. */
 const MOST_COUNTS = 600_000;
-const FEWEST_SPLITS = 60;
+const FEWEST_REPETITIONS = 30;
 
-/** A distance between two samples counted in the same bins. */
-export type CountDistance = (reference: Float64Array, current: Float64Array) => number;
+/** After so many repetitions a score that this share of them reach is plainly noise, and a rough bound will do. */
+const FIRST_LOOK = 24;
+const PLAIN_NOISE = 0.25;
 
 /**
- * What a distance reaches by sampling alone: its upper `level` quantile over random splits of the pooled rows into samples of the
- * two actual sizes (a permutation test on counts).
+ * What a distance reaches by sampling alone: the value it exceeds with probability `level` when nothing has drifted.
  *
- * Rare levels lie beyond the splits drawn, so the answer is the larger of the empirical quantile and of the quantile of the
- * gamma distribution with the splits' mean and variance (PSI, KL and JSD are near a scaled χ² under no drift, which is a gamma).
+ * Rare levels lie beyond the repetitions, so the answer is the larger of their empirical quantile and of the quantile of the gamma
+ * distribution with their mean and variance (PSI, KL and JSD are near a scaled χ² under no drift, which is a gamma).
  *
- * @param level probability to be exceeded without drift, e.g. 0.05 / number of features
+ * @param simulate one distance between two samples without drift, of the actual sizes
+ * @param bins counts drawn for one distance; bounds the cost
+ * @param score the distance to be judged: where it is commonplace, fewer repetitions show it
  */
-export function splitQuantile(
-  reference: Float64Array,
-  current: Float64Array,
-  distance: CountDistance,
-  level: number,
-  random: Random,
-): number {
-  const pooled = reference.map((rows, bin) => rows + (current[bin] ?? 0));
-  const total = sum(pooled);
-  const drawn = sum(reference);
-  const splits = Math.max(FEWEST_SPLITS, Math.min(SPLITS, Math.floor(MOST_COUNTS / pooled.length)));
-  const one = new Float64Array(pooled.length);
-  const other = new Float64Array(pooled.length);
-  const values = new Float64Array(splits);
-  for (let split = 0; split < splits; split++) {
-    splitRows(pooled, total, drawn, one, other, random);
-    values[split] = distance(one, other);
+export function noiseQuantile(simulate: () => number, bins: number, level: number, score: number): number {
+  const affordable = Math.floor(MOST_COUNTS / bins);
+  const repetitions = Math.max(FEWEST_REPETITIONS, Math.min(REPETITIONS, affordable));
+  const distances: number[] = [];
+  let reached = 0;
+  while (distances.length < repetitions) {
+    const distance = simulate();
+    distances.push(distance);
+    if (distance >= score) reached++;
+    if (distances.length === FIRST_LOOK && reached >= FIRST_LOOK * PLAIN_NOISE) break;
   }
-  return upperQuantile(values.sort(), level);
-}
-
-/** Fills `one` with the counts of `drawn` random rows and `other` with the rest. */
-function splitRows(
-  pooled: Float64Array,
-  total: number,
-  drawn: number,
-  one: Float64Array,
-  other: Float64Array,
-  random: Random,
-): void {
-  let rowsLeft = total;
-  let drawsLeft = drawn;
-  for (let bin = 0; bin < pooled.length; bin++) {
-    const rows = pooled[bin] ?? 0;
-    const taken = hypergeometricDraw(random, rows, rowsLeft - rows, drawsLeft);
-    one[bin] = taken;
-    other[bin] = rows - taken;
-    rowsLeft -= rows;
-    drawsLeft -= taken;
-  }
+  return upperQuantile(Float64Array.from(distances).sort(), level);
 }
 
 function upperQuantile(ascending: Float64Array, level: number): number {
@@ -71,7 +43,7 @@ function upperQuantile(ascending: Float64Array, level: number): number {
   let squares = 0;
   for (const value of ascending) squares += (value - mean) ** 2;
   const variance = squares / (count - 1);
-  if (!(mean > 0 && variance > 0)) return empirical;
+  if (!(mean > 0 && variance > mean * mean * 1e-12)) return empirical;
   const shape = (mean * mean) / variance;
   return Math.max(empirical, (chiSquareQuantile(level, 2 * shape) * variance) / mean / 2);
 }

@@ -40,17 +40,19 @@ interface ValueVerdict {
 /** Judges all features of a report together, since the corrections depend on how many there are. Keeps the order. */
 export function judge(comparisons: readonly Comparison[], options: DriftOptions): DriftResult[] {
   const minEffect = options.minEffect ?? DEFAULT_MIN_EFFECT;
-  const adjusted = adjustSome(comparisons, options, ({ measurement }) =>
-    measurement.kind === 'test' ? measurement.p_value : undefined,
-  );
+  const adjusted = adjustSome(comparisons, options, ({ measurement }) => {
+    // Beside tests used as a fallback, features judged by a distance belong to the family too.
+    if (measurement.kind === 'distance') return 1;
+    return measurement.kind === 'test' ? measurement.p_value : undefined;
+  });
   const adjustedMissing = adjustSome(comparisons, options, ({ missingPValue }) => missingPValue);
-  const distances = comparisons.filter(({ measurement }) => measurement.kind === 'distance').length;
-  const share = options.correction === 'none' ? 1 : Math.max(1, distances);
+  const measured = comparisons.filter(({ measurement }) => measurement.kind !== 'none').length;
+  const share = options.correction === 'none' ? 1 : Math.max(1, measured);
   const noiseLevel = (options.significance * NOISE_LEVEL_SHARE) / share;
 
   return comparisons.map((comparison) => {
     const { measurement, facts } = comparison;
-    const p_adjusted = adjusted.get(comparison) ?? null;
+    const p_adjusted = measurement.kind === 'test' ? (adjusted.get(comparison) ?? null) : null;
     const values = judgeValues(comparison, p_adjusted, minEffect, noiseLevel, options);
     const change = Math.abs(facts.current_missing - facts.reference_missing);
     const missingP = adjustedMissing.get(comparison) ?? 1;
@@ -90,25 +92,29 @@ function judgeValues(
 ): ValueVerdict {
   if (measurement.kind === 'none') return { is_drift: false, severity: 'none', threshold: null };
   const asked = asksFor(measurement.method, options.method) ? options.threshold : undefined;
-  if (measurement.kind === 'test') {
-    const threshold = asked ?? options.significance;
-    const is_drift = p_adjusted !== null && p_adjusted < threshold && measurement.size >= minEffect;
-    const severity = is_drift ? severityOf(measurement.method, measurement.size) : 'none';
-    if (!is_drift || measurement.effect >= minEffect) return { is_drift, severity, threshold };
-    const note =
-      `The effect (Cramér's V ${measurement.effect.toPrecision(2)}) is low because the samples differ in size; ` +
-      `with equal weights it is ${measurement.size.toPrecision(2)}.`;
-    return { is_drift, severity, threshold, note };
-  }
-  const threshold = asked ?? DISTANCE_THRESHOLDS[measurement.method];
-  if (measurement.score < threshold) return { is_drift: false, severity: 'none', threshold };
+  const threshold =
+    asked ?? (measurement.kind === 'test' ? options.significance : DISTANCE_THRESHOLDS[measurement.method]);
+  const size = measurement.kind === 'test' ? measurement.size : measurement.score;
+  const isLarge =
+    measurement.kind === 'test'
+      ? p_adjusted !== null && p_adjusted < threshold && size >= minEffect
+      : size >= threshold;
+  if (!isLarge) return { is_drift: false, severity: 'none', threshold };
+
   const random = seededRandom(seedFor(options.seed ?? 1, facts.feature));
-  const noise = measurement.noise(noiseLevel, random);
-  if (measurement.score > noise) {
-    return { is_drift: true, severity: severityOf(measurement.method, measurement.score), threshold };
+  const noise = measurement.noise?.(noiseLevel, random);
+  if (noise !== undefined && measurement.score <= noise) {
+    const note = `At this sample size up to ${noise.toPrecision(2)} is expected without any drift.`;
+    return { is_drift: false, severity: 'none', threshold, note };
   }
-  const note = `At this sample size up to ${noise.toPrecision(2)} is expected without any drift.`;
-  return { is_drift: false, severity: 'none', threshold, note };
+  const severity = severityOf(measurement.method, size);
+  if (measurement.kind === 'distance' || measurement.effect >= minEffect) {
+    return { is_drift: true, severity, threshold };
+  }
+  const note =
+    `The effect (Cramér's V ${measurement.effect.toPrecision(2)}) is low because the samples differ in size; ` +
+    `with equal weights it is ${size.toPrecision(2)}.`;
+  return { is_drift: true, severity, threshold, note };
 }
 
 /** Whether the caller's threshold is meant for this method: a fallback from a distance to a test must not take it over. */

@@ -93,12 +93,22 @@ function isAbandoned(name: string): boolean {
   }
 }
 
-/** A line of a journal, or undefined for one that was cut off by a crash (its answer was never sent). */
+/** A line of a journal, or undefined for one that is damaged or was cut off by a crash (its answer was never sent). */
 export function parseEntry(line: string): PredictionEntry | undefined {
   try {
-    const entry: PredictionEntry = JSON.parse(line);
-    return entry;
+    const entry: PredictionEntry | null = JSON.parse(line);
+    return isEntry(entry) ? entry : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether a line's JSON has what moving it needs: one that cannot be moved would hold up all after it. */
+function isEntry(entry: PredictionEntry | null): entry is PredictionEntry {
+  return (
+    [entry?.modelId, entry?.version, entry?.route].every((text) => typeof text === 'string') &&
+    [entry?.at, entry?.latencyMs].every(Number.isFinite) &&
+    [entry?.predictionIds, entry?.values, entry?.probabilities].every(Array.isArray) &&
+    [entry?.features, entry?.entityKey, entry?.error].every((value) => value !== undefined)
+  );
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Transaction } from 'kysely';
@@ -48,10 +49,11 @@ async function moveJournal(database: Database, path: string, name: string): Prom
       if (lines.length === 0) return unreadable;
       const entries = lines.toString('utf8').split('\n').slice(0, -1).map(parseEntry);
       const readable = entries.filter((entry) => entry !== undefined);
-      const moved = await database
+      const outcome = await database
         .transaction()
-        .execute((transaction) => moveEntries(transaction, name, from, from + lines.length, readable));
-      if (moved) unreadable += entries.length - readable.length;
+        .execute((transaction) => moveEntries(transaction, path, name, from, from + lines.length, readable));
+      if (outcome === 'finished by another') return unreadable;
+      if (outcome === 'moved') unreadable += entries.length - readable.length;
     }
   } finally {
     await file.close();
@@ -67,14 +69,15 @@ async function wholeLines(file: Awaited<ReturnType<typeof open>>, position: numb
   }
 }
 
-/** @returns false, having changed nothing, when another process moved these lines first. */
+/** Changes nothing when another process moved these lines first, or even finished the journal. */
 async function moveEntries(
   transaction: Transaction<Tables>,
+  path: string,
   journal: string,
   from: number,
   to: number,
   entries: readonly PredictionEntry[],
-): Promise<boolean> {
+): Promise<'moved' | 'moved by another' | 'finished by another'> {
   await transaction
     .insertInto('journals')
     .values({ journal, bytes_moved: 0 })
@@ -86,7 +89,12 @@ async function moveEntries(
     .where('journal', '=', journal)
     .where('bytes_moved', '=', from)
     .executeTakeFirst();
-  if (numUpdatedRows === 0n) return false;
+  if (numUpdatedRows === 0n) return 'moved by another';
+  // Whoever finishes a journal deletes its file before its row: without the file, the row above was made anew.
+  if (!existsSync(path)) {
+    await transaction.deleteFrom('journals').where('journal', '=', journal).execute();
+    return 'finished by another';
+  }
   const rows = entries.flatMap(predictionRows);
   for (let start = 0; start < rows.length; start += rowsPerInsert)
     await transaction
@@ -94,9 +102,16 @@ async function moveEntries(
       .values(rows.slice(start, start + rowsPerInsert))
       .onConflict((conflict) => conflict.column('prediction_id').doNothing())
       .execute();
-  await addToTotals(transaction, entries);
-  await addToMinutes(transaction, journal, entries);
-  return true;
+  const answered = entries.filter((entry) => entry.shadow === undefined);
+  await addToTotals(transaction, answered);
+  await addToMinutes(transaction, journal, answered);
+  await addToShadowTotals(transaction, entries);
+  return 'moved';
+}
+
+/** PostgreSQL has no place for a NUL in text. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '\uFFFD');
 }
 
 function predictionRows(entry: PredictionEntry): PredictionRow[] {
@@ -106,7 +121,7 @@ function predictionRows(entry: PredictionEntry): PredictionRow[] {
     version: entry.version,
     at: entry.at,
     route: entry.route,
-    entity_key: entry.entityKey,
+    entity_key: entry.entityKey === null ? null : storable(entry.entityKey),
     latency_ms: entry.latencyMs,
     features:
       entry.features === null
@@ -115,7 +130,7 @@ function predictionRows(entry: PredictionEntry): PredictionRow[] {
     value: entry.error === null ? JSON.stringify(entry.values[row] ?? null) : null,
     probabilities: entry.probabilities[row] ? JSON.stringify(entry.probabilities[row]) : null,
     error_code: entry.error?.code ?? null,
-    error_message: entry.error?.message ?? null,
+    error_message: entry.error === null ? null : storable(entry.error.message),
   }));
 }
 
@@ -156,22 +171,42 @@ async function addToTotals(
         errors: failed.length,
         last_call_at: Math.max(...group.map((entry) => entry.at)),
         last_error_at: lastFailed?.at ?? null,
-        last_error: lastFailed?.error ? `${lastFailed.error.code}: ${lastFailed.error.message}` : null,
+        last_error: lastFailed?.error
+          ? `${lastFailed.error.code}: ${storable(lastFailed.error.message)}`
+          : null,
       })
       .onConflict((conflict) =>
-        conflict.columns(['model_id', 'version']).doUpdateSet((eb) => ({
-          calls: eb('serving_totals.calls', '+', eb.ref('excluded.calls')),
-          rows: eb('serving_totals.rows', '+', eb.ref('excluded.rows')),
-          errors: eb('serving_totals.errors', '+', eb.ref('excluded.errors')),
-          last_call_at: eb
-            .case()
-            .when('excluded.last_call_at', '>', eb.ref('serving_totals.last_call_at'))
-            .then(eb.ref('excluded.last_call_at'))
-            .else(eb.ref('serving_totals.last_call_at'))
-            .end(),
-          last_error_at: eb.fn.coalesce('excluded.last_error_at', 'serving_totals.last_error_at'),
-          last_error: eb.fn.coalesce('excluded.last_error', 'serving_totals.last_error'),
-        })),
+        conflict.columns(['model_id', 'version']).doUpdateSet((eb) => {
+          // Journals are not moved in the order of time.
+          const isLaterError = eb(
+            'excluded.last_error_at',
+            '>=',
+            eb.fn.coalesce('serving_totals.last_error_at', eb.lit(0)),
+          );
+          return {
+            calls: eb('serving_totals.calls', '+', eb.ref('excluded.calls')),
+            rows: eb('serving_totals.rows', '+', eb.ref('excluded.rows')),
+            errors: eb('serving_totals.errors', '+', eb.ref('excluded.errors')),
+            last_call_at: eb
+              .case()
+              .when('excluded.last_call_at', '>', eb.ref('serving_totals.last_call_at'))
+              .then(eb.ref('excluded.last_call_at'))
+              .else(eb.ref('serving_totals.last_call_at'))
+              .end(),
+            last_error_at: eb
+              .case()
+              .when(isLaterError)
+              .then(eb.ref('excluded.last_error_at'))
+              .else(eb.ref('serving_totals.last_error_at'))
+              .end(),
+            last_error: eb
+              .case()
+              .when(isLaterError)
+              .then(eb.ref('excluded.last_error'))
+              .else(eb.ref('serving_totals.last_error'))
+              .end(),
+          };
+        }),
       )
       .execute();
   }
@@ -209,6 +244,40 @@ async function addToMinutes(
       .values({ ...key, ...after })
       .onConflict((conflict) =>
         conflict.columns(['model_id', 'version', 'minute', 'journal']).doUpdateSet(after),
+      )
+      .execute();
+  }
+}
+
+async function addToShadowTotals(
+  transaction: Transaction<Tables>,
+  entries: readonly PredictionEntry[],
+): Promise<void> {
+  const shadows = entries.filter((entry) => entry.shadow !== undefined);
+  const keyOf = (entry: PredictionEntry) =>
+    `${entry.modelId}@${entry.version}@${entry.shadow?.primaryVersion}`;
+  for (const group of grouped(shadows, keyOf)) {
+    const [first] = group;
+    if (first?.shadow === undefined) continue;
+    const answered = group.filter((entry) => entry.error === null);
+    await transaction
+      .insertInto('shadow_totals')
+      .values({
+        model_id: first.modelId,
+        shadow_version: first.version,
+        primary_version: first.shadow.primaryVersion,
+        calls: group.length,
+        errors: group.length - answered.length,
+        rows: answered.reduce((sum, entry) => sum + entry.values.length, 0),
+        agreed: answered.reduce((sum, entry) => sum + (entry.shadow?.agreed ?? 0), 0),
+      })
+      .onConflict((conflict) =>
+        conflict.columns(['model_id', 'shadow_version', 'primary_version']).doUpdateSet((eb) => ({
+          calls: eb('shadow_totals.calls', '+', eb.ref('excluded.calls')),
+          errors: eb('shadow_totals.errors', '+', eb.ref('excluded.errors')),
+          rows: eb('shadow_totals.rows', '+', eb.ref('excluded.rows')),
+          agreed: eb('shadow_totals.agreed', '+', eb.ref('excluded.agreed')),
+        })),
       )
       .execute();
   }

@@ -29,6 +29,7 @@ export async function readWindow(
     .where('at', '>=', since)
     .where('at', '<', until)
     .where('error_code', 'is', null)
+    .where('route', '!=', 'shadow')
     .orderBy('at', 'desc')
     .limit(maxWindowRows + 1)
     .execute();

@@ -50,14 +50,29 @@ interface BooleanDatatype {
   view(buffer: ArrayBuffer): TensorData;
 }
 
+/** float16, as its 16 bits: see float16.ts. */
+interface HalfDatatype {
+  kind: 'half';
+  runtimeType: 'float16';
+  bytes: 2;
+  create(length: number): Uint16Array;
+  view(buffer: ArrayBuffer): TensorData;
+}
+
 interface StringDatatype {
   kind: 'string';
   runtimeType: 'string';
 }
 
-export type Datatype = NumberDatatype | BigIntegerDatatype | BooleanDatatype | StringDatatype;
+export type Datatype =
+  | NumberDatatype
+  | BigIntegerDatatype
+  | BooleanDatatype
+  | HalfDatatype
+  | StringDatatype;
 
-const float32Max = 3.4028234663852886e38;
+/** The largest double whose nearest float32 is finite; 3.4028235e38, as float32's maximum is printed, is below it. */
+const float32Max = 3.4028235677973362e38;
 
 const table: Record<DatatypeName, Datatype> = {
   BOOL: {
@@ -90,6 +105,13 @@ const table: Record<DatatypeName, Datatype> = {
     max: 2n ** 64n - 1n,
     create: (length) => new BigUint64Array(length),
     view: (buffer) => new BigUint64Array(buffer),
+  },
+  FP16: {
+    kind: 'half',
+    runtimeType: 'float16',
+    bytes: 2,
+    create: (length) => new Uint16Array(length),
+    view: (buffer) => new Uint16Array(buffer),
   },
   FP32: number('float', 'float32', Float32Array, -float32Max, float32Max),
   FP64: number('float', 'float64', Float64Array, -Number.MAX_VALUE, Number.MAX_VALUE),
@@ -135,6 +157,11 @@ export function datatype(name: DatatypeName): Datatype {
 /** The datatype that onnxruntime calls `runtimeType`, or undefined when it is not served. */
 export function datatypeOfRuntime(runtimeType: string): DatatypeName | undefined {
   return datatypes.find((name) => table[name].runtimeType === runtimeType);
+}
+
+/** Whether a datatype has NaN, which stands for a missing value. */
+export function isFloat(name: DatatypeName): boolean {
+  return name === 'FP16' || name === 'FP32' || name === 'FP64';
 }
 
 /** The number of elements a tensor of this shape has. */

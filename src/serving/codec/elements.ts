@@ -1,9 +1,10 @@
 import type { Datatype, Tensor, TensorData } from './datatypes.ts';
+import { fromFloat16Bits, toFloat16Bits } from './float16.ts';
 
 /**
  * Writes one value into a tensor's elements if it is exactly of the datatype: no rounding to fit, no text
  * read as a number, no null. 64-bit integers may come as decimal text, since JSON numbers beyond 2^53 are
- * not exact; a float is rounded to the nearest float32, which is what the datatype means.
+ * not exact; a float is rounded to the nearest float32 or float16, which is what the datatype means.
  * @returns false, writing nothing, when the value does not fit.
  */
 export function writeElement(data: TensorData, index: number, type: Datatype, value: unknown): boolean {
@@ -14,6 +15,12 @@ export function writeElement(data: TensorData, index: number, type: Datatype, va
         return false;
       if (type.kind === 'integer' && !Number.isInteger(value)) return false;
       data[index] = value;
+      return true;
+    }
+    case 'half': {
+      const bits = typeof value === 'number' && Number.isFinite(value) ? toFloat16Bits(value) : Number.NaN;
+      if (!Number.isFinite(fromFloat16Bits(bits))) return false;
+      data[index] = bits;
       return true;
     }
     case 'bigint': {
@@ -33,6 +40,13 @@ export function writeElement(data: TensorData, index: number, type: Datatype, va
   }
 }
 
+/** Writes NaN, which is how a float tensor has a missing value; false for a datatype without NaN. */
+export function writeMissing(data: TensorData, index: number, type: Datatype): boolean {
+  if (type.kind !== 'float' && type.kind !== 'half') return false;
+  data[index] = type.kind === 'half' ? toFloat16Bits(Number.NaN) : Number.NaN;
+  return true;
+}
+
 function exactInteger(value: unknown): bigint | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined;
   return typeof value === 'string' && /^-?\d{1,20}$/.test(value) ? BigInt(value) : undefined;
@@ -43,6 +57,8 @@ export function describeDatatype(type: Datatype): string {
   switch (type.kind) {
     case 'float':
       return `a finite number (${type.runtimeType})`;
+    case 'half':
+      return 'a number from -65504 to 65504 (float16)';
     case 'integer':
       return `a whole number from ${type.min} to ${type.max} (${type.runtimeType})`;
     case 'bigint':
@@ -56,8 +72,9 @@ export function describeDatatype(type: Datatype): string {
 
 /** An element as JSON carries it: 64-bit integers beyond 2^53 as text, NaN and infinities as null. */
 export function readElement(tensor: Tensor, index: number): number | string | boolean | null {
-  const value = tensor.data[index];
-  if (value === undefined) return null;
+  const element = tensor.data[index];
+  if (element === undefined) return null;
+  const value = tensor.datatype === 'FP16' ? fromFloat16Bits(Number(element)) : element;
   if (tensor.datatype === 'BOOL') return value !== 0;
   if (typeof value === 'bigint') {
     const number = Number(value);

@@ -90,6 +90,7 @@ function labelOf(tensor: Tensor, row: number, classLabels: readonly string[] | u
 }
 
 function mostProbable(distribution: readonly [string, number][]): PredictedValue {
+  if (distribution.some(([, probability]) => Number.isNaN(probability))) return null;
   let best = distribution[0];
   for (const entry of distribution) if (best === undefined || entry[1] > best[1]) best = entry;
   return best?.[0] ?? null;

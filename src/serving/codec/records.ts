@@ -2,13 +2,14 @@ import { ModelYardError } from '../../errors.ts';
 import type { Signature } from '../../registry/signature.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
 import { datatype, elementCount } from './datatypes.ts';
-import { describeDatatype, writeElement } from './elements.ts';
+import { describeDatatype, writeElement, writeMissing } from './elements.ts';
 
 export type JsonRecord = Record<string, unknown>;
 
 /**
  * Turns records into the model's input tensors: row i of every tensor comes from record i.
- * @param records `[{feature: value, …}, …]`, each with exactly the signature's features.
+ * @param records `[{feature: value, …}, …]`, each with exactly the signature's features; null is a missing
+ *   value, for a feature where the model takes one.
  * @throws SIGNATURE_MISMATCH naming the row, the feature, the value and what is expected.
  */
 export function encodeRecords(signature: Signature, records: readonly JsonRecord[]): NamedTensors {
@@ -36,14 +37,17 @@ export function encodeRecords(signature: Signature, records: readonly JsonRecord
     const type = datatype(input.datatype);
     const length = elementCount(shape);
     const data = type.kind === 'string' ? Array.from({ length }, () => '') : type.create(length);
-    columns.forEach(({ name, column }) => {
+    columns.forEach(({ name, column, nullable }) => {
       records.forEach((record, row) => {
-        if (!writeElement(data, row * columns.length + column, type, record[name]))
+        const value = record[name];
+        const index = row * columns.length + column;
+        const isMissing = value === null && nullable === true;
+        if (!(isMissing ? writeMissing(data, index, type) : writeElement(data, index, type, value)))
           throw new ModelYardError(
             'SIGNATURE_MISMATCH',
-            `Row ${row}, feature "${name}": expected ${describeDatatype(type)}, got ${show(record[name])}.`,
-            record[name] === null
-              ? 'Fill in the missing value before the call.'
+            `Row ${row}, feature "${name}": expected ${describeDatatype(type)}, got ${show(value)}.`,
+            value === null
+              ? 'This model takes no missing value here: fill it in before the call.'
               : `Correct the value. ${expected(signature)}`,
           );
       });

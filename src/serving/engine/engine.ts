@@ -1,271 +1,133 @@
-import { availableParallelism } from 'node:os';
 import { ModelYardError } from '../../errors.ts';
 import type { ModelInspector } from '../../registry/register.ts';
-import type { TensorSpec } from '../../registry/signature.ts';
-import { type Artifact, damagedArtifact } from '../../storage/artifact_store.ts';
+import type { Artifact } from '../../storage/artifact_store.ts';
 import { describeModel } from './describe_model.ts';
-import { type HostProcess, spawnHost } from './host_process.ts';
-import { type HostAnswer, type NamedTensors, packTensors, unpackTensors } from './protocol.ts';
-import { warmupTensors } from './warmup.ts';
+import { type EngineModel, type HostSettings, type LoadedHost, startHost, warmUp } from './model_host.ts';
+import type { NamedTensors } from './protocol.ts';
+import { createVersionPool, type LoadReport, type PoolStatus, type VersionPool } from './version_pool.ts';
 
-/** A version as the engine needs to know it. */
-export interface EngineModel {
-  /** Unique to the model and version. */
-  key: string;
-  artifact: Artifact;
-  inputs: readonly TensorSpec[];
-  outputs: readonly TensorSpec[];
-}
-
-export interface LoadReport {
-  loadMs: number;
-  warmupMs: number;
-  /** Why the warm-up run on zeros failed, if it did; the model may still serve proper inputs. */
-  warmupFailure: ModelYardError | undefined;
-}
-
-export interface EngineStatus {
-  state: 'not_loaded' | 'loading' | 'ready';
-  waiting: number;
-  /** How long the present run has taken, milliseconds; undefined at rest. */
-  runningMs: number | undefined;
-}
+export type { EngineModel } from './model_host.ts';
+export type { LoadReport } from './version_pool.ts';
 
 export interface Engine extends ModelInspector {
   /**
-   * Loads and warms a version, unless it is ready already.
-   * @throws ARTIFACT_MISMATCH, ARTIFACT_INVALID, TIMEOUT, ENGINE_CRASHED
+   * Loads and warms a version with all its instances, unless it is ready already.
+   * @throws ARTIFACT_MISMATCH, ARTIFACT_INVALID, TIMEOUT, ENGINE_CRASHED, LIMIT_EXCEEDED
    */
   load(model: EngineModel): Promise<LoadReport>;
   /**
-   * Runs a version on checked tensors, loading it first where it is not. Calls of one version queue.
-   * @throws TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED, and what load throws
+   * Runs a version on checked tensors, loading it first where it is not.
+   * @throws TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED, LIMIT_EXCEEDED (queue full), and what load throws
    */
   run(model: EngineModel, tensors: NamedTensors): Promise<NamedTensors>;
-  unload(key: string): void;
-  status(key: string): EngineStatus;
+  /** Lets what runs and waits finish, then ends the hosts of a version. */
+  unload(key: string): Promise<void>;
+  status(key: string): PoolStatus;
   close(): void;
 }
 
-interface Slot {
-  host: HostProcess | undefined;
-  ready: Promise<LoadReport> | undefined;
-  isReady: boolean;
-  queue: Job[];
-  pumping: boolean;
-  runningSince: number | undefined;
-}
-
-interface Job {
-  model: EngineModel;
-  tensors: NamedTensors;
-  deadline: number;
-  resolve(outputs: NamedTensors): void;
-  reject(error: unknown): void;
+export interface EngineSettings extends HostSettings {
+  /** Calls that may wait for one version. */
+  maxQueue?: number | undefined;
+  /** Most versions loaded at once; the least recently used one that is idle makes room. */
+  maxLoaded?: number | undefined;
+  /** An idle version's hosts are ended after this time. */
+  idleUnloadMs?: number | undefined;
 }
 
 /** How long a host that was started to inspect a file waits to be taken over by its deployment. */
 const spareLifetimeMs = 10_000;
+const sweepIntervalMs = 5_000;
 
-export function createEngine(options: {
-  pathOf: (sha256: string) => string;
-  loadTimeoutMs: number;
-  runTimeoutMs: number;
-  threads?: number | undefined;
-}): Engine {
-  const threads = options.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
-  const slots = new Map<string, Slot>();
-  const spares = new Map<string, { host: HostProcess; loadMs: number }>();
+export function createEngine(settings: EngineSettings): Engine {
+  const { maxQueue = 1000, maxLoaded = 16, idleUnloadMs = 900_000, runTimeoutMs } = settings;
+  const pools = new Map<string, VersionPool>();
+  const spares = new Map<string, LoadedHost>();
 
-  function slotOf(key: string): Slot {
-    let slot = slots.get(key);
-    if (slot === undefined) {
-      slot = {
-        host: undefined,
-        ready: undefined,
-        isReady: false,
-        queue: [],
-        pumping: false,
-        runningSince: undefined,
-      };
-      slots.set(key, slot);
-    }
-    return slot;
+  function takeSpare(artifact: Artifact): LoadedHost | undefined {
+    const spare = spares.get(artifact.sha256);
+    spares.delete(artifact.sha256);
+    return spare?.host.isAlive() ? spare : undefined;
   }
 
-  async function startHost(
-    artifact: Artifact,
-  ): Promise<{ host: HostProcess; loadMs: number; answer: HostAnswer }> {
-    const started = performance.now();
-    const host = spawnHost();
+  async function startWarmHost(model: EngineModel) {
+    const spare = takeSpare(model.artifact);
+    if (spare === undefined) makeRoom(model.key);
+    const { host, loadMs } = spare ?? (await startHost(settings, model.artifact));
     try {
-      const { header } = await host.request(
-        { operation: 'load', path: options.pathOf(artifact.sha256), sha256: artifact.sha256, threads },
-        [],
-        options.loadTimeoutMs,
-      );
-      if (header.status === 'artifact_mismatch') throw damagedArtifact(artifact.sha256, false);
-      if (header.status === 'failed') throw invalidArtifact(header.message);
-      return { host, loadMs: performance.now() - started, answer: header };
+      return { host, loadMs, warmup: await warmUp(host, model, runTimeoutMs) };
     } catch (error) {
       host.kill();
       throw error;
     }
   }
 
-  function takeSpare(artifact: Artifact): { host: HostProcess; loadMs: number } | undefined {
-    const spare = spares.get(artifact.sha256);
-    spares.delete(artifact.sha256);
-    return spare?.host.isAlive() ? spare : undefined;
+  /** @throws LIMIT_EXCEEDED when as many other versions as may be loaded are all busy. */
+  function makeRoom(key: string): void {
+    const loaded = [...pools.values()].filter(
+      (pool) => pool.model.key !== key && pool.status().state !== 'not_loaded',
+    );
+    if (loaded.length < maxLoaded) return;
+    const [leastUsed] = loaded.filter((pool) => pool.isIdle()).sort((a, b) => a.lastUsed() - b.lastUsed());
+    if (leastUsed === undefined)
+      throw new ModelYardError(
+        'LIMIT_EXCEEDED',
+        `${loaded.length} versions are loaded and busy; no more may be.`,
+        'Call again later, or start the server with a higher MODELYARD_MAX_LOADED.',
+      );
+    leastUsed.unload();
   }
 
-  async function makeReady(slot: Slot, model: EngineModel): Promise<LoadReport> {
-    const { host, loadMs } = takeSpare(model.artifact) ?? (await startHost(model.artifact));
-    slot.host = host;
-    const started = performance.now();
-    let warmupFailure: ModelYardError | undefined;
-    try {
-      await runOn(host, model, warmupTensors(model.inputs), options.runTimeoutMs);
-    } catch (error) {
-      if (!(error instanceof ModelYardError)) throw error;
-      // A host that is gone cannot serve; one that only refused zeros may well serve proper inputs.
-      if (!host.isAlive()) throw error;
-      warmupFailure = error;
-    }
-    slot.isReady = true;
-    return { loadMs, warmupMs: performance.now() - started, warmupFailure };
+  function poolOf(model: EngineModel): VersionPool {
+    let pool = pools.get(model.key);
+    if (pool === undefined) {
+      pool = createVersionPool(model, { runTimeoutMs, maxQueue }, startWarmHost);
+      pools.set(model.key, pool);
+    } else if (model.instances !== undefined) pool.resize(model.instances);
+    return pool;
   }
 
-  function ensureReady(slot: Slot, model: EngineModel): Promise<LoadReport> {
-    if (slot.ready !== undefined && (!slot.isReady || slot.host?.isAlive())) return slot.ready;
-    slot.isReady = false;
-    const ready = makeReady(slot, model);
-    slot.ready = ready;
-    ready.catch(() => {
-      slot.host?.kill();
-      if (slot.ready === ready) slot.ready = undefined;
-    });
-    return ready;
-  }
-
-  async function pump(slot: Slot): Promise<void> {
-    if (slot.pumping) return;
-    slot.pumping = true;
-    for (let job = slot.queue.shift(); job !== undefined; job = slot.queue.shift()) {
-      try {
-        await ensureReady(slot, job.model);
-        const remaining = job.deadline - performance.now();
-        if (slot.host === undefined || remaining <= 0) throw waitedTooLong(options.runTimeoutMs);
-        slot.runningSince = performance.now();
-        job.resolve(await runOn(slot.host, job.model, job.tensors, Math.ceil(remaining)));
-      } catch (error) {
-        job.reject(error);
-      } finally {
-        slot.runningSince = undefined;
-      }
-    }
-    slot.pumping = false;
-  }
+  const sweep = setInterval(() => {
+    for (const pool of pools.values())
+      if (pool.isIdle() && performance.now() - pool.lastUsed() > idleUnloadMs) pool.unload();
+  }, sweepIntervalMs).unref();
 
   return {
     async inspect(artifact) {
-      const { host, loadMs, answer } = await startHost(artifact);
-      if (answer.status !== 'loaded') throw invalidArtifact('it did not load');
+      const loaded = await startHost(settings, artifact);
       try {
-        const described = describeModel(answer.inputs, answer.outputs);
+        const described = describeModel(loaded.description.inputs, loaded.description.outputs);
         spares.get(artifact.sha256)?.host.kill();
-        spares.set(artifact.sha256, { host, loadMs });
+        spares.set(artifact.sha256, loaded);
         setTimeout(() => {
-          if (spares.get(artifact.sha256)?.host === host) takeSpare(artifact)?.host.kill();
+          if (spares.get(artifact.sha256) === loaded) takeSpare(artifact)?.host.kill();
         }, spareLifetimeMs).unref();
         return described;
       } catch (error) {
-        host.kill();
+        loaded.host.kill();
         throw error;
       }
     },
 
-    load: (model) => ensureReady(slotOf(model.key), model),
+    load: (model) => poolOf(model).load(),
+    run: (model, tensors) => poolOf(model).run(tensors),
 
-    run: (model, tensors) =>
-      new Promise((resolve, reject) => {
-        const slot = slotOf(model.key);
-        slot.queue.push({
-          model,
-          tensors,
-          deadline: performance.now() + options.runTimeoutMs,
-          resolve,
-          reject,
-        });
-        void pump(slot);
-      }),
-
-    unload(key) {
-      slots.get(key)?.host?.kill();
-      slots.delete(key);
+    async unload(key) {
+      const pool = pools.get(key);
+      pools.delete(key);
+      await pool?.drained();
+      pool?.unload();
     },
 
-    status(key) {
-      const slot = slots.get(key);
-      const alive = slot?.isReady === true && slot.host?.isAlive() === true;
-      return {
-        state: alive ? 'ready' : slot?.ready !== undefined && !slot.isReady ? 'loading' : 'not_loaded',
-        waiting: slot?.queue.length ?? 0,
-        runningMs: slot?.runningSince === undefined ? undefined : performance.now() - slot.runningSince,
-      };
-    },
+    status: (key) =>
+      pools.get(key)?.status() ?? { state: 'not_loaded', hosts: 0, waiting: 0, runningMs: undefined },
 
     close() {
-      for (const slot of slots.values()) slot.host?.kill();
+      clearInterval(sweep);
+      for (const pool of pools.values()) pool.unload();
       for (const spare of spares.values()) spare.host.kill();
-      slots.clear();
+      pools.clear();
       spares.clear();
     },
   };
-}
-
-async function runOn(
-  host: HostProcess,
-  model: EngineModel,
-  tensors: NamedTensors,
-  timeoutMs: number,
-): Promise<NamedTensors> {
-  const packed = packTensors(tensors);
-  const fetches = model.outputs.map((output) => output.name);
-  const { header, body } = await host.request(
-    { operation: 'run', tensors: packed.tensors, fetches },
-    packed.body,
-    timeoutMs,
-  );
-  if (header.status === 'ran') return unpackTensors(header.tensors, body);
-  throw new ModelYardError(
-    'INFERENCE_FAILED',
-    `The model could not run on these inputs: ${header.status === 'failed' ? cleanMessage(header.message) : header.status}`,
-    'Check the inputs against the signature that get_model shows.',
-  );
-}
-
-function invalidArtifact(message: string): ModelYardError {
-  return new ModelYardError(
-    'ARTIFACT_INVALID',
-    `The file cannot be loaded as an ONNX model: ${cleanMessage(message)}`,
-    'Check that it is a whole ONNX file with operators and an opset that onnxruntime supports.',
-  );
-}
-
-/** The runtime's message without source locations and line breaks, at most 300 characters and one full stop. */
-export function cleanMessage(message: string): string {
-  const text = message
-    .replace(/\S*onnxruntime\S*\.(cc|h|cpp)(:\d+)?/g, '')
-    .replace(/\s+/g, ' ')
-    .trim();
-  return `${text.slice(0, 300).replace(/[.\s]+$/, '')}${text.length > 300 ? '…' : ''}.`;
-}
-
-function waitedTooLong(timeoutMs: number): ModelYardError {
-  return new ModelYardError(
-    'TIMEOUT',
-    `The call waited ${timeoutMs} ms for its turn on the model.`,
-    'Try again when there is less load.',
-  );
 }

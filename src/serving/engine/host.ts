@@ -97,14 +97,22 @@ function elementsOf(tensor: RuntimeTensor): TensorData {
   return Array.isArray(data) ? data.map(String) : data;
 }
 
-/** Reads exactly `length` bytes, or undefined at the end of input. */
+const chunk = Buffer.allocUnsafe(64 * 1024);
+let unread = chunk.subarray(0, 0);
+
+/** Reads exactly `length` bytes, or undefined at the end of input. Small reads take what has come in one go. */
 function readExactly(length: number): Buffer | undefined {
   const buffer = Buffer.allocUnsafe(length);
-  let filled = 0;
+  let filled = unread.copy(buffer, 0, 0, length);
+  unread = unread.subarray(filled);
   while (filled < length) {
-    const count = retryWhileBusy(() => readSync(requestPipe, buffer, filled, length - filled, null));
+    const missing = length - filled;
+    const target = missing < chunk.length ? chunk : buffer.subarray(filled);
+    const count = retryWhileBusy(() => readSync(requestPipe, target, 0, target.length, null));
     if (count === 0) return undefined;
-    filled += count;
+    const taken = target === chunk ? chunk.copy(buffer, filled, 0, Math.min(count, missing)) : count;
+    if (target === chunk) unread = chunk.subarray(taken, count);
+    filled += taken;
   }
   return buffer;
 }
@@ -148,7 +156,7 @@ async function serve(): Promise<void> {
   }
 }
 
-new Worker(new URL('./host_lifeline.js', import.meta.url)).unref();
+new Worker(new URL('./host_lifeline.js', import.meta.url), { workerData: process.argv[2] }).unref();
 serve().then(
   () => process.exit(0),
   () => process.exit(1),

@@ -1,9 +1,28 @@
 /**
  * A worker thread of the engine host: it ends the process at once when the pipe that only the server holds
- * is closed, however the server ended and whatever the main thread is busy with.
+ * is closed, however the server ended and whatever the main thread is busy with; and when the process takes
+ * more memory than it may.
  */
+import { writeFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { lifelinePipe } from './lifeline_pipe.ts';
+import { workerData } from 'node:worker_threads';
+import { lifelinePipe, memoryCapMarker } from './lifeline_pipe.ts';
+
+const memoryCheckIntervalMs = 50;
+const memoryBytes = Number(workerData);
 
 const end = () => process.kill(process.pid, 'SIGKILL');
 new Socket({ fd: lifelinePipe }).on('end', end).on('close', end).on('error', end).resume();
+
+setInterval(() => {
+  if (process.memoryUsage.rss() < memoryBytes) return;
+  writeSync(2, `${memoryCapMarker}\n`);
+  end();
+}, memoryCheckIntervalMs);
+
+try {
+  // Where memory runs out all the same, Linux is to end a host rather than the server.
+  writeFileSync('/proc/self/oom_score_adj', '800');
+} catch {
+  // Another system, or not permitted.
+}

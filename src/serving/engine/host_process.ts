@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ModelYardError } from '../../errors.ts';
+import { memoryCapMarker } from './lifeline_pipe.ts';
 import { frame, framePrefixBytes, type HostAnswer, type HostRequest, maxBodyBytes } from './protocol.ts';
 
 export interface HostProcess {
@@ -34,12 +35,17 @@ const hostFile = fileURLToPath(
 /** What a host needs of the environment. A model gets no secrets: not the database's address, no tokens. */
 const passedOn = ['PATH', 'SystemRoot', 'TMPDIR', 'TEMP', 'TMP', 'LD_LIBRARY_PATH', 'LANG', 'LC_ALL'];
 
-export function spawnHost(): HostProcess {
-  const environment = Object.fromEntries(
-    passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  );
+/** @param memoryBytes resident memory at which the host ends itself. */
+export function spawnHost(memoryBytes: number): HostProcess {
+  const environment = {
+    ...Object.fromEntries(
+      passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+    ),
+    // onnxruntime on Linux reports to its makers otherwise, and leaves files in the temporary directory.
+    ORT_DISABLE_TELEMETRY: '1',
+  };
   // Its own pipes for all of standard input, output and error: a host must never hold the server's.
-  const child = spawn(process.execPath, [hostFile], {
+  const child = spawn(process.execPath, [hostFile, String(memoryBytes)], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     env: environment,
     cwd: tmpdir(),
@@ -59,7 +65,7 @@ export function spawnHost(): HostProcess {
   };
   const ended = (how: string) => {
     alive = false;
-    settle()?.reject(crashed(how, lastWords));
+    settle()?.reject(lastWords.includes(memoryCapMarker) ? tooLarge(memoryBytes) : crashed(how, lastWords));
   };
   const parser = frameParser((header, body) => settle()?.resolve({ header, body }));
 
@@ -120,7 +126,12 @@ export function frameParser(onFrame: (header: HostAnswer, body: Buffer) => void)
       chunks = [all];
       if (held < needed) break;
       const bodyStart = framePrefixBytes + headerLength;
-      const header: HostAnswer = JSON.parse(all.toString('utf8', framePrefixBytes, bodyStart));
+      let header: HostAnswer;
+      try {
+        header = JSON.parse(all.toString('utf8', framePrefixBytes, bodyStart));
+      } catch {
+        return false;
+      }
       onFrame(header, all.subarray(bodyStart, needed));
       const rest = all.subarray(needed);
       chunks = rest.length === 0 ? [] : [rest];
@@ -143,6 +154,14 @@ function timedOut(operation: 'load' | 'run', timeoutMs: number): ModelYardError 
         `The model did not load within ${timeoutMs} ms; its engine host was stopped.`,
         'Simplify the model, or start the server with a higher MODELYARD_LOAD_TIMEOUT_MS.',
       );
+}
+
+function tooLarge(memoryBytes: number): ModelYardError {
+  return new ModelYardError(
+    'LIMIT_EXCEEDED',
+    `The model took more than ${Math.round(memoryBytes / 1e6)} MB of memory; its engine host was stopped.`,
+    'Send fewer rows or smaller tensors, or start the server with a higher MODELYARD_ENGINE_MEMORY_MB.',
+  );
 }
 
 function crashed(how: string, lastWords: string): ModelYardError {

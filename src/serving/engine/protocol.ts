@@ -41,15 +41,17 @@ export type HostAnswer =
   | { status: 'artifact_mismatch' }
   | { status: 'failed'; message: string };
 
+/** Frames up to this size are one buffer, so that they are one write. */
+const oneWriteBytes = 64 * 1024;
+
 /** A frame of a header and body parts, as buffers to be written one after the other. */
 export function frame(header: HostRequest | HostAnswer, body: readonly Uint8Array[] = []): Buffer[] {
   const json = Buffer.from(JSON.stringify(header));
   const prefix = Buffer.alloc(framePrefixBytes);
+  const bodyBytes = body.reduce((sum, part) => sum + part.byteLength, 0);
   prefix.writeUInt32LE(json.length, 0);
-  prefix.writeUInt32LE(
-    body.reduce((sum, part) => sum + part.byteLength, 0),
-    4,
-  );
+  prefix.writeUInt32LE(bodyBytes, 4);
+  if (json.length + bodyBytes < oneWriteBytes) return [Buffer.concat([prefix, json, ...body])];
   return [
     Buffer.concat([prefix, json]),
     ...body.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)),

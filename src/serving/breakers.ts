@@ -1,0 +1,165 @@
+import type { Database } from '../storage/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import {
+  breakerState,
+  type CallOutcome,
+  type CallWindow,
+  opened,
+  recordCall,
+  type SharedBreaker,
+  trialFailed,
+  tripReason,
+} from './breaker.ts';
+import type { ServedVersion } from './served_models.ts';
+
+/** The breakers of this process: its windows and trials, and the way to the state that all processes share. */
+export interface Breakers {
+  /** Whether a call may go to the version now: closed, or half-open with a trial left. */
+  allows(version: ServedVersion): boolean;
+  /** Takes note that a call is under way; half-open, it is one of the trials. */
+  begin(version: ServedVersion): Ticket;
+  /** Takes note of how it went, and opens or closes the breaker if that follows. */
+  end(version: ServedVersion, ticket: Ticket, outcome: CallOutcome | 'not_counted'): void;
+  /** Forgets this process's window of a version and closes its breaker for all. */
+  reset(modelId: string, version: string): Promise<{ wasOpen: boolean; trips: number }>;
+}
+
+/** Which half-open phase a trial belongs to, by its `reopensAt`; undefined for a call through a closed breaker. */
+export interface Ticket {
+  trialOf: number | undefined;
+}
+
+interface Local {
+  window: CallWindow;
+  trials: { of: number; begun: number; succeeded: number } | undefined;
+}
+
+export function createBreakers(options: {
+  database: Database;
+  clock: () => number;
+  logger: Logger;
+}): Breakers {
+  const { database, clock, logger } = options;
+  const locals = new Map<string, Local>();
+
+  const localOf = (key: string): Local => {
+    let local = locals.get(key);
+    if (local === undefined) {
+      local = { window: [], trials: undefined };
+      locals.set(key, local);
+    }
+    return local;
+  };
+
+  const trialsOf = (version: ServedVersion, reopensAt: number) => {
+    const local = localOf(version.engineModel.key);
+    if (local.trials?.of !== reopensAt) local.trials = { of: reopensAt, begun: 0, succeeded: 0 };
+    return local.trials;
+  };
+
+  function open(version: ServedVersion, reason: string): void {
+    const { modelId, version: name } = version.record;
+    const now = clock();
+    const next = opened(version.breaker, version.policy, now);
+    version.breaker = next;
+    localOf(version.engineModel.key).window = [];
+    logger.warn('circuit breaker opened', { model_id: modelId, version: name, reason });
+    writeOpened(database, modelId, name, next, reason, now).catch((error: unknown) =>
+      logger.warn('an opened circuit breaker could not be shared', { error }),
+    );
+  }
+
+  function close(version: ServedVersion): void {
+    const { modelId, version: name } = version.record;
+    version.breaker = undefined;
+    localOf(version.engineModel.key).trials = undefined;
+    logger.info('circuit breaker closed', { model_id: modelId, version: name });
+    writeClosed(database, modelId, name).catch((error: unknown) =>
+      logger.warn('a closed circuit breaker could not be shared', { error }),
+    );
+  }
+
+  return {
+    allows(version) {
+      const { breaker, policy } = version;
+      const state = breakerState(breaker, clock());
+      if (state !== 'half_open' || breaker?.reopensAt === undefined) return state === 'closed';
+      return trialsOf(version, breaker.reopensAt).begun < policy.trials;
+    },
+
+    begin(version) {
+      const { breaker } = version;
+      if (breakerState(breaker, clock()) !== 'half_open' || breaker?.reopensAt === undefined)
+        return { trialOf: undefined };
+      trialsOf(version, breaker.reopensAt).begun++;
+      return { trialOf: breaker.reopensAt };
+    },
+
+    end(version, { trialOf }, outcome) {
+      const local = localOf(version.engineModel.key);
+      if (trialOf === undefined) {
+        if (outcome === 'not_counted') return;
+        local.window = recordCall(local.window, outcome, version.policy, clock());
+        const reason = tripReason(local.window, version.policy);
+        if (reason !== undefined && breakerState(version.breaker, clock()) === 'closed')
+          open(version, reason);
+        return;
+      }
+      const { trials } = local;
+      // A trial that ends after its phase is over decides nothing any more.
+      if (trials?.of !== trialOf || version.breaker?.reopensAt !== trialOf) return;
+      if (outcome === 'not_counted') trials.begun--;
+      else if (trialFailed(outcome, version.policy)) open(version, 'a trial call failed');
+      else if (++trials.succeeded >= version.policy.trials) close(version);
+    },
+
+    async reset(modelId, version) {
+      locals.delete(`${modelId}@${version}`);
+      const before = await database
+        .selectFrom('breakers')
+        .select(['reopens_at', 'trips'])
+        .where('model_id', '=', modelId)
+        .where('version', '=', version)
+        .executeTakeFirst();
+      await writeClosed(database, modelId, version);
+      const wasOpen = before !== undefined && before.reopens_at !== null;
+      return { wasOpen, trips: before?.trips ?? 0 };
+    },
+  };
+}
+
+/** Of several processes that open it at once, one does: the others find it open already. */
+async function writeOpened(
+  database: Database,
+  modelId: string,
+  version: string,
+  next: SharedBreaker,
+  reason: string,
+  now: number,
+): Promise<void> {
+  const values = {
+    reopens_at: next.reopensAt ?? null,
+    open_ms: next.openMs,
+    last_tripped_at: now,
+    last_reason: reason,
+  };
+  await database
+    .insertInto('breakers')
+    .values({ model_id: modelId, version, trips: 1, ...values })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['model_id', 'version'])
+        .doUpdateSet((eb) => ({ ...values, trips: eb('breakers.trips', '+', 1) }))
+        .where((eb) => eb.or([eb('breakers.reopens_at', 'is', null), eb('breakers.reopens_at', '<=', now)])),
+    )
+    .execute();
+}
+
+async function writeClosed(database: Database, modelId: string, version: string): Promise<void> {
+  await database
+    .updateTable('breakers')
+    .set({ reopens_at: null })
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .execute();
+}

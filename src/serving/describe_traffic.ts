@@ -1,0 +1,53 @@
+import type { Database } from '../storage/database.ts';
+import { readRoute } from './routes.ts';
+import type { Route } from './routing.ts';
+
+/** How a shadow version's answers compare with those that were given. */
+export interface ShadowAgreement {
+  shadowVersion: string;
+  primaryVersion: string;
+  calls: number;
+  errors: number;
+  rows: number;
+  /** Share of the rows answered by both whose values agree; null without rows. */
+  agreement: number | null;
+}
+
+export interface TrafficDescription {
+  route: Route | undefined;
+  deployedVersions: string[];
+  shadows: ShadowAgreement[];
+}
+
+export async function describeTraffic(database: Database, modelId: string): Promise<TrafficDescription> {
+  const [route, deployed, shadows] = await Promise.all([
+    readRoute(database, modelId),
+    database
+      .selectFrom('deployments')
+      .select('version')
+      .where('model_id', '=', modelId)
+      .orderBy('deployed_at', 'desc')
+      .limit(100)
+      .execute(),
+    readShadowAgreement(database, modelId),
+  ]);
+  return { route, deployedVersions: deployed.map((row) => row.version), shadows };
+}
+
+export async function readShadowAgreement(database: Database, modelId: string): Promise<ShadowAgreement[]> {
+  const rows = await database
+    .selectFrom('shadow_totals')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .orderBy('calls', 'desc')
+    .limit(20)
+    .execute();
+  return rows.map((row) => ({
+    shadowVersion: row.shadow_version,
+    primaryVersion: row.primary_version,
+    calls: row.calls,
+    errors: row.errors,
+    rows: row.rows,
+    agreement: row.rows === 0 ? null : row.agreed / row.rows,
+  }));
+}

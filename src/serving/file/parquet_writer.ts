@@ -1,0 +1,92 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { FileMetaData, SchemaElement } from 'hyparquet';
+import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
+import { type ParquetColumn, resultElement, storedCell } from './parquet_columns.ts';
+import type { ResultColumn, TableWriter } from './table.ts';
+
+/** Rows `from` to `to` of a column's stored values. */
+export interface ColumnSlice {
+  values: ArrayLike<unknown>;
+  from: number;
+  to: number;
+}
+
+/** A row group is written once it has so many rows or about so many bytes. */
+const groupRows = 50_000;
+const groupBytes = 16_000_000;
+
+/** What a value takes in memory besides its bytes, roughly. */
+function valueBytes({ type }: SchemaElement): number {
+  return type === 'BYTE_ARRAY' || type === 'FIXED_LEN_BYTE_ARRAY' ? 150 : 16;
+}
+
+/**
+ * Writes Parquet row group by row group: the input's columns as they were stored and declared, then the result
+ * columns. Snappy; no statistics, since the order of values is by their meaning, which is not looked at here.
+ */
+export function parquetWriter(
+  file: FileHandle,
+  columns: readonly ParquetColumn[],
+  results: readonly ResultColumn[],
+  { num_rows: rows, row_groups: groups }: FileMetaData,
+): TableWriter<ColumnSlice[]> {
+  const inputBytes = groups.reduce((sum, group) => sum + Number(group.total_byte_size), 0);
+  const declared = results.map(resultElement);
+  const elements = [...columns.map(({ element }) => element), ...declared];
+  const overhead = elements.reduce((sum, element) => sum + valueBytes(element), 0);
+  const limit = Math.min(
+    groupRows,
+    Math.ceil(groupBytes / (inputBytes / Math.max(1, Number(rows)) + overhead)),
+  );
+  const bytes = new ByteWriter();
+  const parquet = new ParquetWriter({
+    writer: bytes,
+    schema: withRoot([...columns.map(({ stored }) => stored), ...declared.map(storedElement)]),
+    statistics: false,
+  });
+  let held: unknown[][] = elements.map(() => []);
+
+  const writeBytes = async () => {
+    await file.appendFile(bytes.getBytes());
+    bytes.index = 0;
+  };
+  const writeGroup = async () => {
+    const count = held[0]?.length ?? 0;
+    if (count === 0) return;
+    await parquet.write({
+      columnData: elements.map(({ name }, index) => ({ name, data: held[index] ?? [] })),
+      rowGroupSize: count,
+    });
+    held = elements.map(() => []);
+    await writeBytes();
+  };
+
+  return {
+    async write(carried, answers) {
+      carried.forEach(({ values, from, to }, index) => {
+        const column = held[index];
+        for (let row = from; row < to; row++) column?.push(values[row] ?? null);
+      });
+      results.forEach((result, index) => {
+        const column = held[columns.length + index];
+        for (const cells of answers) column?.push(storedCell(result, cells[index]));
+      });
+      if ((held[0]?.length ?? 0) >= limit) await writeGroup();
+    },
+    async finish() {
+      await writeGroup();
+      // The values are written; the footer says what they mean.
+      parquet.schema = withRoot(elements);
+      await parquet.finish();
+      await writeBytes();
+    },
+  };
+}
+
+function withRoot(elements: SchemaElement[]): SchemaElement[] {
+  return [{ name: 'root', num_children: elements.length }, ...elements];
+}
+
+function storedElement({ converted_type: _, logical_type: __, ...stored }: SchemaElement): SchemaElement {
+  return stored;
+}

@@ -1,0 +1,21 @@
+import type { Graph, GraphNode } from './read_graph.ts';
+
+const unchanged = new Set(['Identity', 'Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'ZipMap']);
+
+/** The node that makes a tensor, looking through those that only change its form. */
+export function originOf(graph: Graph, name: string): GraphNode | undefined {
+  let node = graph.producers.get(name);
+  for (let steps = 0; node !== undefined && unchanged.has(node.operator); steps++) {
+    if (steps > 100) return undefined;
+    node = graph.producers.get(node.inputs[0] ?? '');
+  }
+  return node;
+}
+
+/** Every tensor that a tensor is computed from, itself included. */
+export function upstreamOf(graph: Graph, name: string): Set<string> {
+  const seen = new Set([name]);
+  // A set hands out what is added while it is walked.
+  for (const tensor of seen) for (const input of graph.producers.get(tensor)?.inputs ?? []) seen.add(input);
+  return seen;
+}

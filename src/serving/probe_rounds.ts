@@ -1,0 +1,82 @@
+import { messageOf } from '../errors.ts';
+import { findVersion } from '../registry/lookup.ts';
+import type { Database } from '../storage/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Engine } from './engine/engine.ts';
+import { scoreRecords } from './predict.ts';
+import { judgeProbe, parseProbe } from './probe.ts';
+import { engineKey } from './served_models.ts';
+
+/**
+ * Runs the probes of the versions that are loaded in this process, every `intervalMs`, and keeps what came of
+ * it with the deployment, where health_check finds it. A version that is not loaded is not loaded for its probe.
+ * @returns stops it.
+ */
+export function startProbeRounds(options: {
+  database: Database;
+  engine: Engine;
+  clock: () => number;
+  logger: Logger;
+  intervalMs: number;
+}): () => void {
+  let running = false;
+  const timer = setInterval(() => {
+    if (running) return;
+    running = true;
+    probeLoadedVersions(options)
+      .catch((error: unknown) => options.logger.warn('the probes could not be run', { error }))
+      .finally(() => {
+        running = false;
+      });
+  }, options.intervalMs).unref();
+  return () => clearInterval(timer);
+}
+
+/** One round; exported so that it can be run without a clock. */
+export async function probeLoadedVersions({
+  database,
+  engine,
+  clock,
+  logger,
+}: {
+  database: Database;
+  engine: Engine;
+  clock: () => number;
+  logger: Logger;
+}): Promise<void> {
+  const deployments = await database
+    .selectFrom('deployments')
+    .select(['model_id', 'version', 'probe'])
+    .where('probe', 'is not', null)
+    .execute();
+  for (const { model_id, version, probe } of deployments) {
+    if (probe === null || engine.status(engineKey(model_id, version)).state !== 'ready') continue;
+    const failure = await probeFailure(engine, database, model_id, version, probe);
+    if (failure !== null) logger.warn('a probe failed', { model_id, version, failure });
+    await database
+      .updateTable('deployments')
+      .set({ probed_at: clock(), probe_failure: failure })
+      .where('model_id', '=', model_id)
+      .where('version', '=', version)
+      .execute();
+  }
+}
+
+async function probeFailure(
+  engine: Engine,
+  database: Database,
+  modelId: string,
+  version: string,
+  text: string,
+): Promise<string | null> {
+  try {
+    const probe = parseProbe(text);
+    judgeProbe(
+      probe,
+      await scoreRecords(engine, await findVersion(database, modelId, version), probe.inputs),
+    );
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}

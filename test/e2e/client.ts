@@ -1,0 +1,150 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import { type CallToolResult, CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { deployModel } from '../../tools/deploy_model.ts';
+import { detectDrift } from '../../tools/detect_drift.ts';
+import { getModel } from '../../tools/get_model.ts';
+import { healthCheck } from '../../tools/health_check.ts';
+import { catalogue } from '../../tools/index.ts';
+import { predict } from '../../tools/predict.ts';
+import { promoteModel } from '../../tools/promote_model.ts';
+import { registerModel } from '../../tools/register_model.ts';
+import { searchModels } from '../../tools/search_models.ts';
+import { setReferenceData } from '../../tools/set_reference_data.ts';
+import { scratchDirectory, serverEnvironment, serverFile, workingDirectory } from './environment.ts';
+
+/** The catalogue by name, so that an answer has its tool's type. */
+const tools = {
+  deploy_model: deployModel,
+  predict,
+  promote_model: promoteModel,
+  detect_drift: detectDrift,
+  health_check: healthCheck,
+  register_model: registerModel,
+  search_models: searchModels,
+  get_model: getModel,
+  set_reference_data: setReferenceData,
+};
+export type ToolName = keyof typeof tools;
+export type ToolOutput<Name extends ToolName> = z.output<(typeof tools)[Name]['output']>;
+const outputs: { [Name in ToolName]: { output: z.ZodType<ToolOutput<Name>> } } = tools;
+
+type Arguments = Record<string, unknown>;
+
+const errorContent = z.strictObject({
+  error: z.strictObject({
+    code: z.string().regex(/^[A-Z_]+$/),
+    message: z.string().min(1),
+    hint: z.string().min(1),
+    retryable: z.boolean(),
+  }),
+});
+export type ToolError = z.output<typeof errorContent>['error'];
+
+export interface ServerOptions {
+  /** Where the registry is and files may be read; its own, removed at the end, unless given. */
+  directory?: string;
+  settings?: Record<string, string>;
+  flags?: string[];
+}
+
+export interface TestServer {
+  client: Client;
+  pid: number;
+  directory: string;
+  /** Tools that were called with success. */
+  called: ReadonlySet<ToolName>;
+  /** Calls a tool that must succeed; checks the result's form and gives its structured content. */
+  call<Name extends ToolName>(name: Name, given?: Arguments): Promise<ToolOutput<Name>>;
+  /** Calls a tool that must fail; checks the result's form and gives the error. */
+  fail(name: ToolName, given?: Arguments, options?: RequestOptions): Promise<ToolError>;
+  /** Calls a tool either way, unchecked. */
+  attempt(name: string, given?: Arguments, options?: RequestOptions): Promise<CallToolResult>;
+  /** What the server has written to standard error. */
+  standardError(): string;
+  /** Resolves when the server's process has ended and everything it wrote has arrived. */
+  ended: Promise<void>;
+  /** kill -9, and waits for the end. */
+  kill(): Promise<void>;
+  /** Ends the server as a client does, by closing its input, and removes its own directory. */
+  close(): Promise<void>;
+}
+
+/** Starts the built server with a real MCP client on it. */
+export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  const scratch = options.directory === undefined ? scratchDirectory() : undefined;
+  const directory = options.directory ?? scratch?.path ?? '';
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: [serverFile, ...(options.flags ?? [])],
+    env: serverEnvironment(directory, options.settings),
+    cwd: workingDirectory,
+    stderr: 'pipe',
+  });
+  let standardError = '';
+  transport.stderr?.on('data', (chunk: Buffer) => {
+    standardError += chunk.toString('utf8');
+  });
+  const client = new Client({ name: 'modelyard-e2e', version: '1.0.0' });
+  const ended = new Promise<void>((resolve) => {
+    client.onclose = resolve;
+  });
+  await client.connect(transport);
+  const { pid } = transport;
+  if (pid === null) throw new Error(`The server ended at once: ${standardError}`);
+
+  const called = new Set<ToolName>();
+  const attempt: TestServer['attempt'] = async (name, given = {}, requestOptions) =>
+    CallToolResultSchema.parse(await client.callTool({ name, arguments: given }, undefined, requestOptions));
+  return {
+    client,
+    pid,
+    directory,
+    called,
+    attempt,
+    async call(name, given) {
+      const output = readSuccess(name, await attempt(name, given));
+      called.add(name);
+      return output;
+    },
+    fail: async (name, given, requestOptions) => readError(name, await attempt(name, given, requestOptions)),
+    standardError: () => standardError,
+    ended,
+    async kill() {
+      process.kill(pid, 'SIGKILL');
+      await ended;
+    },
+    async close() {
+      await client.close();
+      scratch?.remove();
+    },
+  };
+}
+
+/** The only text of a result. */
+function textOf(result: CallToolResult): string {
+  const [content] = result.content;
+  expect(result.content).toHaveLength(1);
+  return content?.type === 'text' ? content.text : '';
+}
+
+/** A success says the same in text and structured content, exactly in the form its tool declares. */
+export function readSuccess<Name extends ToolName>(name: Name, result: CallToolResult): ToolOutput<Name> {
+  const text = textOf(result);
+  if (result.isError) throw new Error(`${name} failed: ${text}`);
+  expect(JSON.parse(text)).toEqual(result.structuredContent);
+  expect(catalogue).toContain(tools[name]);
+  return outputs[name].output.parse(result.structuredContent);
+}
+
+/** An error reads `CODE: message hint` and says the same in its structured content. */
+export function readError(name: ToolName, result: CallToolResult): ToolError {
+  const text = textOf(result);
+  if (result.isError !== true) throw new Error(`${name} succeeded: ${text.slice(0, 500)}`);
+  const { error } = errorContent.parse(result.structuredContent);
+  expect(text).toBe(`${error.code}: ${error.message} ${error.hint}`);
+  return error;
+}

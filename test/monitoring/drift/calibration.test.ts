@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { type Column, compareColumns, profileColumn } from '../../../src/monitoring/drift/index.ts';
+import { uniforms } from './recipe.ts';
+
+const METHODS = [
+  'auto',
+  'ks_test',
+  'psi',
+  'kl_divergence',
+  'js_distance',
+  'wasserstein',
+  'chi_square',
+] as const;
+const SIZES = [50, 500, 2000] as const;
+const REPORTS = 200;
+const FEATURES = 20;
+
+const uniform = uniforms(20_260_101);
+const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+
+const CATEGORIES = Array.from({ length: 60 }, (_, index) => `category ${index}`);
+
+const SHAPES: (() => number)[] = [
+  normal,
+  uniform,
+  () => -Math.log(uniform()),
+  () => Math.exp(normal()),
+  () => Math.floor(5 * uniform()),
+  () => Math.floor(300 * uniform() ** 2),
+  () => (uniform() < 0.5 ? 0 : normal()),
+];
+
+/** A stable feature of a shape that its number decides: seven numeric ones, then categories, few or many. */
+function draw(feature: number, size: number): Column {
+  const name = `feature ${feature}`;
+  const shape = SHAPES[feature % (SHAPES.length + 2)];
+  if (shape !== undefined)
+    return { name, kind: 'numeric', values: Float64Array.from({ length: size }, shape) };
+  const many = feature % 2 === 0 ? 4 : 60;
+  const values = Array.from({ length: size }, () => CATEGORIES[Math.floor(many * uniform() ** 2)] ?? null);
+  return { name, kind: 'categorical', values };
+}
+
+describe('without drift', () => {
+  it('at most one report in twenty raises an alarm, whatever the method and the number of rows', () => {
+    const alarms = new Map<string, number>();
+    for (const size of SIZES) {
+      for (let report = 0; report < REPORTS; report++) {
+        const features = Array.from({ length: FEATURES }, (_, feature) => feature);
+        const reference = features.map((feature) => profileColumn(draw(feature, size)));
+        const current = features.map((feature) => draw(feature, size));
+        for (const method of METHODS) {
+          const results = compareColumns(reference, current, {
+            method,
+            correction: 'bh',
+            significance: 0.05,
+          });
+          const key = `${method} ${size}`;
+          if (results.some(({ is_drift }) => is_drift)) alarms.set(key, (alarms.get(key) ?? 0) + 1);
+        }
+      }
+    }
+    for (const method of METHODS) {
+      const shares = SIZES.map((size) => (alarms.get(`${method} ${size}`) ?? 0) / REPORTS);
+      const all = shares.reduce((sum, share) => sum + share) / SIZES.length;
+      expect(all, `${method}: ${shares}`).toBeLessThanOrEqual(0.05);
+      // One size alone may show 5 % and its sampling error.
+      for (const share of shares)
+        expect(share, method).toBeLessThanOrEqual(0.05 + 1.65 * Math.sqrt(0.0475 / REPORTS));
+    }
+  });
+});
+
+describe('a shift is found in 500 rows, in 95 of 100 reports', () => {
+  // Half a standard deviation makes PSI 0.25 and KL 0.125, give or take 0.06: too near to their thresholds of 0.2 and 0.1.
+  const shifts = METHODS.map(
+    (method) => [method, method === 'psi' || method === 'kl_divergence' ? 0.6 : 0.5] as const,
+  );
+
+  it.each(shifts)('%s: %f standard deviations', (method, shift) => {
+    let found = 0;
+    for (let report = 0; report < 100; report++) {
+      const stable = Array.from({ length: 9 }, (_, feature) => feature);
+      const reference = stable.map((feature) => profileColumn(draw(feature, 500)));
+      const current = stable.map((feature) => draw(feature, 500));
+      const moved: Column = { name: 'moved', kind: 'numeric', values: new Float64Array(500).map(normal) };
+      const results = compareColumns(
+        [...reference, profileColumn(moved)],
+        [...current, { ...moved, values: new Float64Array(500).map(() => normal() + shift) }],
+        { method, correction: 'bh', significance: 0.05 },
+      );
+      if (results.at(-1)?.is_drift === true) found++;
+    }
+    expect(found).toBeGreaterThanOrEqual(95);
+  });
+});

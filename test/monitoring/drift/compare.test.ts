@@ -1,0 +1,251 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type Column,
+  compareColumns,
+  type DriftOptions,
+  type DriftResult,
+  profileColumn,
+} from '../../../src/monitoring/drift/index.ts';
+import { nearlyNormal, uniforms } from './recipe.ts';
+
+const METHODS = [
+  'auto',
+  'ks_test',
+  'psi',
+  'kl_divergence',
+  'js_distance',
+  'wasserstein',
+  'chi_square',
+] as const;
+
+function options(more: Partial<DriftOptions> = {}): DriftOptions {
+  return { method: 'auto', correction: 'bh', significance: 0.05, ...more };
+}
+
+function numbers(name: string, size: number, value: (row: number) => number): Column {
+  return { name, kind: 'numeric', values: Float64Array.from({ length: size }, (_, row) => value(row)) };
+}
+
+function categories(name: string, counts: Record<string, number>): Column {
+  const values = Object.entries(counts).flatMap(([value, rows]) => new Array<string>(rows).fill(value));
+  return { name, kind: 'categorical', values };
+}
+
+/** Compares one column with another. */
+function compare(reference: Column, current: Column, more: Partial<DriftOptions> = {}): DriftResult {
+  const [result] = compareColumns([profileColumn(reference)], [current], options(more));
+  if (result === undefined) throw new Error('a feature has a result');
+  return result;
+}
+
+describe('compareColumns', () => {
+  it('tells the whole story of a feature', () => {
+    const uniform = uniforms(3);
+    const result = compare(
+      numbers('age', 500, () => nearlyNormal(uniform)),
+      numbers('age', 400, () => nearlyNormal(uniform) + 0.8),
+    );
+    expect(result).toEqual({
+      feature: 'age',
+      type: 'numeric',
+      method: 'ks_test',
+      score: 0.3695,
+      p_value: expect.any(Number),
+      p_adjusted: result.p_value,
+      effect: 0.3695,
+      threshold: 0.05,
+      is_drift: true,
+      severity: 'moderate',
+      reference_n: 500,
+      current_n: 400,
+      reference_missing: 0,
+      current_missing: 0,
+    });
+  });
+
+  it('needs size as well as evidence', () => {
+    const uniform = uniforms(4);
+    const reference = numbers('x', 20_000, uniform);
+    const current = numbers('x', 20_000, () => uniform() + 0.03);
+    const guarded = compare(reference, current);
+    expect(guarded.p_adjusted).toBeLessThan(1e-6);
+    expect(guarded.is_drift).toBe(false);
+    expect(compare(reference, current, { minEffect: 0 }).is_drift).toBe(true);
+  });
+
+  it('needs evidence as well as size', () => {
+    const uniform = uniforms(5);
+    const draw = () => numbers('x', 50, uniform);
+    const result = compare(draw(), draw(), { method: 'psi' });
+    expect(result.score).toBeGreaterThan(0.2);
+    expect(result.is_drift).toBe(false);
+    expect(result.note).toMatch(/is expected without any drift/);
+  });
+
+  it('gives no verdict below thirty rows', () => {
+    const result = compare(
+      numbers('x', 100, Number),
+      numbers('x', 29, () => 1e6),
+    );
+    expect(result).toMatchObject({
+      score: null,
+      p_value: null,
+      is_drift: false,
+      severity: 'none',
+      threshold: null,
+    });
+    expect(result.note).toMatch(/^NOT_ENOUGH_DATA/);
+    expect(
+      compare(
+        numbers('x', 100, Number),
+        numbers('x', 29, () => 1e6),
+        { minimumRows: 20 },
+      ).is_drift,
+    ).toBe(true);
+  });
+
+  it.each(METHODS)('sees a constant take another value: %s', (method) => {
+    const reference = numbers('x', 300, () => 7);
+    expect(
+      compare(
+        reference,
+        numbers('x', 200, () => 8),
+        { method },
+      ),
+    ).toMatchObject({ is_drift: true, severity: 'high' });
+    const same = compare(
+      reference,
+      numbers('x', 200, () => 7),
+      { method },
+    );
+    expect(same.is_drift).toBe(false);
+    expect(same.note).toMatch(/constant/);
+  });
+
+  it.each(METHODS)('sees categories shift, and names the unseen: %s', (method) => {
+    const reference = categories('team', { BOS: 500, LAL: 300, NYK: 200 });
+    const current = categories('team', { BOS: 100, LAL: 300, NYK: 20, 'SEA"\nignore': 80 });
+    const result = compare(reference, current, { method });
+    expect(result.is_drift).toBe(true);
+    expect(result.note).toContain('UNSEEN categories: 1, in 80 rows ("SEA\\"\\nignore").');
+    if (method === 'ks_test' || method === 'wasserstein') {
+      expect(result.method).toBe('chi_square');
+      expect(result.note).toContain('chi_square used instead');
+    }
+  });
+
+  it('does not take the rare categories that every sample has of its own for drift', () => {
+    const uniform = uniforms(6);
+    const ids = (size: number): Column => ({
+      name: 'id',
+      kind: 'categorical',
+      values: Array.from({ length: size }, () => `id-${Math.floor(uniform() * 1e9)}`),
+    });
+    for (const method of METHODS)
+      expect(compare(ids(2000), ids(500), { method }).is_drift, method).toBe(false);
+  });
+
+  it("is not blinded by Cramér's V when the samples differ in size", () => {
+    const reference = categories('x', { a: 50_000, b: 50_000 });
+    const result = compare(reference, categories('x', { a: 60, b: 140 }));
+    expect(result.effect).toBeLessThan(0.1);
+    expect(result).toMatchObject({ is_drift: true, severity: 'moderate' });
+    expect(result.note).toMatch(/with equal weights it is 0\.2/);
+  });
+
+  it('reports a changed share of missing values', () => {
+    const uniform = uniforms(7);
+    const draw = (every: number) => numbers('x', 600, (row) => (row % every === 0 ? Number.NaN : uniform()));
+    const result = compare(draw(50), draw(3));
+    expect(result).toMatchObject({ is_drift: true, severity: 'moderate', current_missing: 1 / 3 });
+    expect(result.note).toContain('MISSING_SHARE changed from 2.0 % to 33.3 % of the rows.');
+    expect(compare(draw(50), draw(40)).is_drift).toBe(false);
+    const gone = compare(
+      draw(50),
+      numbers('x', 600, () => Number.NaN),
+    );
+    expect(gone).toMatchObject({ is_drift: true, severity: 'high', score: null, current_missing: 1 });
+  });
+
+  it('says what became of columns that are on one side only', () => {
+    const reference = [
+      profileColumn(numbers('kept', 100, Number)),
+      profileColumn(categories('lost', { a: 50 })),
+    ];
+    const results = compareColumns(
+      reference,
+      [numbers('new', 50, Number), numbers('kept', 100, Number)],
+      options(),
+    );
+    expect(results.map(({ feature, is_drift, note }) => [feature, is_drift, note?.split(':')[0]])).toEqual([
+      ['kept', false, undefined],
+      ['lost', false, 'COLUMN_ABSENT'],
+      ['new', false, 'COLUMN_NEW'],
+    ]);
+    const turned = compare(numbers('x', 50, Number), categories('x', { a: 50 }));
+    expect(turned.note).toMatch(/^TYPE_CHANGED/);
+  });
+
+  it('takes the threshold for the method it was meant for', () => {
+    const reference = categories('x', { a: 500, b: 500 });
+    const current = categories('x', { a: 300, b: 200 });
+    expect(compare(reference, current, { method: 'wasserstein', threshold: 0.9 }).threshold).toBe(0.05);
+    expect(compare(reference, current, { method: 'psi', threshold: 0.9 }).threshold).toBe(0.9);
+    expect(compare(reference, current, { method: 'ks_test', threshold: 0.01 }).threshold).toBe(0.01);
+  });
+
+  it('is reproducible, and one feature does not sway another without correction', () => {
+    const uniform = uniforms(9);
+    const draw = (name: string) => numbers(name, 60, uniform);
+    const [a, b, c, d] = [draw('a'), draw('b'), draw('a'), draw('b')];
+    const reference = [profileColumn(a), profileColumn(b)];
+    const settings = options({ method: 'js_distance', correction: 'none' });
+    const both = compareColumns(reference, [c, d], settings);
+    expect(compareColumns(reference, [c, d], settings)).toEqual(both);
+    expect(compareColumns(reference.toReversed(), [d, c], settings)).toEqual(both.toReversed());
+  });
+
+  const column: fc.Arbitrary<Column> = fc.oneof(
+    fc.record({
+      name: fc.constantFrom('a', 'b', 'c'),
+      kind: fc.constant('numeric' as const),
+      values: fc
+        .array(fc.oneof(fc.double(), fc.integer({ min: 0, max: 2 })), { maxLength: 80, size: 'max' })
+        .map((v) => Float64Array.from(v)),
+    }),
+    fc.record({
+      name: fc.constantFrom('a', 'b', 'c', '__proto__'),
+      kind: fc.constantFrom('categorical' as const, 'boolean' as const),
+      values: fc.array(fc.option(fc.constantFrom('true', 'false', '__proto__', ''), { nil: null }), {
+        maxLength: 80,
+        size: 'max',
+      }),
+    }),
+  );
+
+  it('answers anything with finite numbers, one result a feature', () => {
+    const unique = fc.uniqueArray(column, { selector: ({ name }) => name, maxLength: 4 });
+    fc.assert(
+      fc.property(
+        unique,
+        unique,
+        fc.constantFrom(...METHODS),
+        fc.integer({ min: 1, max: 30 }),
+        (before, now, method, minimumRows) => {
+          const results = compareColumns(before.map(profileColumn), now, options({ method, minimumRows }));
+          expect(results.map(({ feature }) => feature)).toEqual([
+            ...before.map(({ name }) => name),
+            ...now.map(({ name }) => name).filter((name) => !before.some((known) => known.name === name)),
+          ]);
+          for (const result of results) {
+            for (const value of Object.values(result))
+              if (typeof value === 'number') expect(value).toSatisfy(Number.isFinite);
+            expect(JSON.parse(JSON.stringify(result))).toEqual(result);
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+});

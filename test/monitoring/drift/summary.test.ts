@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { type DriftResult, summariseDrift } from '../../../src/monitoring/drift/index.ts';
+
+function result(feature: string, more: Partial<DriftResult> = {}): DriftResult {
+  return {
+    feature,
+    type: 'numeric',
+    method: 'ks_test',
+    score: 0.02,
+    p_value: 0.5,
+    p_adjusted: 0.6,
+    effect: 0.02,
+    threshold: 0.05,
+    is_drift: false,
+    severity: 'none',
+    reference_n: 100,
+    current_n: 100,
+    reference_missing: 0,
+    current_missing: 0,
+    ...more,
+  };
+}
+
+const drifted = { is_drift: true, severity: 'low', p_adjusted: 1e-9 } as const;
+
+describe('summariseDrift', () => {
+  it('is calm when nothing drifted', () => {
+    expect(summariseDrift([result('a'), result('b', { score: null, note: 'NOT_ENOUGH_DATA' })])).toEqual({
+      is_drift: false,
+      drifted_share: 0,
+      drifted_features: [],
+      recommendation:
+        'No drift in 1 features (1 more could not be judged, see their notes): keep the model as it is.',
+    });
+  });
+
+  it('ranks by size, across methods', () => {
+    const summary = summariseDrift([
+      result('small', { ...drifted, effect: 0.12 }),
+      result('calm'),
+      result('large', {
+        ...drifted,
+        method: 'psi',
+        score: 1.5,
+        effect: null,
+        p_value: null,
+        p_adjusted: null,
+        severity: 'high',
+      }),
+      result('gone', { ...drifted, current_missing: 0.5, severity: 'high' }),
+      ...Array.from({ length: 8 }, (_, index) => result(`other ${index}`)),
+    ]);
+    expect(summary.drifted_features).toEqual(['large', 'gone', 'small']);
+    expect(summary.drifted_share).toBe(0.25);
+    expect(summary.recommendation).toBe(
+      'Drift in 3 of 12 features, strongest in "large": check how that feature is produced, then performance on recent outcomes.',
+    );
+  });
+
+  it('says when the inputs as a whole have moved', () => {
+    const summary = summariseDrift([result('a', { ...drifted, effect: 0.3 }), result('b')]);
+    expect(summary.recommendation).toMatch(/the inputs as a whole have moved/);
+  });
+
+  it('does not call silence health', () => {
+    expect(summariseDrift([]).recommendation).toMatch(/No feature could be judged/);
+    expect(summariseDrift([result('a', { score: null })]).drifted_share).toBe(0);
+  });
+});

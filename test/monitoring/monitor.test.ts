@@ -1,0 +1,176 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { openPredictionLog } from '../../src/monitoring/log/prediction_log.ts';
+import { type DriftRequest, detectDrift, type RowSource, setReference } from '../../src/monitoring/monitor.ts';
+import type { Scorer } from '../../src/monitoring/score_rows.ts';
+import type { Database } from '../../src/storage/database.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { seeder } from '../registry/seed.ts';
+import { describeOnEachDatabase } from '../storage/databases.ts';
+import { temporaryDirectory } from '../temporary.ts';
+import { answered, failed } from './log/entries.ts';
+
+const options = { method: 'auto', correction: 'bh', significance: 0.05 } as const;
+const now = Date.UTC(2026, 0, 31);
+const hourMs = 3_600_000;
+
+/** `count` values spread evenly over 0 … 1, moved by `shift`. */
+const spread = (count: number, shift = 0) => Array.from({ length: count }, (_, index) => index / count + shift);
+const records = (values: readonly number[]): RowSource => ({
+  kind: 'records',
+  records: values.map((x) => ({ x })),
+});
+
+describeOnEachDatabase('monitoring', (store) => {
+  const { directory } = store.address;
+  let database: Database;
+  let dependencies: Parameters<typeof detectDrift>[0];
+  let log: ReturnType<typeof openPredictionLog>;
+
+  /** The model of the seeded versions, y = 2 · x, as serving would score it. */
+  const scorer: Scorer = async (_, rows) =>
+    rows.map(({ x }) => ({ value: 2 * Number(x), probabilities: undefined }));
+
+  beforeAll(async () => {
+    ({ database } = await store.open());
+    const seed = seeder(database, directory);
+    for (const version of ['1', '2', '3']) await seed({ modelId: 'm', version });
+    await database.updateTable('versions').set({ stage: 'production' }).where('version', '=', '1').execute();
+    log = openPredictionLog({ database, directory, logger: createLogger({ directory: temporaryDirectory(), level: 'error' }) });
+    dependencies = { database, scorer, flushLog: log.flush, allowedRoots: [directory], clock: () => now };
+    return log.close;
+  });
+
+  const detect = (request: Partial<DriftRequest> & { rows: RowSource }) =>
+    detectDrift(dependencies, { modelId: 'm', target: 'all', options, ...request });
+  const reference = (rows: RowSource, version?: string) =>
+    setReference(dependencies, { modelId: 'm', version, rows }, 'operator');
+
+  test('needs a reference first', async () => {
+    await expect(detect({ rows: records(spread(100)) })).rejects.toMatchObject({
+      code: 'NO_REFERENCE',
+      hint: expect.stringContaining('set_reference_data'),
+    });
+  });
+
+  test('needs to know which version, where none is active or in production', async () => {
+    const seed = seeder(database, directory);
+    await seed({ modelId: 'idle', version: '1' });
+    await expect(detect({ modelId: 'idle', rows: records([1]) })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    await expect(detect({ modelId: 'none', rows: records([1]) })).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
+    await expect(detect({ version: '9', rows: records([1]) })).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' });
+  });
+
+  describe('with a reference', () => {
+    beforeAll(async () => {
+      const stored = await reference(records(spread(500)));
+      // The version in production is meant when none is named.
+      expect(stored.record.version).toBe('1');
+      expect(stored.reference).toMatchObject({ rows: 500, source: '500 records of the call', createdAt: now });
+      expect(stored.reference.profile.predictions.map(({ name }) => name)).toEqual(['prediction']);
+    });
+
+    const verdicts = async (request: Partial<DriftRequest> & { rows: RowSource }) => {
+      const { results } = await detect(request);
+      return Object.fromEntries(results.map(({ feature, is_drift }) => [feature, is_drift]));
+    };
+
+    test('rows that are alike have not drifted', async () => {
+      const report = await detect({ rows: records(spread(200)) });
+      expect(report.summary).toMatchObject({ is_drift: false, drifted_features: [] });
+      expect(report.reference.rows).toBe(500);
+      expect(report.current).toEqual({ rows: 200, source: '200 records of the call' });
+      expect(report.warnings).toEqual([]);
+    });
+
+    test('rows that moved have drifted, and so have the predictions made of them', async () => {
+      expect(await verdicts({ rows: records(spread(200, 0.5)) })).toEqual({ x: true, prediction: true });
+    });
+
+    test('a CSV file is judged like its rows', async () => {
+      const path = join(directory, 'current.csv');
+      writeFileSync(path, `x\n${spread(200, 0.5).join('\n')}\n`);
+      const report = await detect({ rows: { kind: 'path', path } });
+      expect(report.current).toEqual({ rows: 200, source: path });
+      expect(report.summary.is_drift).toBe(true);
+    });
+
+    test('only what is asked for is compared', async () => {
+      const rows = records(spread(200, 0.5));
+      expect(Object.keys(await verdicts({ rows, target: 'features' }))).toEqual(['x']);
+      expect(Object.keys(await verdicts({ rows, target: 'predictions' }))).toEqual(['prediction']);
+      expect(Object.keys(await verdicts({ rows, features: ['x'] }))).toEqual(['x']);
+    });
+
+    test('a feature that the reference does not have is refused, with those it has', async () => {
+      await expect(detect({ rows: records(spread(50)), features: ['x', 'y'] })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        message: 'features names y, which the reference does not have.',
+        hint: 'Its features: x.',
+      });
+    });
+
+    test('a model that cannot run on the rows is said in a warning, and features are judged all the same', async () => {
+      const { ModelYardError } = await import('../../src/errors.ts');
+      const broken: Scorer = async () => {
+        throw new ModelYardError('ENGINE_CRASHED', 'It crashed.', 'hint');
+      };
+      const report = await detectDrift(
+        { ...dependencies, scorer: broken },
+        { modelId: 'm', target: 'all', options, rows: records(spread(200)) },
+      );
+      expect(report.warnings).toEqual(['Predictions were not compared: It crashed.']);
+      expect(report.results.map(({ feature, score }) => [feature, score === null])).toEqual([
+        ['x', false],
+        ['prediction', true],
+      ]);
+    });
+  });
+
+  describe('of the prediction log', () => {
+    const window = { kind: 'window', since: now - hourMs, until: now } as const;
+    const call = (x: number, at: number) =>
+      answered({ modelId: 'm', version: '2', at, features: [['x', [x]]], values: [2 * x] });
+
+    test('an empty window is NOT_ENOUGH_DATA', async () => {
+      await reference(records(spread(500)), '2');
+      await expect(detect({ version: '2', rows: window })).rejects.toMatchObject({
+        code: 'NOT_ENOUGH_DATA',
+        message: 'm 2 answered no prediction from 2026-01-30T23:00:00.000Z to 2026-01-31T00:00:00.000Z.',
+      });
+    });
+
+    test('every answer before the call is in its window; failures and other times are not', async () => {
+      for (const x of spread(100, 0.5)) log.append(call(x, now - 1));
+      log.append(call(99, window.since - 1));
+      log.append(call(99, window.until));
+      log.append(failed({ modelId: 'm', version: '2', at: now - 1 }));
+      const report = await detect({ version: '2', rows: window });
+      expect(report.current.rows).toBe(100);
+      expect(report.results.map(({ feature, is_drift, current_n }) => [feature, is_drift, current_n])).toEqual([
+        ['x', true, 100],
+        ['prediction', true, 100],
+      ]);
+    });
+
+    test('a window can be the reference', async () => {
+      const stored = await reference(window, '2');
+      expect(stored.reference).toMatchObject({ rows: 100, source: expect.stringContaining('prediction log') });
+      // The newest reference counts.
+      expect((await detect({ version: '2', rows: window })).summary.is_drift).toBe(false);
+    });
+  });
+
+  test('a reference has at most 100 000 rows', async () => {
+    await expect(reference(records(spread(100_001)), '3')).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+  });
+
+  test('a reference is read back as it was stored, odd categories too', async () => {
+    const rows = ['__proto__', 'constructor', null, 'a'].map((x) => JSON.parse(JSON.stringify({ x, other: x })));
+    await expect(reference({ kind: 'records', records: rows }, '3')).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining('Row 0, feature "x"'),
+    });
+  });
+});

@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { datatypes } from '../../../src/registry/datatypes.ts';
+import { elementCount } from '../../../src/serving/codec/datatypes.ts';
+import { decodeTensor, encodeTensors, type TensorJson } from '../../../src/serving/codec/tensors.ts';
+import { packTensors, unpackTensors } from '../../../src/serving/engine/protocol.ts';
+import { acceptedValue } from './values.ts';
+
+const tensorJson: fc.Arbitrary<TensorJson> = fc
+  .tuple(fc.constantFrom(...datatypes), fc.array(fc.nat(4), { maxLength: 3 }))
+  .chain(([datatype, shape]) => {
+    const length = elementCount(shape);
+    return fc
+      .array(acceptedValue(datatype), { minLength: length, maxLength: length })
+      .map((data) => ({ datatype, shape, data }));
+  });
+
+const namedTensors = fc.dictionary(fc.string(), tensorJson, { maxKeys: 4, noNullPrototype: true });
+
+test('tensors of every datatype come back as they were sent, through JSON and the host’s wire', () => {
+  fc.assert(
+    fc.property(namedTensors, (sent) => {
+      const given = new Map(Object.entries(sent));
+      const specs = [...given].map(([name, { datatype, shape }]) => ({
+        name,
+        datatype,
+        shape: shape.map(() => -1),
+      }));
+      const encoded = encodeTensors(specs, given);
+      const { tensors, body } = packTensors(encoded);
+      const received = unpackTensors(JSON.parse(JSON.stringify(tensors)), Buffer.concat(body));
+      const decoded = [...received].map(([name, tensor]) => [name, decodeTensor(tensor)]);
+      expect(JSON.parse(JSON.stringify(decoded))).toEqual([...given]);
+    }),
+  );
+});
+
+const matrix = [{ name: 'x', datatype: 'FP32' as const, shape: [-1, 2] }];
+const given = (tensor: Partial<TensorJson>) =>
+  new Map([['x', { datatype: 'FP32' as const, shape: [2, 2], data: [1, 2, 3, 4], ...tensor }]]);
+
+test('nested data is read row by row', () => {
+  const encoded = encodeTensors(
+    matrix,
+    given({
+      data: [
+        [1, 2],
+        [3, 4],
+      ],
+    }),
+  );
+  expect([...(encoded.get('x')?.data ?? [])]).toEqual([1, 2, 3, 4]);
+});
+
+test.each<[string, ReadonlyMap<string, TensorJson>, RegExp]>([
+  ['a missing tensor', new Map(), /missing tensor x/],
+  [
+    'an unknown tensor',
+    new Map([...given({}), ['__proto__', { datatype: 'FP32' as const, shape: [0], data: [] }]]),
+    /unknown tensor __proto__/,
+  ],
+  ['another datatype', given({ datatype: 'FP64' }), /datatype FP64, not FP32/],
+  ['another rank', given({ shape: [4] }), /shape \[4\], not \[-1,2\]/],
+  ['another width', given({ shape: [1, 4] }), /shape \[1,4\], not \[-1,2\]/],
+  ['too few elements', given({ data: [1, 2, 3] }), /3 elements.*means 4/],
+  ['a shape that no memory holds', given({ shape: [2 ** 40, 2], data: [1] }), /1 elements.*means/],
+  ['null', given({ data: [1, null, 3, 4] }), /element 1: expected a finite number.*null/],
+  ['text', given({ data: [1, 2, '3', 4] }), /element 2: expected a finite number.*"3"/],
+])('%s is refused, with what is expected', (_, tensors, message) => {
+  expect(() => encodeTensors(matrix, tensors)).toThrow(
+    expect.objectContaining({
+      code: 'SIGNATURE_MISMATCH',
+      message: expect.stringMatching(message),
+      hint: 'Expected: x FP32[-1,2].',
+    }),
+  );
+});
+
+test('an input without a shape takes a scalar or any rank', () => {
+  const scalar = [{ name: 'x', datatype: 'FP32' as const, shape: [] }];
+  expect(encodeTensors(scalar, given({ shape: [], data: [7] })).get('x')?.shape).toEqual([]);
+  expect(encodeTensors(scalar, given({})).get('x')?.shape).toEqual([2, 2]);
+});

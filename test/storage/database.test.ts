@@ -1,0 +1,163 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ModelYardError } from '../../src/errors.ts';
+import { type Database, isUniqueViolation, openDatabase, storageError } from '../../src/storage/database.ts';
+import { migrations } from '../../src/storage/migrations/index.ts';
+import { temporaryDirectory } from '../temporary.ts';
+import { describeOnEachDatabase } from './databases.ts';
+import { inProcesses } from './processes.ts';
+
+const insertVersion = (database: Database, version: string, stage: string, modelId = 'm') =>
+  database
+    .insertInto('versions')
+    .values({
+      model_id: modelId,
+      version,
+      stage,
+      created_at: Date.UTC(2026, 0, 1),
+      created_by: 'operator',
+      source: 'source',
+      artifact_sha256: '00',
+      artifact_bytes: 2 ** 40,
+      signature: '{}',
+      class_labels: null,
+      framework: null,
+      algorithm: null,
+      hyperparameters: null,
+      description: null,
+      parent_version: null,
+      warnings: '[]',
+    })
+    .execute();
+
+const thrownBy = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+describeOnEachDatabase('the database', (store) => {
+  let database: Database;
+
+  beforeAll(async () => {
+    // The very first opening, by four processes at once.
+    const counts = await inProcesses(
+      store,
+      [1, 2, 3, 4].map(() => ({ name: 'open' as const })),
+    );
+    expect(counts).toEqual([0, 0, 0, 0]);
+    ({ database } = await store.open());
+    await database.insertInto('models').values({ model_id: 'm', created_at: 1, revision: 1 }).execute();
+  });
+
+  test('is migrated once, however many open it', async () => {
+    expect((await store.open()).kind).toBe(store.kind);
+    const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(database);
+    expect(rows.map(({ name }) => name)).toEqual(Object.keys(migrations));
+  });
+
+  test('has at most one production version a model, whatever the code does', async () => {
+    await insertVersion(database, 'first', 'production');
+    await insertVersion(database, 'second', 'staging');
+    const setStage = (stage: string) =>
+      database.updateTable('versions').set({ stage }).where('version', '=', 'second').execute();
+    expect(isUniqueViolation(await thrownBy(setStage('production')))).toBe(true);
+    expect(isUniqueViolation(await thrownBy(insertVersion(database, 'third', 'production')))).toBe(true);
+    await database.insertInto('models').values({ model_id: 'other', created_at: 1, revision: 1 }).execute();
+    await insertVersion(database, 'first', 'production', 'other');
+  });
+
+  test('knows the four stages only, and no version without its model', async () => {
+    for (const [stage, modelId] of [
+      ['retired', 'm'],
+      ['staging', 'no-such-model'],
+    ] as const) {
+      const error = await thrownBy(insertVersion(database, 'v', stage, modelId));
+      expect(error).toBeInstanceOf(Error);
+      expect(isUniqueViolation(error)).toBe(false);
+      // A defect of ours, not a database that is away.
+      expect(storageError(error)).toBe(error);
+    }
+  });
+
+  test('tells a key that exists already from other failures', async () => {
+    await insertVersion(database, 'same', 'staging');
+    const error = await thrownBy(insertVersion(database, 'same', 'staging'));
+    expect(isUniqueViolation(error)).toBe(true);
+    expect(isUniqueViolation(new Error('another'))).toBe(false);
+  });
+
+  test('gives bigint columns as numbers', async () => {
+    await insertVersion(database, 'large', 'staging');
+    const row = await database
+      .selectFrom('versions')
+      .select(['artifact_bytes', 'created_at'])
+      .where('version', '=', 'large')
+      .executeTakeFirstOrThrow();
+    expect(row).toMatchObject({ artifact_bytes: 2 ** 40, created_at: Date.UTC(2026, 0, 1) });
+  });
+
+  test('rolls a failed transaction back as a whole', async () => {
+    const failed = database.transaction().execute(async (transaction) => {
+      await transaction
+        .insertInto('models')
+        .values({ model_id: 'gone', created_at: 1, revision: 1 })
+        .execute();
+      throw new Error('on the way');
+    });
+    await expect(failed).rejects.toThrow('on the way');
+    const found = await database.selectFrom('models').where('model_id', '=', 'gone').selectAll().execute();
+    expect(found).toEqual([]);
+  });
+});
+
+describe('a database that cannot be opened is STORAGE_UNAVAILABLE', () => {
+  const unavailable = expect.objectContaining({ code: 'STORAGE_UNAVAILABLE', retryable: true });
+
+  test('a server that nobody runs', async () => {
+    const databaseUrl = 'postgres://nobody@127.0.0.1:1/none';
+    await expect(openDatabase({ directory: temporaryDirectory(), databaseUrl })).rejects.toEqual(unavailable);
+  });
+
+  test('a file that is no database', async () => {
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, 'modelyard.db'));
+    await expect(openDatabase({ directory })).rejects.toEqual(unavailable);
+  });
+});
+
+test.each([
+  ['SQLITE_BUSY'],
+  ['SQLITE_FULL'],
+  ['SQLITE_IOERR_WRITE'],
+  ['ECONNREFUSED'],
+  ['08006'],
+  ['53300'],
+  ['57P01'],
+  ['40001'],
+  ['40P01'],
+])('the failure %s of a database is STORAGE_UNAVAILABLE, with its cause', (code) => {
+  const cause = Object.assign(new Error('failed'), { code });
+  const error = storageError(cause);
+  expect(error).toBeInstanceOf(ModelYardError);
+  expect(error).toMatchObject({ code: 'STORAGE_UNAVAILABLE', cause });
+});
+
+test('a lost connection without a code is STORAGE_UNAVAILABLE', () => {
+  expect(storageError(new Error('Connection terminated unexpectedly'))).toMatchObject({
+    code: 'STORAGE_UNAVAILABLE',
+  });
+});
+
+test.each([
+  new Error('a defect'),
+  Object.assign(new Error('syntax'), { code: '42601' }),
+  Object.assign(new Error('exists'), { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' }),
+  new ModelYardError('INVALID_INPUT', 'what', 'hint'),
+  'text',
+  undefined,
+])('anything else stays what it is: %s', (error) => {
+  expect(storageError(error)).toBe(error);
+});

@@ -1,0 +1,28 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { TestDatabase } from './databases.ts';
+
+const script = fileURLToPath(new URL('server_process.mjs', import.meta.url));
+
+export type Task =
+  | { name: 'open' }
+  | { name: 'promote'; modelId: string; versions: string[] }
+  | { name: 'move'; directory: string; modelId: string; calls: number };
+
+/** Runs tasks in a process each, all beginning at once. @returns what each gave. */
+export async function inProcesses({ address }: TestDatabase, tasks: readonly Task[]): Promise<unknown[]> {
+  const children = tasks.map((task) =>
+    spawn(process.execPath, [script, JSON.stringify({ address, task })], { stdio: 'pipe' }),
+  );
+  await Promise.all(children.map((child) => once(child.stdout, 'readable')));
+  return Promise.all(children.map(finish));
+}
+
+async function finish(child: ChildProcessWithoutNullStreams): Promise<unknown> {
+  child.stdin.end();
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  if (errors !== '') throw new Error(errors);
+  return JSON.parse(output.replace('ready\n', ''));
+}

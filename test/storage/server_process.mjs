@@ -1,0 +1,67 @@
+/**
+ * A server process in small: opens the database with the built code, waits until its input ends so that
+ * several can begin together, does one task and prints its result as JSON.
+ */
+import { text } from 'node:stream/consumers';
+import { openJournal } from '../../dist/src/monitoring/log/journal.js';
+import { moveJournals } from '../../dist/src/monitoring/log/move_journals.js';
+import { promoteVersion } from '../../dist/src/registry/promote.js';
+import { artifactStore } from '../../dist/src/storage/artifact_store.js';
+import { openDatabase } from '../../dist/src/storage/database.js';
+
+const { address, task } = JSON.parse(process.argv[2]);
+
+const tasks = {
+  async open({ database }) {
+    const { rows } = await database
+      .selectFrom('models')
+      .select('model_id')
+      .execute()
+      .then((rows) => ({ rows }));
+    return rows.length;
+  },
+
+  /** Promotes each of the versions to production; what was refused is given by its code. */
+  async promote({ database }) {
+    const dependencies = {
+      database,
+      artifacts: artifactStore(address.directory, 1e9),
+      deployer: { prepare: async () => undefined, routeChanged: () => undefined },
+      clock: Date.now,
+    };
+    const outcomes = [];
+    for (const version of task.versions) {
+      const promotion = { modelId: task.modelId, version, targetStage: 'production' };
+      outcomes.push(
+        await promoteVersion(
+          dependencies,
+          { ...promotion, dryRun: false, force: false, activate: false },
+          { role: 'operator', readOnly: false },
+        ).then(
+          () => 'applied',
+          (error) => error.code,
+        ),
+      );
+    }
+    return outcomes;
+  },
+
+  /** Moves the journals of a directory over and over until a round finds nothing. */
+  async move({ database }) {
+    const journal = openJournal(task.directory);
+    const count = () =>
+      database
+        .selectFrom('serving_totals')
+        .select('calls')
+        .where('model_id', '=', task.modelId)
+        .executeTakeFirst();
+    while (((await count())?.calls ?? 0) < task.calls) await moveJournals(database, task.directory, journal);
+    return (await count())?.calls;
+  },
+};
+
+process.stdout.write('ready\n');
+await text(process.stdin);
+const opened = await openDatabase(address);
+process.stdout.write(JSON.stringify(await tasks[task.name](opened)));
+await opened.close();
