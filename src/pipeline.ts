@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CallContext, Tool } from '../tools/define_tool.ts';
+import type { CallContext, ResourceLink, Tool } from '../tools/define_tool.ts';
 import { may } from './access/roles.ts';
 import type { CallOrder } from './call_order.ts';
 import { ModelYardError, systemCodeOf } from './errors.ts';
@@ -7,9 +7,9 @@ import type { Services } from './services.ts';
 import { storageError } from './storage/database.ts';
 import type { Logger } from './telemetry/logger.ts';
 
-/** A tool's result as MCP has it: the same facts as text and as structured content. */
+/** A tool's result as MCP has it: the same facts as text and as structured content, then links to files. */
 export type ToolResult = {
-  content: { type: 'text'; text: string }[];
+  content: ({ type: 'text'; text: string } | ({ type: 'resource_link' } & ResourceLink))[];
   structuredContent: Record<string, unknown>;
   isError?: true;
 };
@@ -39,7 +39,14 @@ export async function callTool(
     logger[tool.hints.readOnly || tool.permission === 'PREDICT' ? 'debug' : 'info'](`${tool.name} done`, {
       ms: Math.round(performance.now() - started),
     });
-    return { content: [{ type: 'text', text: JSON.stringify(output) }], structuredContent: output };
+    const links = tool.links?.(output) ?? [];
+    return {
+      content: [
+        { type: 'text', text: JSON.stringify(output) },
+        ...links.map((link) => ({ type: 'resource_link' as const, ...link })),
+      ],
+      structuredContent: output,
+    };
   } catch (thrown) {
     const error = knownError(thrown);
     logger[error.code === 'INTERNAL' ? 'error' : 'info'](`${tool.name} failed: ${error.code}`, {

@@ -37,6 +37,11 @@ export function createServer({ catalogue, services, caller, logger }: ServerDepe
   server.onerror = (error) => logger.warn('a protocol message could not be handled', { error });
 
   const order = callOrder();
+  let loaded: Promise<[readonly Tool[], typeof import('./pipeline.ts')]> | undefined;
+  const ready = () => {
+    loaded ??= Promise.all([catalogue(), import('./pipeline.ts')]);
+    return loaded;
+  };
   let listed: Promise<{ tools: object[] }> | undefined;
   server.setRequestHandler(ListToolsRequestSchema, () => {
     listed ??= listTools(catalogue, caller);
@@ -45,7 +50,7 @@ export function createServer({ catalogue, services, caller, logger }: ServerDepe
 
   server.setRequestHandler(CallToolRequestSchema, async (request, extra): Promise<CallToolResult> => {
     const { name, arguments: given, _meta: meta } = request.params;
-    const [tools, { callTool }] = await Promise.all([catalogue(), import('./pipeline.ts')]);
+    const [tools, { callTool }] = await ready();
     const tool = tools.find((candidate) => candidate.name === name);
     if (tool === undefined) {
       const known = tools.map((candidate) => candidate.name).join(', ');

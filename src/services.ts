@@ -15,6 +15,7 @@ import { type Deployment, deployVersion, type Progress, prepareVersion } from '.
 import { describeTraffic } from './serving/describe_traffic.ts';
 import { createEngine } from './serving/engine/engine.ts';
 import { type PredictRequest, predict, scoreRecords } from './serving/predict.ts';
+import { createFilePredictor } from './serving/file/predict_file.ts';
 import { startProbeRounds } from './serving/probe_rounds.ts';
 import { activateVersion, retireVersion, setTraffic, type TrafficRequest } from './serving/routes.ts';
 import { engineKey, servedModels } from './serving/served_models.ts';
@@ -50,9 +51,10 @@ export async function openServices(settings: Settings, logger: Logger) {
     maxLoaded: settings.maxLoaded,
     idleUnloadMs: settings.idleUnloadMs,
   });
-  const log = openPredictionLog({ database, directory, logger });
+  const log = openPredictionLog({ database, databaseUrl: settings.databaseUrl, directory, logger });
   const served = servedModels(database, settings.latencyThresholdMs);
   const breakers = createBreakers({ database, clock, logger });
+  const files = createFilePredictor({ database, served, engine, breakers, sink: log, allowedRoots, directory, clock });
   const traffic = { database, engine, served, clock };
   const stopProbes = startProbeRounds({
     database,
@@ -150,8 +152,10 @@ export async function openServices(settings: Settings, logger: Logger) {
           modelId,
         ),
     },
+    files,
     async close(): Promise<void> {
       stopProbes();
+      await files.close();
       engine.close();
       await log.close();
       await closeDatabase();

@@ -5,6 +5,7 @@ import envPaths from 'env-paths';
 import { z } from 'zod';
 import { roles } from './access/roles.ts';
 import { messageOf, SettingsError } from './errors.ts';
+import { packageDirectory } from './package_info.ts';
 
 const share = z.coerce.number().min(0).max(1);
 const milliseconds = z.coerce.number().int().min(1).max(86_400_000);
@@ -134,7 +135,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
 function settingsIn(environment: NodeJS.ProcessEnv): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
-    if (value === undefined || value === '') continue;
+    if (value === undefined || isEmpty(value)) continue;
     if (settingNames.includes(name)) found[name] = value;
     else if (name.startsWith('MODELYARD_'))
       throw new SettingsError(unknownSetting(name, 'environment variable'));
@@ -155,11 +156,14 @@ function readConfigFile(path: string): Record<string, unknown> {
   for (const name of Object.keys(parsed.data))
     if (!settingNames.includes(name)) throw new SettingsError(unknownSetting(name, `setting in ${path}`));
   return Object.fromEntries(
-    Object.entries(parsed.data).map(([name, value]) => [
-      name,
-      typeof value === 'boolean' ? String(value) : value,
-    ]),
+    Object.entries(parsed.data)
+      .filter(([, value]) => !isEmpty(value))
+      .map(([name, value]) => [name, typeof value === 'boolean' ? String(value) : value]),
   );
+}
+
+function isEmpty(value: string | number | boolean): boolean {
+  return typeof value === 'string' && value.trim() === '';
 }
 
 function unknownSetting(name: string, where: string): string {
@@ -173,8 +177,9 @@ function describeIssue(issue: z.core.$ZodIssue | undefined, given: Record<string
 }
 
 /**
- * The roots files may come from. Default: the home directory, the temporary directory and the working
- * directory (unless that is the root of the file system, where Claude Desktop starts its servers).
+ * The roots files may come from. Default: the home directory, the temporary directory, the package's own (its
+ * example models) and the working directory (unless that is the root of the file system, where Claude Desktop
+ * starts its servers).
  */
 function allowedRoots(given: string | undefined): string[] {
   if (given !== undefined) {
@@ -192,7 +197,7 @@ function allowedRoots(given: string | undefined): string[] {
       });
   }
   const working = process.cwd();
-  const roots = [homedir(), tmpdir(), ...(parse(working).root === working ? [] : [working])];
+  const roots = [homedir(), tmpdir(), packageDirectory, ...(parse(working).root === working ? [] : [working])];
   return roots.flatMap((root) => {
     try {
       return [realpathSync(resolve(root))];

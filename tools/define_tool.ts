@@ -11,6 +11,13 @@ export interface CallContext {
   progress(done: number, total: number, message: string): void;
 }
 
+/** A file that an answer points to. */
+export interface ResourceLink {
+  uri: string;
+  name: string;
+  mimeType: string;
+}
+
 /** One MCP tool: its declaration and a handler that calls one service. */
 export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
   name: string;
@@ -23,6 +30,8 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   input: Input;
   output: Output;
   handle(services: Services, input: z.output<Input>, context: CallContext): Promise<z.input<Output>>;
+  /** The files that the handler's output speaks of, as links beside it. */
+  links?(output: z.input<Output>): ResourceLink[];
 }
 
 /** Types a tool's handler by its schemas. */

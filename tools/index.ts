@@ -5,6 +5,7 @@ import { getModel } from './get_model.ts';
 import { healthCheck } from './health_check.ts';
 import { listPredictions } from './list_predictions.ts';
 import { predict } from './predict.ts';
+import { predictFile } from './predict_file.ts';
 import { promoteModel } from './promote_model.ts';
 import { registerModel } from './register_model.ts';
 import { resetCircuitBreaker } from './reset_circuit_breaker.ts';
@@ -24,6 +25,7 @@ export const catalogue: readonly Tool[] = [
   searchModels,
   getModel,
   setReferenceData,
+  predictFile,
   listPredictions,
   setTraffic,
   retireModel,

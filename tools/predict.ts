@@ -38,6 +38,7 @@ export const predict = defineTool({
         prediction_id: z.string(),
         value: z.unknown().describe('Label, number or array'),
         probabilities: z.record(z.string(), z.number()).optional(),
+        scores: z.unknown().optional().describe('Decision values, distances or anomaly scores'),
       }),
     ),
     outputs: z.record(z.string(), shownTensor).optional(),
@@ -55,10 +56,11 @@ export const predict = defineTool({
       model_id,
       version: answer.version,
       route: answer.route,
-      predictions: answer.predictions.map(({ predictionId, value, probabilities }) => ({
+      predictions: answer.predictions.map(({ predictionId, value, probabilities, scores }) => ({
         prediction_id: predictionId,
         value,
         ...(probabilities && { probabilities: Object.fromEntries(probabilities) }),
+        ...(scores !== undefined && { scores }),
       })),
       ...(answer.outputs && { outputs: Object.fromEntries(answer.outputs) }),
       latency_ms: Number(answer.latencyMs.toFixed(3)),

@@ -69,12 +69,25 @@ export const tensor = z.strictObject({
 export const artifact = z.strictObject({ sha256: z.string(), bytes: z.number() });
 
 /** An answer's signature: as the registry has it, with the datatypes' names not listed once more. */
-const shownTensor = z.strictObject({ name: z.string(), datatype: z.string(), shape: z.array(z.number()) });
+const shownTensor = z.strictObject({
+  name: z.string(),
+  datatype: z.string(),
+  shape: z.array(z.number()),
+  unranked: z.boolean().optional(),
+  role: z.string().optional(),
+  classes: z.array(z.unknown()).meta({ items: {} }).optional(),
+});
 export const signature = z.strictObject({
   inputs: z.array(shownTensor),
   outputs: z.array(shownTensor),
   features: z.array(
-    z.strictObject({ name: z.string(), datatype: z.string(), input: z.string(), column: z.number() }),
+    z.strictObject({
+      name: z.string(),
+      datatype: z.string(),
+      input: z.string(),
+      column: z.number(),
+      nullable: z.boolean().optional(),
+    }),
   ),
 });
 export const warnings = z.array(z.string());

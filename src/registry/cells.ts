@@ -41,5 +41,5 @@ export function cellValue(datatype: DatatypeName, cell: string): unknown {
 }
 
 function isFloat(datatype: DatatypeName): boolean {
-  return datatype === 'FP32' || datatype === 'FP64';
+  return datatype.startsWith('FP');
 }

@@ -2,13 +2,25 @@ import { readableFile } from '../access/file_access.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
+import { classesOf, labelledOutputs } from './class_labels.ts';
 import { deriveFeatures, type Signature, type TensorSpec } from './signature.ts';
 import { type VersionRecord, versionRecord } from './version_record.ts';
 
 /** What registration needs to know of a model file; serving implements it by loading the file. */
 export interface ModelInspector {
   /** @throws ARTIFACT_INVALID when the file is not a model that can be served; TIMEOUT; ENGINE_CRASHED. */
-  inspect(artifact: Artifact): Promise<{ inputs: TensorSpec[]; outputs: TensorSpec[]; warnings: string[] }>;
+  inspect(artifact: Artifact): Promise<Inspection>;
+}
+
+/** An output; `raw` when it is computed without bounds (sums, distances), so that it can be no probability. */
+export type InspectedOutput = TensorSpec & { raw?: true };
+
+export interface Inspection {
+  inputs: TensorSpec[];
+  outputs: InspectedOutput[];
+  warnings: string[];
+  /** By input, which of its columns take missing values. */
+  nullable?: ReadonlyMap<string, readonly boolean[]> | undefined;
 }
 
 /** The facts a caller gives of a version; all but the identifiers and the source are descriptive. */
@@ -61,8 +73,14 @@ export async function registerVersion(
 
   const inspected = await dependencies.inspector.inspect(artifact);
   const { features, warnings } = deriveFeatures(inspected.inputs, registration.featureNames);
-  const signature = { inputs: inspected.inputs, outputs: inspected.outputs, features };
-  requireClassLabelsFit(registration.classLabels, signature);
+  const signature = {
+    inputs: inspected.inputs,
+    outputs: labelledOutputs(inspected.outputs, registration.classLabels),
+    features: features.map((feature) => ({
+      ...feature,
+      ...(inspected.nullable?.get(feature.input)?.[feature.column] && { nullable: true as const }),
+    })),
+  };
   try {
     await insertVersion(
       dependencies,
@@ -153,26 +171,6 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index]);
 }
 
-function requireClassLabelsFit(classLabels: string[] | undefined, signature: Signature): void {
-  if (classLabels === undefined) return;
-  if (new Set(classLabels).size !== classLabels.length)
-    throw new ModelYardError(
-      'SIGNATURE_MISMATCH',
-      'class_labels names a class twice.',
-      'Give every class its own name.',
-    );
-  const widths = signature.outputs
-    .filter((output) => output.datatype === 'FP32' || output.datatype === 'FP64')
-    .map((output) => output.shape[1])
-    .filter((width) => width !== undefined && width > 1);
-  if (widths.length > 0 && !widths.includes(classLabels.length))
-    throw new ModelYardError(
-      'SIGNATURE_MISMATCH',
-      `class_labels has ${classLabels.length} names, but the model gives ${widths.join(' or ')} probabilities per row.`,
-      'Give one name per class, in the order of the probabilities.',
-    );
-}
-
 async function insertVersion(
   { database, clock }: RegisterDependencies,
   registration: Registration,
@@ -182,6 +180,7 @@ async function insertVersion(
   by: string,
 ): Promise<void> {
   const key = { model_id: registration.modelId, version: registration.version };
+  const classLabels = registration.classLabels ?? classesOf(signature.outputs);
   await database.transaction().execute(async (transaction) => {
     await transaction
       .insertInto('models')
@@ -201,8 +200,7 @@ async function insertVersion(
         artifact_sha256: artifact.sha256,
         artifact_bytes: artifact.bytes,
         signature: JSON.stringify(signature),
-        class_labels:
-          registration.classLabels === undefined ? null : JSON.stringify(registration.classLabels),
+        class_labels: classLabels === undefined ? null : JSON.stringify(classLabels),
         framework: registration.framework ?? null,
         algorithm: registration.algorithm ?? null,
         hyperparameters:

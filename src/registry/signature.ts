@@ -9,9 +9,9 @@ import { datatypes } from './datatypes.ts';
 
 /**
  * What an output is in a prediction: the class (or cluster, or verdict) of a row; the probabilities of the
- * classes, by column; scores of them that are no probabilities; or a value in its own right.
+ * classes, by column; or scores that are no probabilities.
  */
-export const outputRoles = ['label', 'probabilities', 'scores', 'value'] as const;
+export const outputRoles = ['label', 'probabilities', 'scores'] as const;
 
 export const tensorSpecSchema = z.strictObject({
   name: z.string(),
@@ -20,9 +20,9 @@ export const tensorSpecSchema = z.strictObject({
   shape: z.array(z.number().int()),
   /** The graph leaves the number of dimensions open: `shape` is empty, but this is no scalar. */
   unranked: z.literal(true).optional(),
-  /** Said of outputs, where the graph was read. */
+  /** Of an output that is not a value in its own right. */
   role: z.enum(outputRoles).optional(),
-  /** Of the label, or of probabilities without one: the classes as the model codes them, in the order of the columns. */
+  /** Of the label, or of the scores where there is none: the classes as the model codes them, in the order of the columns. */
   classes: z.array(z.union([z.string(), z.number()])).optional(),
 });
 export type TensorSpec = z.infer<typeof tensorSpecSchema>;
@@ -113,9 +113,10 @@ function columnsOf(input: TensorSpec): number | 'free' | undefined {
 
 /** `x FP32[-1,3], y INT64[-1]`, at most ten of them. */
 export function describeTensors(tensors: readonly TensorSpec[]): string {
-  const shown = tensors
-    .slice(0, 10)
-    .map((tensor) => `${tensor.name} ${tensor.datatype}[${tensor.shape.join(',')}]`);
+  const shown = tensors.slice(0, 10).map(({ name, datatype, shape, unranked }) => {
+    const short = name.length > 80 ? `${name.slice(0, 80)}…` : name;
+    return `${short} ${datatype}[${unranked ? 'any shape' : shape.join(',')}]`;
+  });
   return shown.join(', ') + (tensors.length > 10 ? ` and ${tensors.length - 10} more` : '');
 }
 

@@ -90,7 +90,7 @@ export async function predict(
     const latencyMs = performance.now() - started;
     const counts = error instanceof ModelYardError && countsAgainstModel.includes(error.code);
     breakers.end(version, ticket, counts ? { failed: true, latencyMs } : 'not_counted');
-    if (counts) sink.append({ ...common, latencyMs, ...failure(error) });
+    if (counts) await sink.append({ ...common, latencyMs, ...failure(error) });
     throw error;
   }
   const runMs = performance.now() - started;
@@ -100,7 +100,7 @@ export async function predict(
   const identified = predictions.map((prediction) => ({ ...prediction, predictionId: uuidv7() }));
   const latencyMs = performance.now() - started;
   const features = loggedFeatures(record, input, rows);
-  sink.append({
+  await sink.append({
     ...common,
     latencyMs,
     predictionIds: identified.map((prediction) => prediction.predictionId),
@@ -228,7 +228,7 @@ function requireRowLimit(input: PredictInput): void {
 export function encodeInput(record: VersionRecord, input: PredictInput): NamedTensors {
   return input.kind === 'records'
     ? encodeRecords(record.signature, input.records)
-    : encodeTensors(record.signature.inputs, input.tensors);
+    : encodeTensors(record.signature.inputs, input.tensors, record.signature.features);
 }
 
 /** The rows of a call: the records, or the first dimension that all input tensors share, else 1. */

@@ -18,6 +18,8 @@ export interface PredictionEntry {
   version: string;
   route: RouteKind | 'shadow';
   entityKey: string | null;
+  /** One a row, in place of entityKey, where the rows are about different entities. */
+  entityKeys?: (string | null)[] | undefined;
   latencyMs: number;
   /** One a row; a failed call has one for itself. */
   predictionIds: string[];
@@ -31,9 +33,9 @@ export interface PredictionEntry {
 }
 
 /**
- * Where serving reports what it answered. When `append` returns, the entry survives the death of the
+ * Where serving reports what it answered. When the promise resolves, the entry survives the death of the
  * process: only then is the answer sent.
  */
 export interface PredictionSink {
-  append(entry: PredictionEntry): void;
+  append(entry: PredictionEntry): Promise<void>;
 }

@@ -37,7 +37,8 @@ export function createLogger(options: { directory: string; level: Level }): Logg
     close: () =>
       new Promise((resolve) => {
         if (winston === undefined) return resolve();
-        winston.once('finish', () => resolve());
+        // A file that could not be opened never finishes.
+        winston.once('finish', () => resolve()).once('error', () => resolve());
         winston.end();
       }),
   };
@@ -73,7 +74,9 @@ function openWinston(folder: string, level: Level): WinstonLogger {
     ],
   });
   // A log that cannot be written must not stop what it tells of.
-  return logger.on('error', () => undefined);
+  return logger.on('error', (_: unknown, transport: WinstonLogger['transports'][number]) => {
+    logger.remove(transport);
+  });
 }
 
 /** Makes the folder and room in it. */

@@ -32,7 +32,20 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     for (const resolve of settled) resolve();
   };
 
+  let corked = false;
+  /** What is answered in one turn of the event loop goes out in one write. */
+  const cork = () => {
+    if (corked) return;
+    corked = true;
+    output.cork();
+    process.nextTick(() => {
+      corked = false;
+      output.uncork();
+    });
+  };
+
   const write = async (text: string): Promise<void> => {
+    cork();
     if (output.write(text)) return;
     draining ??= new Promise<void>((resolve) => output.once('drain', resolve)).finally(() => {
       draining = undefined;

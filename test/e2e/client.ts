@@ -124,10 +124,9 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   };
 }
 
-/** The only text of a result. */
-function textOf(result: CallToolResult): string {
-  const [content] = result.content;
-  expect(result.content).toHaveLength(1);
+/** The text of a result: there is one; links to files may follow it. */
+function textOf({ content: [content, ...links] }: CallToolResult): string {
+  expect(links.map(({ type }) => type)).toEqual(links.map(() => 'resource_link'));
   return content?.type === 'text' ? content.text : '';
 }
 

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { catalogue } from '../../tools/index.ts';
 import { startServer, type TestServer, type ToolName, type ToolOutput } from './client.ts';
 import { nbaFile, type Scratch, scratchDirectory } from './environment.ts';
 import { askedGames, facts, gamesIn, learned, shifted, toCsv } from './nba.ts';
@@ -268,9 +267,19 @@ describe.each(stores)('the main job with the NBA example $name', ({ kind, skippe
     expect(server.standardError()).toBe('');
   });
 
-  it.skipIf(skipped)('has called every tool there is', () => {
+  it.skipIf(skipped)('has called every tool of the main job', () => {
     for (const name of server.called) called.add(name);
-    expect([...called].sort()).toEqual(catalogue.map(({ name }) => name).sort());
+    expect([...called].sort()).toEqual([
+      'deploy_model',
+      'detect_drift',
+      'get_model',
+      'health_check',
+      'predict',
+      'promote_model',
+      'register_model',
+      'search_models',
+      'set_reference_data',
+    ]);
   });
 });
 

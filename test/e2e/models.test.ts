@@ -48,11 +48,15 @@ const withoutRecords = new Map([
   ['sum_free_columns', 'or register with feature_names'],
 ]);
 
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
+
 describe.each(models)('%s', (model) => {
-  let server: TestServer;
   let features: { name: string; input: string; column: number }[];
   beforeAll(async () => {
-    server = await startServer();
     const deployed = await server.call('deploy_model', {
       model_id: model,
       version: '1',
@@ -66,7 +70,6 @@ describe.each(models)('%s', (model) => {
       model === 'classifier_zipmap',
     );
   });
-  afterAll(() => server.close());
 
   const own = cases.filter((one) => one.model === model);
 

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { featureKinds, inferKind, namesIn, predictionColumns, toColumn } from '../../src/monitoring/columns.ts';
+import {
+  featureKinds,
+  inferKind,
+  namesIn,
+  predictionColumns,
+  toColumn,
+} from '../../src/monitoring/columns.ts';
 import { datatypes } from '../../src/registry/datatypes.ts';
 
 const numbers = (values: readonly unknown[]) => [...toColumn({ name: 'x', kind: 'numeric' }, values).values];
@@ -42,7 +48,9 @@ describe('a column', () => {
     ['a number among truth values', () => truths([1]), 'expected true or false, got 1.'],
     ['something without end', () => texts([{ long: 'x'.repeat(200) }]), `got {"long":"${'x'.repeat(51)}.`],
   ])('names %s', (_, read, message) => {
-    expect(read).toThrow(expect.objectContaining({ code: 'INVALID_INPUT', message: expect.stringContaining(message) }));
+    expect(read).toThrow(
+      expect.objectContaining({ code: 'INVALID_INPUT', message: expect.stringContaining(message) }),
+    );
   });
 });
 
@@ -76,17 +84,32 @@ describe('the columns of predictions', () => {
   });
 
   test('are the labels of a classifier without probabilities', () => {
-    expect(named(predictionColumns([{ value: 'yes' }, { value: 'no' }]))).toEqual([['prediction', ['yes', 'no']]]);
+    expect(named(predictionColumns([{ value: 'yes' }, { value: 'no' }]))).toEqual([
+      ['prediction', ['yes', 'no']],
+    ]);
   });
 
   test('are the probability of the second of two classes', () => {
-    const row = (no: number, yes: number) => ({ value: 'no', probabilities: [['no', no], ['yes', yes]] as [string, number][] });
+    const row = (no: number, yes: number) => ({
+      value: 'no',
+      probabilities: [
+        ['no', no],
+        ['yes', yes],
+      ] as [string, number][],
+    });
     expect(named(predictionColumns([row(0.75, 0.25), row(0.5, 0.5)]))).toEqual([['P(yes)', [0.25, 0.5]]]);
   });
 
   test('are the probabilities of more classes; one that was NaN, null in the log, is missing', () => {
     const probabilities: [string, number][] = JSON.parse('[["a", 0.5], ["__proto__", null], ["c", 0.25]]');
-    expect(named(predictionColumns([{ value: 'a', probabilities }, { value: 'a', probabilities: null }]))).toEqual([
+    expect(
+      named(
+        predictionColumns([
+          { value: 'a', probabilities },
+          { value: 'a', probabilities: null },
+        ]),
+      ),
+    ).toEqual([
       ['P(a)', [0.5, notANumber]],
       ['P(__proto__)', [notANumber, notANumber]],
       ['P(c)', [0.25, notANumber]],

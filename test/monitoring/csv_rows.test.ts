@@ -65,10 +65,13 @@ describe('cells', () => {
   const parse = (kind: 'numeric' | 'categorical' | 'boolean', cells: string[]) =>
     parseCells({ name: 'x', kind }, cells, 'the file');
 
-  test.each(['numeric', 'categorical', 'boolean'] as const)('that say so are missing in a %s column', (kind) => {
-    const cells = ['', '  ', 'NA', 'n/a', 'NaN', 'null', 'None'];
-    expect(parse(kind, cells)).toEqual(cells.map(() => null));
-  });
+  test.each(['numeric', 'categorical', 'boolean'] as const)(
+    'that say so are missing in a %s column',
+    (kind) => {
+      const cells = ['', '  ', 'NA', 'n/a', 'NaN', 'null', 'None'];
+      expect(parse(kind, cells)).toEqual(cells.map(() => null));
+    },
+  );
 
   test('of numbers are read as such', () => {
     expect(parse('numeric', ['1', ' -2.5 ', '+3', '.5', '4.', '1e-3', 'inf', '-Infinity'])).toEqual([

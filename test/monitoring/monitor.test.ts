@@ -1,8 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { ModelYardError } from '../../src/errors.ts';
 import { openPredictionLog } from '../../src/monitoring/log/prediction_log.ts';
-import { type DriftRequest, detectDrift, type RowSource, setReference } from '../../src/monitoring/monitor.ts';
+import {
+  type DriftRequest,
+  detectDrift,
+  type RowSource,
+  setReference,
+} from '../../src/monitoring/monitor.ts';
 import type { Scorer } from '../../src/monitoring/score_rows.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -16,7 +22,8 @@ const now = Date.UTC(2026, 0, 31);
 const hourMs = 3_600_000;
 
 /** `count` values spread evenly over 0 … 1, moved by `shift`. */
-const spread = (count: number, shift = 0) => Array.from({ length: count }, (_, index) => index / count + shift);
+const spread = (count: number, shift = 0) =>
+  Array.from({ length: count }, (_, index) => index / count + shift);
 const records = (values: readonly number[]): RowSource => ({
   kind: 'records',
   records: values.map((x) => ({ x })),
@@ -37,7 +44,11 @@ describeOnEachDatabase('monitoring', (store) => {
     const seed = seeder(database, directory);
     for (const version of ['1', '2', '3']) await seed({ modelId: 'm', version });
     await database.updateTable('versions').set({ stage: 'production' }).where('version', '=', '1').execute();
-    log = openPredictionLog({ database, directory, logger: createLogger({ directory: temporaryDirectory(), level: 'error' }) });
+    log = openPredictionLog({
+      database,
+      directory,
+      logger: createLogger({ directory: temporaryDirectory(), level: 'error' }),
+    });
     dependencies = { database, scorer, flushLog: log.flush, allowedRoots: [directory], clock: () => now };
     return log.close;
   });
@@ -57,9 +68,15 @@ describeOnEachDatabase('monitoring', (store) => {
   test('needs to know which version, where none is active or in production', async () => {
     const seed = seeder(database, directory);
     await seed({ modelId: 'idle', version: '1' });
-    await expect(detect({ modelId: 'idle', rows: records([1]) })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-    await expect(detect({ modelId: 'none', rows: records([1]) })).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
-    await expect(detect({ version: '9', rows: records([1]) })).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' });
+    await expect(detect({ modelId: 'idle', rows: records([1]) })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    });
+    await expect(detect({ modelId: 'none', rows: records([1]) })).rejects.toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+    });
+    await expect(detect({ version: '9', rows: records([1]) })).rejects.toMatchObject({
+      code: 'VERSION_NOT_FOUND',
+    });
   });
 
   describe('with a reference', () => {
@@ -67,7 +84,11 @@ describeOnEachDatabase('monitoring', (store) => {
       const stored = await reference(records(spread(500)));
       // The version in production is meant when none is named.
       expect(stored.record.version).toBe('1');
-      expect(stored.reference).toMatchObject({ rows: 500, source: '500 records of the call', createdAt: now });
+      expect(stored.reference).toMatchObject({
+        rows: 500,
+        source: '500 records of the call',
+        createdAt: now,
+      });
       expect(stored.reference.profile.predictions.map(({ name }) => name)).toEqual(['prediction']);
     });
 
@@ -112,7 +133,6 @@ describeOnEachDatabase('monitoring', (store) => {
     });
 
     test('a model that cannot run on the rows is said in a warning, and features are judged all the same', async () => {
-      const { ModelYardError } = await import('../../src/errors.ts');
       const broken: Scorer = async () => {
         throw new ModelYardError('ENGINE_CRASHED', 'It crashed.', 'hint');
       };
@@ -142,13 +162,15 @@ describeOnEachDatabase('monitoring', (store) => {
     });
 
     test('every answer before the call is in its window; failures and other times are not', async () => {
-      for (const x of spread(100, 0.5)) log.append(call(x, now - 1));
-      log.append(call(99, window.since - 1));
-      log.append(call(99, window.until));
-      log.append(failed({ modelId: 'm', version: '2', at: now - 1 }));
+      const outside = [call(99, window.since - 1), call(99, window.until)];
+      const failure = failed({ modelId: 'm', version: '2', at: now - 1 });
+      const inside = spread(100, 0.5).map((x) => call(x, now - 1));
+      await Promise.all([...outside, failure, ...inside].map(log.append));
       const report = await detect({ version: '2', rows: window });
       expect(report.current.rows).toBe(100);
-      expect(report.results.map(({ feature, is_drift, current_n }) => [feature, is_drift, current_n])).toEqual([
+      expect(
+        report.results.map(({ feature, is_drift, current_n }) => [feature, is_drift, current_n]),
+      ).toEqual([
         ['x', true, 100],
         ['prediction', true, 100],
       ]);
@@ -156,7 +178,10 @@ describeOnEachDatabase('monitoring', (store) => {
 
     test('a window can be the reference', async () => {
       const stored = await reference(window, '2');
-      expect(stored.reference).toMatchObject({ rows: 100, source: expect.stringContaining('prediction log') });
+      expect(stored.reference).toMatchObject({
+        rows: 100,
+        source: expect.stringContaining('prediction log'),
+      });
       // The newest reference counts.
       expect((await detect({ version: '2', rows: window })).summary.is_drift).toBe(false);
     });
@@ -164,13 +189,5 @@ describeOnEachDatabase('monitoring', (store) => {
 
   test('a reference has at most 100 000 rows', async () => {
     await expect(reference(records(spread(100_001)), '3')).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
-  });
-
-  test('a reference is read back as it was stored, odd categories too', async () => {
-    const rows = ['__proto__', 'constructor', null, 'a'].map((x) => JSON.parse(JSON.stringify({ x, other: x })));
-    await expect(reference({ kind: 'records', records: rows }, '3')).rejects.toMatchObject({
-      code: 'INVALID_INPUT',
-      message: expect.stringContaining('Row 0, feature "x"'),
-    });
   });
 });

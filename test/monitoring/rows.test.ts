@@ -22,7 +22,12 @@ function versionWith(features: Record<string, DatatypeName>): VersionRecord {
     signature: {
       inputs: [],
       outputs: [],
-      features: Object.entries(features).map(([name, datatype], column) => ({ name, datatype, input: 'x', column })),
+      features: Object.entries(features).map(([name, datatype], column) => ({
+        name,
+        datatype,
+        input: 'x',
+        column,
+      })),
     },
     classLabels: undefined,
     framework: null,
@@ -80,13 +85,15 @@ test('a version without named features takes all columns as they look', async ()
 });
 
 test('rows without any feature are refused', async () => {
-  await expect(
-    readGivenRows(record, { kind: 'records', records: [{ other: 1 }] }, []),
-  ).rejects.toMatchObject({ code: 'INVALID_INPUT', hint: 'Expected features: age, member, city.' });
+  await expect(readGivenRows(record, { kind: 'records', records: [{ other: 1 }] }, [])).rejects.toMatchObject(
+    { code: 'INVALID_INPUT', hint: 'Expected features: age, member, city.' },
+  );
 });
 
 test('a file outside the allowed directories is refused', async () => {
-  await expect(readGivenRows(record, csv('age\n1\n'), [])).rejects.toMatchObject({ code: 'PATH_NOT_ALLOWED' });
+  await expect(readGivenRows(record, csv('age\n1\n'), [])).rejects.toMatchObject({
+    code: 'PATH_NOT_ALLOWED',
+  });
 });
 
 describe('as records for the model', () => {

@@ -66,8 +66,6 @@ describe('with models and versions', () => {
     const described = await describeModel(database, 'fraud', { limit: 2 });
     expect(described).toMatchObject({
       totalVersions: 3,
-      activeVersion: null,
-      deployedVersions: [],
       stageHistory: [],
       lineage: [
         { parent: '2', child: '3' },

@@ -3,11 +3,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Caller } from '../../src/access/roles.ts';
 import { describeModel } from '../../src/registry/describe.ts';
 import { type Deployer, type Promotion, promoteVersion } from '../../src/registry/promote.ts';
+import { describeTraffic } from '../../src/serving/describe_traffic.ts';
+import { activateVersion } from '../../src/serving/routes.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 import { inProcesses } from '../storage/processes.ts';
-import { seeder } from './seed.ts';
+import { deployRow, seeder } from './seed.ts';
 
 const operator: Caller = { role: 'operator', readOnly: false };
 const admin: Caller = { role: 'admin', readOnly: false };
@@ -25,19 +27,10 @@ describeOnEachDatabase('promoteVersion', (store) => {
 
   /** A deployer that records deployments as serving does, without an engine. */
   const deployer: Deployer = {
-    async prepare({ modelId, version }, by) {
-      await database
-        .insertInto('deployments')
-        .values({
-          model_id: modelId,
-          version,
-          deployed_at: now,
-          deployed_by: by,
-          error_threshold: null,
-          latency_threshold_ms: null,
-        })
-        .execute();
+    async prepare({ modelId, version }) {
+      await database.insertInto('deployments').values(deployRow(modelId, version)).execute();
     },
+    activate: activateVersion,
     routeChanged: () => undefined,
   };
 
@@ -133,7 +126,10 @@ describeOnEachDatabase('promoteVersion', (store) => {
       gates: [{ passed: true }],
     });
     expect([await stagesOf('dry'), await historyOf('dry')]).toEqual(before);
-    expect((await describeModel(database, 'dry', { limit: 1 })).deployedVersions).toEqual([]);
+    expect(await describeTraffic(database, 'dry')).toMatchObject({
+      activeVersion: null,
+      deployedVersions: [],
+    });
   });
 
   test('with activate moves the traffic in the same step', async () => {
@@ -143,7 +139,7 @@ describeOnEachDatabase('promoteVersion', (store) => {
       ...deployer,
       routeChanged: (modelId) => told.push(modelId),
     });
-    expect(await describeModel(database, 'active', { limit: 1 })).toMatchObject({
+    expect(await describeTraffic(database, 'active')).toMatchObject({
       activeVersion: '1',
       deployedVersions: ['1'],
     });

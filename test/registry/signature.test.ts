@@ -4,7 +4,7 @@ import { datatypes } from '../../src/registry/datatypes.ts';
 import { deriveFeatures, describeTensors, type TensorSpec } from '../../src/registry/signature.ts';
 
 const shape: fc.Arbitrary<number[]> = fc.oneof(
-  fc.constant([-1]),
+  fc.constant<number[]>([-1]),
   fc.integer({ min: 1, max: 20 }).map((width) => [-1, width]),
 );
 const tabular: fc.Arbitrary<TensorSpec[]> = fc

@@ -6,8 +6,8 @@ export const MOST_VALUE_BINS = 20;
 /** Rows per bin on both sides; arrays of the same length. */
 export interface BinnedCounts {
   /**
-   * `ranges`: between the reference's deciles, ascending. `values`: one per value of either side, those of the reference first; see
-   * {@link mergeUnseen}.
+   * `ranges`: between the reference's deciles, ascending. `values`: one per value of either side, those of
+   * the reference first; see {@link mergeUnseen}.
    */
   kind: 'ranges' | 'values';
   reference: Float64Array;
@@ -15,8 +15,8 @@ export interface BinnedCounts {
 }
 
 /**
- * Counts a numeric feature. More than {@link MOST_VALUE_BINS} different reference values: bins (−∞, e1], (e1, e2] … (ek, ∞) between
- * the reference's deciles. Otherwise a bin per value.
+ * Counts a numeric feature. More than {@link MOST_VALUE_BINS} different reference values: bins (−∞, e1], (e1,
+ * e2] … (ek, ∞) between the reference's deciles. Otherwise a bin per value.
  *
  * @param reference profile with at least one value
  * @param current finite values in any order
@@ -55,8 +55,8 @@ function binValues<Value>(
 }
 
 /**
- * Merges the bins of all values that the reference has not into one, the last: the bins of psi, kl_divergence and js_distance. There
- * is always such a bin.
+ * Merges the bins of all values that the reference has not into one, the last: the bins of psi, kl_divergence
+ * and js_distance. There is always such a bin.
  */
 export function mergeUnseen(reference: Float64Array, current: Float64Array): [Float64Array, Float64Array] {
   const seen = reference.filter((rows) => rows > 0);
@@ -82,8 +82,8 @@ export function decileEdges(sorted: Float64Array): Float64Array {
 }
 
 /**
- * The type-7 quantile of ascending values, to the last bit as numpy.quantile computes it: interpolated from the nearer
- * neighbour. The last bit matters, because it decides on which side of an edge a tied value falls.
+ * The type-7 quantile of ascending values, to the last bit as numpy.quantile computes it: interpolated from
+ * the nearer neighbour. The last bit matters, because it decides on which side of an edge a tied value falls.
  */
 export function quantile(sorted: Float64Array, share: number): number {
   const position = (sorted.length - 1) * share;

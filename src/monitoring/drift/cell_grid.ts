@@ -2,8 +2,9 @@
 const MOST_CELLS = 1 << 13;
 
 /**
- * Cells that cut the line of numbers: one below `low`, equally wide inner ones, one above. The step from a value to its cell is
- * monotone in floating point too, so every value of a lower cell is below every value of a higher one.
+ * Cells that cut the line of numbers: one below `low`, equally wide inner ones, one above. The step from a
+ * value to its cell is monotone in floating point too, so every value of a lower cell is below every value of
+ * a higher one.
  */
 export interface CellGrid {
   low: number;
@@ -14,8 +15,8 @@ export interface CellGrid {
 }
 
 /**
- * A grid over the middle 98 % of ascending finite values, at least one. With heavy tails its cells fill unevenly: what is computed
- * with it may depend on that in speed, never in result.
+ * A grid over the middle 98 % of ascending finite values, at least one. With heavy tails its cells fill
+ * unevenly: what is computed with it may depend on that in speed, never in result.
  */
 export function cellGrid(sorted: Float64Array): CellGrid {
   const count = sorted.length;

@@ -15,12 +15,16 @@ export interface ChiSquareTest {
   p_value: number;
   /** Cramér's V = √(χ²/N), 0 … 1. Its highest reachable value shrinks as the two samples differ in size. */
   cramers_v: number;
-  /** V of the same two distributions if both samples counted equally: √(χ²·(1/n + 1/m)/4). Equal to V when n = m, never less. */
+  /**
+   * V of the same two distributions if both samples counted equally: √(χ²·(1/n + 1/m)/4). Equal to V when n =
+   * m, never less.
+   */
   balanced_v: number;
 }
 
 /**
- * χ² test of homogeneity of the 2×k table of bin counts; scipy.stats.chi2_contingency(correction=False) after pooling.
+ * χ² test of homogeneity of the 2×k table of bin counts; scipy.stats.chi2_contingency(correction=False) after
+ * pooling.
  *
  * @returns undefined when fewer than two columns are left: nothing to compare
  */
@@ -47,8 +51,8 @@ export function chiSquareTest(bins: BinnedCounts): ChiSquareTest | undefined {
 }
 
 /**
- * Adds all values expected, by both sides together, in fewer than {@link LEAST_EXPECTED} rows on either side into one column. If that one is
- * still too thin, it takes in the rarest other values until it is not.
+ * Adds all values expected, by both sides together, in fewer than {@link LEAST_EXPECTED} rows on either side
+ * into one column. If that one is still too thin, it takes in the rarest other values until it is not.
  */
 export function poolThinValues({ reference, current }: BinnedCounts): TableColumn[] {
   const n = sum(reference);
@@ -72,9 +76,10 @@ export function poolThinValues({ reference, current }: BinnedCounts): TableColum
 }
 
 /**
- * Merges neighbouring ranges until the reference's share lets one expect {@link LEAST_EXPECTED} rows on either side of each. The current
- * counts must have no say here: the reference's are fixed, being deciles, so that choosing by the sum would pool just the ranges
- * that came out low (with 1000 against 50 rows, four stable reports in ten then raise an alarm).
+ * Merges neighbouring ranges until the reference's share lets one expect {@link LEAST_EXPECTED} rows on
+ * either side of each. The current counts must have no say here: the reference's are fixed, being deciles, so
+ * that choosing by the sum would pool just the ranges that came out low (with 1000 against 50 rows, four
+ * stable reports in ten then raise an alarm).
  */
 export function mergeThinRanges({ reference, current }: BinnedCounts): TableColumn[] {
   const least = LEAST_EXPECTED * Math.max(1, sum(reference) / sum(current));

@@ -2,8 +2,9 @@ import gammainc from '@stdlib/math-base-special-gammainc';
 import { largeGammaTail } from './large_gamma_tail.ts';
 
 /**
- * gammainc 0.3.1 takes a series for x > 1000 that starts at a instead of a − 1: 1 % off there (chi2.sf(5128.6, 5000) came out as
- * 0.1009 instead of 0.1), exact to 1e-13 below. Above, the tail is computed here.
+ * gammainc 0.3.1 takes a series for x > 1000 that starts at a instead of a − 1: 1 % off there
+ * (chi2.sf(5128.6, 5000) came out as 0.1009 instead of 0.1), exact to 1e-13 below. Above, the tail is
+ * computed here.
  */
 const LARGEST_TRUSTED = 1000;
 

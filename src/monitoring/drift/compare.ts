@@ -19,9 +19,10 @@ const CONSTANT_NOTE = 'The reference is constant.';
 /**
  * Compares the current rows with the reference, feature by feature.
  *
- * A feature has drifted when there is both evidence (adjusted p, or a score above sampling noise) and size (effect, or score over its
- * threshold), or when clearly more or fewer of its values are missing. Whatever the columns hold, the answer is one finite result a
- * feature, in the reference's order with new columns after it; where no verdict is possible the note says why.
+ * A feature has drifted when there is both evidence (adjusted p, or a score above sampling noise) and size
+ * (effect, or score over its threshold), or when clearly more or fewer of its values are missing. Whatever
+ * the columns hold, the answer is one finite result a feature, in the reference's order with new columns
+ * after it; where no verdict is possible the note says why.
  *
  * Pure: the same arguments give the same answer.
  */
@@ -136,7 +137,10 @@ function tooFewNote(
   return undefined;
 }
 
-/** Names the most frequent categories that the reference has not, quoted and cut short since they are foreign text. */
+/**
+ * Names the most frequent categories that the reference has not, quoted and cut short since they are foreign
+ * text.
+ */
 function unseenNote(
   reference: ReadonlyMap<string, number>,
   current: ReadonlyMap<string, number>,

@@ -4,8 +4,8 @@ export type Correction = 'bh' | 'bonferroni' | 'none';
 /**
  * Adjusted p-values, in the order given.
  *
- * `bh`: Benjamini & Hochberg (1995), min over larger p of p·k/rank; equal to scipy.stats.false_discovery_control.
- * `bonferroni`: p·k. `none`: p. Never above 1.
+ * `bh`: Benjamini & Hochberg (1995), min over larger p of p·k/rank; equal to
+ * scipy.stats.false_discovery_control. `bonferroni`: p·k. `none`: p. Never above 1.
  */
 export function adjustPValues(pValues: readonly number[], correction: Correction): number[] {
   if (correction === 'none') return [...pValues];

@@ -3,9 +3,9 @@ const SCALE_BITS = 128;
 const LARGE = 2 ** SCALE_BITS;
 
 /**
- * P(Dn < d) of the two-sided one-sample Kolmogorov-Smirnov statistic, exactly, by Durbin's matrix in the form of Marsaglia,
- * Tsang & Wang (2003), "Evaluating Kolmogorov's distribution": n!/nⁿ times the middle element of Hⁿ, H of size 2⌈nd⌉ − 1.
- * No entry is negative, so nothing cancels. O((nd)³ log n): for small n·d.
+ * P(Dn < d) of the two-sided one-sample Kolmogorov-Smirnov statistic, exactly, by Durbin's matrix in the form
+ * of Marsaglia, Tsang & Wang (2003), "Evaluating Kolmogorov's distribution": n!/nⁿ times the middle element
+ * of Hⁿ, H of size 2⌈nd⌉ − 1. No entry is negative, so nothing cancels. O((nd)³ log n): for small n·d.
  *
  * @param n sample size
  * @param d 1/(2n) < d < 1

@@ -46,6 +46,15 @@ export function splitRows(
   let drawsLeft = draws;
   for (let bin = 0; bin < pooled.length; bin++) {
     const rows = pooled[bin] ?? 0;
+    if (rows === 1) {
+      // The usual bin of pooled single rows, without the detour.
+      const taken = random() * rowsLeft < drawsLeft ? 1 : 0;
+      one[bin] = taken;
+      other[bin] = 1 - taken;
+      rowsLeft--;
+      drawsLeft -= taken;
+      continue;
+    }
     const taken = hypergeometricDraw(random, rows, rowsLeft - rows, drawsLeft);
     one[bin] = taken;
     other[bin] = rows - taken;

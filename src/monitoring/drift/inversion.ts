@@ -1,6 +1,9 @@
 import type { Random } from './random.ts';
 
-/** A distribution on the whole numbers from `least` to `most` with a single peak, by its peak and the ratios beside it. */
+/**
+ * A distribution on the whole numbers from `least` to `most` with a single peak, by its peak and the ratios
+ * beside it.
+ */
 export interface PeakedDistribution {
   least: number;
   most: number;
@@ -12,8 +15,8 @@ export interface PeakedDistribution {
 }
 
 /**
- * A draw by inversion that starts at the mode and steps outwards: about as many steps as the distribution is wide, so that a count
- * among a million rows costs hundreds of steps instead of a million draws.
+ * A draw by inversion that starts at the mode and steps outwards: about as many steps as the distribution is
+ * wide, so that a count among a million rows costs hundreds of steps instead of a million draws.
  */
 export function drawFromMode(random: Random, distribution: PeakedDistribution): number {
   const { least, most, mode, atMode, ratioAbove } = distribution;

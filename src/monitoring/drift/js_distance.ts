@@ -1,4 +1,4 @@
-import { shares } from './shares.ts';
+import { sum } from './shares.ts';
 
 /**
  * Jensen-Shannon distance: the square root of the Jensen-Shannon divergence in bits, 0 … 1; equal to
@@ -8,12 +8,12 @@ import { shares } from './shares.ts';
  * @param current rows per bin, same length, at least one row
  */
 export function jsDistance(reference: Float64Array, current: Float64Array): number {
-  const referenceShares = shares(reference);
-  const currentShares = shares(current);
+  const n = sum(reference);
+  const m = sum(current);
   let divergence = 0;
   for (let bin = 0; bin < reference.length; bin++) {
-    const r = referenceShares[bin] ?? 0;
-    const c = currentShares[bin] ?? 0;
+    const r = (reference[bin] ?? 0) / n;
+    const c = (current[bin] ?? 0) / m;
     const middle = (r + c) / 2;
     if (r > 0) divergence += r * Math.log(r / middle);
     if (c > 0) divergence += c * Math.log(c / middle);

@@ -6,9 +6,9 @@ import { stirlingError } from './stirling.ts';
 /**
  * P(Dn ≥ x), the tail of the two-sided one-sample Kolmogorov-Smirnov statistic; SciPy's `kstwo.sf(x, n)`.
  *
- * The choice among exact forms and expansions follows Simard & L'Ecuyer (2011), "Computing the two-sided Kolmogorov-Smirnov
- * distribution", Journal of Statistical Software 39(11). Relative error below 1e-6 everywhere, mostly below 1e-10; from about
- * 1e-320 down the answer is 0.
+ * The choice among exact forms and expansions follows Simard & L'Ecuyer (2011), "Computing the two-sided
+ * Kolmogorov-Smirnov distribution", Journal of Statistical Software 39(11). Relative error below 1e-6
+ * everywhere, mostly below 1e-10; from about 1e-320 down the answer is 0.
  *
  * @param n sample size, 1, 2, …; 0 gives 1
  * @param x the statistic
@@ -21,7 +21,8 @@ export function kolmogorovTail(n: number, x: number): number {
   if (steps <= 1) return 1 - smallestDistances(n, steps);
   if (steps >= n - 1) return Math.min(1, 2 * Math.exp(n * Math.log1p(-x)));
 
-  // From here on both one-sided deviations at once are impossible (x ≥ ½) or too rare to matter in the result's digits.
+  // From here on both one-sided deviations at once are impossible (x ≥ ½) or too rare to matter in the
+  // result's digits.
   const z2 = steps * x;
   const oneSidedFrom = n <= 140 ? 4 : 2.2;
   if (x >= 0.5 || z2 > oneSidedFrom) return z2 > 1000 ? 0 : Math.min(1, 2 * smirnovTail(n, x));
@@ -31,8 +32,8 @@ export function kolmogorovTail(n: number, x: number): number {
 }
 
 /**
- * Pelz & Good's expansion is good to all digits wanted for n > 140 and not too small x; below, the matrix is small. Above
- * n = 20 000 that corner is one where the tail is 1 to nine digits.
+ * Pelz & Good's expansion is good to all digits wanted for n > 140 and not too small x; below, the matrix is
+ * small. Above n = 20 000 that corner is one where the tail is 1 to nine digits.
  */
 function exactIsCheap(n: number, x: number): boolean {
   return n <= 140 || (n <= 20_000 && n * x ** 1.5 <= 1.4);

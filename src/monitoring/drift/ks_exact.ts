@@ -11,14 +11,18 @@ export function exactKsPValue(n: number, m: number, steps: number): number {
   return n === m ? equalSizes(n, Math.round(steps / n)) : unequalSizes(Math.min(n, m), Math.max(n, m), steps);
 }
 
-/** By the inequality of Dvoretzky, Kiefer and Wolfowitz p is about 2·exp(−2·nm/(n+m)·d²) at most: below 5e-324. */
+/**
+ * By the inequality of Dvoretzky, Kiefer and Wolfowitz p is about 2·exp(−2·nm/(n+m)·d²) at most: below
+ * 5e-324.
+ */
 function smallerThanAnyNumber(n: number, m: number, steps: number): boolean {
   return (2 * steps * steps) / (n * m * (n + m)) > 750;
 }
 
 /**
- * Equal sizes: the reflection principle in closed form (Hodges 1958, "The significance probability of the Smirnov two-sample
- * test", eq. 2.3), P = 2·A0·(1 − A1·(1 − A2·(…))) with Ak = C(2n, n − (k+1)h) / C(2n, n − kh). O(n).
+ * Equal sizes: the reflection principle in closed form (Hodges 1958, "The significance probability of the
+ * Smirnov two-sample test", eq. 2.3), P = 2·A0·(1 − A1·(1 − A2·(…))) with Ak = C(2n, n − (k+1)h) / C(2n, n −
+ * kh). O(n).
  *
  * @param h d · n, an integer
  */
@@ -33,12 +37,13 @@ function equalSizes(n: number, h: number): number {
 }
 
 /**
- * Unequal sizes: P(i, j), the probability that a random lattice path to (i, j) has left the band |i/n − j/m| < d, is 1 outside
- * the band, else P(i−1, j)·i/(i+j) + P(i, j−1)·j/(i+j): only sums of positive terms, so tiny values stay accurate.
+ * Unequal sizes: P(i, j), the probability that a random lattice path to (i, j) has left the band |i/n − j/m|
+ * < d, is 1 outside the band, else P(i−1, j)·i/(i+j) + P(i, j−1)·j/(i+j): only sums of positive terms, so
+ * tiny values stay accurate.
  *
- * Walked along the diagonals i + j = s, where no cell waits for its neighbour, and only half the way: the band looks the same
- * from its other end, so a path through (i, j) leaves it before or after with P(i, j) and P(n − i, m − j), independently.
- * O(min(d, 1/2)·n·m) time, O(n) memory.
+ * Walked along the diagonals i + j = s, where no cell waits for its neighbour, and only half the way: the
+ * band looks the same from its other end, so a path through (i, j) leaves it before or after with P(i, j) and
+ * P(n − i, m − j), independently. O(min(d, 1/2)·n·m) time, O(n) memory.
  */
 function unequalSizes(n: number, m: number, steps: number): number {
   const half = Math.floor((n + m) / 2);
@@ -90,7 +95,10 @@ function walkDiagonals(
   }
 }
 
-/** How many of all paths pass (i, s − i), for every i, up to a common factor: hypergeometric, by ratios from its mode. */
+/**
+ * How many of all paths pass (i, s − i), for every i, up to a common factor: hypergeometric, by ratios from
+ * its mode.
+ */
 function pathWeights(n: number, m: number, s: number): Float64Array {
   const first = Math.max(0, s - m);
   const last = Math.min(n, s);

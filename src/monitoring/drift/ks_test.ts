@@ -16,7 +16,8 @@ export interface KsTest {
  * Two-sample, two-sided Kolmogorov-Smirnov test, equal to scipy.stats.ks_2samp.
  *
  * @param reference finite values, ascending, at least one
- * @param current finite values in any order, at least one; never sorted: the test counts them between reference values
+ * @param current finite values in any order, at least one; never sorted: the test counts them between
+ * reference values
  */
 export function ksTest(reference: Float64Array, current: Float64Array): KsTest {
   const n = reference.length;

@@ -5,8 +5,8 @@ const TINY = 1e-300;
 /**
  * The regularised upper incomplete gamma function Q(a, x) = Γ(a, x)/Γ(a) for x > 1000.
  *
- * Legendre's continued fraction by Lentz's method above the mean, one minus the power series below it (Press et al., "Numerical
- * Recipes", 6.2); both times the density in Loader's form, in which nothing large cancels.
+ * Legendre's continued fraction by Lentz's method above the mean, one minus the power series below it (Press
+ * et al., "Numerical Recipes", 6.2); both times the density in Loader's form, in which nothing large cancels.
  *
  * @param a > 0; below 16 the answer for such x is less than any number, 0
  */

@@ -2,12 +2,12 @@ import { type CellGrid, cellGrid, cellOf, countBeforeCells } from './cell_grid.t
 import { lowerBound } from './lower_bound.ts';
 
 /**
- * The largest |F_reference(x) − F_current(x)| of two empirical distribution functions: D of the Kolmogorov-Smirnov test. Exact for
- * any ties, and `current` is never sorted.
+ * The largest |F_reference(x) − F_current(x)| of two empirical distribution functions: D of the
+ * Kolmogorov-Smirnov test. Exact for any ties, and `current` is never sorted.
  *
- * First the rows are counted in coarse cells. That gives the difference at the borders between cells and, as both functions only
- * rise, a bound on it inside each cell. Only in the few cells whose bound beats the borders the current rows are then counted
- * between every two reference values.
+ * First the rows are counted in coarse cells. That gives the difference at the borders between cells and, as
+ * both functions only rise, a bound on it inside each cell. Only in the few cells whose bound beats the
+ * borders the current rows are then counted between every two reference values.
  *
  * @param reference finite values, ascending, at least one
  * @param current finite values in any order, at least one
@@ -79,7 +79,8 @@ function countBetween(
     if (open[cell] !== 1) continue;
     const end = before[cell + 1] ?? 0;
     const rank = lowerBound(reference, value, before[cell] ?? 0, end);
-    // Rows above the last reference value of their cell change nothing before the border, which is counted already.
+    // Rows above the last reference value of their cell change nothing before the border, which is counted
+    // already.
     if (rank === end) continue;
     if (reference[rank] === value) equal[rank] = (equal[rank] ?? 0) + 1;
     else inGap[rank] = (inGap[rank] ?? 0) + 1;

@@ -1,6 +1,6 @@
 /**
- * The first position in [from, to) of an ascending array whose value is not below `value`, or `to`: with the defaults, how
- * many values are strictly below it.
+ * The first position in [from, to) of an ascending array whose value is not below `value`, or `to`: with the
+ * defaults, how many values are strictly below it.
  */
 export function lowerBound(sorted: Float64Array, value: number, from = 0, to = sorted.length): number {
   let low = from;

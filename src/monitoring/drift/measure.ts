@@ -6,7 +6,10 @@ import type { CategoricalProfile, NumericProfile } from './profile.ts';
 import type { Random } from './random.ts';
 import type { DriftMethod } from './result.ts';
 
-/** What a score exceeds with probability `level` without any drift. Costly: to be asked only when the answer matters. */
+/**
+ * What a score exceeds with probability `level` without any drift. Costly: to be asked only when the answer
+ * matters.
+ */
 export type NoiseBound = (level: number, random: Random) => number;
 
 /** What a method found about one feature, before the verdict. */

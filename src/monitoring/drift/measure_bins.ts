@@ -35,9 +35,9 @@ export function measureBins(
 }
 
 /**
- * Deciles of a reference smaller than the current sample make χ² too large: their shares are not the true ones, and the reference's counts
- * cannot show it, being equal by construction (60 against 2000 rows: nine times the false alarms). There the score has to beat
- * simulated noise too.
+ * Deciles of a reference smaller than the current sample make χ² too large: their shares are not the true
+ * ones, and the reference's counts cannot show it, being equal by construction (60 against 2000 rows: nine
+ * times the false alarms). There the score has to beat simulated noise too.
  */
 function measureChiSquare(bins: BinnedCounts): Measurement {
   const test = chiSquareTest(bins);
@@ -77,7 +77,10 @@ function measureDistance(
   return { kind: 'distance', method, score, noise };
 }
 
-/** Without drift PSI is distributed like (1/n + 1/m)·χ²(B − 1) and KL like half of that; the others are simulated always. */
+/**
+ * Without drift PSI is distributed like (1/n + 1/m)·χ²(B − 1) and KL like half of that; the others are
+ * simulated always.
+ */
 const THEORY_FACTORS: { [method in 'psi' | 'kl_divergence' | 'js_distance']?: number } = {
   psi: 1,
   kl_divergence: 0.5,
@@ -87,16 +90,19 @@ function theoryBound({ reference, current }: BinnedCounts, level: number): numbe
   return (1 / sum(reference) + 1 / sum(current)) * chiSquareQuantile(level, reference.length - 1);
 }
 
-/** Whether every bin is expected to hold so many rows on either side that its logarithm is near its linear approximation. */
+/**
+ * Whether every bin is expected to hold so many rows on either side that its logarithm is near its linear
+ * approximation.
+ */
 function wellFilled({ reference, current }: BinnedCounts): boolean {
   const least = FILLED_BIN * Math.max(1, sum(reference) / sum(current));
   return reference.length > 1 && reference.every((rows) => rows >= least);
 }
 
 /**
- * Simulates the distance of two samples from one source. Values: the pooled rows are split at random, and what the reference then has
- * not seen is merged anew, so that rare categories that each sample has of its own alarm nobody. Ranges: the reference stays as it is
- * and a current sample is predicted from it.
+ * Simulates the distance of two samples from one source. Values: the pooled rows are split at random, and
+ * what the reference then has not seen is merged anew, so that rare categories that each sample has of its
+ * own alarm nobody. Ranges: the reference stays as it is and a current sample is predicted from it.
  */
 function withoutDrift(bins: BinnedCounts, distance: CountDistance, random: Random): () => number {
   const { reference, current } = bins;

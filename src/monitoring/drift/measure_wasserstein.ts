@@ -4,7 +4,10 @@ import type { NumericProfile } from './profile.ts';
 import { noiseQuantile } from './sampling_noise.ts';
 import { type PooledSample, poolSamples, wassersteinDistance } from './wasserstein.ts';
 
-/** Into how many groups of neighbours the pooled rows are cut for the noise bound, and how many rows at either end stay alone. */
+/**
+ * Into how many groups of neighbours the pooled rows are cut for the noise bound, and how many rows at either
+ * end stay alone.
+ */
 const GROUPS = 192;
 const LONE_ENDS = 32;
 
@@ -42,8 +45,8 @@ export function measureWasserstein(reference: NumericProfile, current: Float64Ar
 }
 
 /**
- * Merges neighbouring rows into groups at their mean position, so that a random split of a million rows is a few hundred draws. The
- * outermost rows stay alone: with heavy tails they carry most of the noise.
+ * Merges neighbouring rows into groups at their mean position, so that a random split of a million rows is a
+ * few hundred draws. The outermost rows stay alone: with heavy tails they carry most of the noise.
  */
 function groupNeighbours(pooled: PooledSample): PooledSample {
   const rows = pooled.positions.length;

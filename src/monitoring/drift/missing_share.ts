@@ -15,8 +15,8 @@ export function missingShare({ rows, missing }: MissingRows): number {
 /**
  * Two-sided p-value of "both sides miss values equally often".
  *
- * The two-proportion z-test (χ² of the 2×2 table, no continuity correction) where every cell is expected to hold five rows;
- * otherwise Fisher's exact test, the one-sided tail doubled.
+ * The two-proportion z-test (χ² of the 2×2 table, no continuity correction) where every cell is expected to
+ * hold five rows; otherwise Fisher's exact test, the one-sided tail doubled.
  *
  * @param reference at least one row
  * @param current at least one row

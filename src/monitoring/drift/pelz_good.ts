@@ -4,9 +4,10 @@ const PI_6 = Math.PI ** 6;
 const SQRT_2_PI = Math.sqrt(2 * Math.PI);
 
 /**
- * P(Dn ≤ x) of the two-sided one-sample Kolmogorov-Smirnov statistic for large n, by Pelz & Good (1976), "Approximating the
- * lower tail-areas of the Kolmogorov-Smirnov one-sample statistic": K0(z) + K1(z)/√n + K2(z)/n + K3(z)/n^1.5 with z = x√n,
- * each Ki a theta series in e^(−π²/8z²) over the odd numbers (K2 and K3 with a second series over all numbers).
+ * P(Dn ≤ x) of the two-sided one-sample Kolmogorov-Smirnov statistic for large n, by Pelz & Good (1976),
+ * "Approximating the lower tail-areas of the Kolmogorov-Smirnov one-sample statistic": K0(z) + K1(z)/√n +
+ * K2(z)/n + K3(z)/n^1.5 with z = x√n, each Ki a theta series in e^(−π²/8z²) over the odd numbers (K2 and K3
+ * with a second series over all numbers).
  */
 export function pelzGoodProbability(n: number, x: number): number {
   const z2 = n * x * x;

@@ -3,12 +3,14 @@ import type { Random } from './random.ts';
 import { logChoose } from './stirling.ts';
 
 /**
- * Fills `counts` with what a second sample of `rows` rows from the same source puts into bins cut at quantiles of the first.
+ * Fills `counts` with what a second sample of `rows` rows from the same source puts into bins cut at
+ * quantiles of the first.
  *
- * The share that falls between two order statistics of a sample is Dirichlet distributed by the number of sample rows between
- * them, whatever the (continuous) distribution; the counts are multinomial given the shares. So this is the exact law of a
- * permutation test that cuts its bins anew after every permutation, at the price of a few draws (Wilks 1942, "Statistical prediction
- * with special reference to the problem of tolerance limits").
+ * The share that falls between two order statistics of a sample is Dirichlet distributed by the number of
+ * sample rows between them, whatever the (continuous) distribution; the counts are multinomial given the
+ * shares. So this is the exact law of a permutation test that cuts its bins anew after every permutation, at
+ * the price of a few draws (Wilks 1942, "Statistical prediction with special reference to the problem of
+ * tolerance limits").
  *
  * @param reference rows of the first sample per bin
  */
@@ -48,7 +50,10 @@ export function binomialDraw(random: Random, trials: number, share: number): num
   });
 }
 
-/** A gamma variate of scale 1 by Marsaglia & Tsang (2000), "A simple method for generating gamma variables"; 0 for shape 0. */
+/**
+ * A gamma variate of scale 1 by Marsaglia & Tsang (2000), "A simple method for generating gamma variables"; 0
+ * for shape 0.
+ */
 export function gammaDraw(random: Random, shape: number): number {
   if (shape < 1) return shape > 0 ? gammaDraw(random, shape + 1) * (1 - random()) ** (1 / shape) : 0;
   const d = shape - 1 / 3;

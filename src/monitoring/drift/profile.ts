@@ -1,9 +1,13 @@
-/** One column of rows, as it comes out of a file, a log or a request. NaN, ±Infinity and null mean "missing". */
+/**
+ * One column of rows, as it comes out of a file, a log or a request. NaN, ±Infinity and null mean "missing".
+ */
 export type Column =
   | { name: string; kind: 'numeric'; values: Float64Array }
   | { name: string; kind: 'categorical' | 'boolean'; values: (string | null)[] };
 
-/** What a reference keeps of a numeric feature: the whole sample, sorted, so that every method stays exact. */
+/**
+ * What a reference keeps of a numeric feature: the whole sample, sorted, so that every method stays exact.
+ */
 export interface NumericProfile {
   name: string;
   kind: 'numeric';
@@ -13,7 +17,9 @@ export interface NumericProfile {
   missing: number;
   /** The finite values, ascending. */
   sorted: Float64Array;
-  /** Moments of the finite values, in the feature's own unit; 0 when there are none. Deviation with ddof 0. */
+  /**
+   * Moments of the finite values, in the feature's own unit; 0 when there are none. Deviation with ddof 0.
+   */
   mean: number;
   standard_deviation: number;
   /** 0 when there are no finite values. */
@@ -89,8 +95,8 @@ function countDistinct(sorted: Float64Array): number {
 }
 
 /**
- * A power of two that brings the largest of the sorted values near 1. Multiplying by it is exact, and sums of squares
- * of values such as 1e300 or 1e-300 then neither overflow nor vanish.
+ * A power of two that brings the largest of the sorted values near 1. Multiplying by it is exact, and sums of
+ * squares of values such as 1e300 or 1e-300 then neither overflow nor vanish.
  */
 export function powerOfTwoScale(sorted: Float64Array): number {
   const largest = Math.max(Math.abs(sorted[0] ?? 0), Math.abs(sorted.at(-1) ?? 0));

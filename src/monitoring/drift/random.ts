@@ -1,7 +1,10 @@
 /** A source of numbers in [0, 1). */
 export type Random = () => number;
 
-/** A generator that gives the same numbers for the same seed on every machine (sfc32 by Chris Doty-Humphrey, PractRand). */
+/**
+ * A generator that gives the same numbers for the same seed on every machine (sfc32 by Chris Doty-Humphrey,
+ * PractRand).
+ */
 export function seededRandom(seed: number): Random {
   let a = 0;
   let b = seed | 0;
@@ -20,7 +23,9 @@ export function seededRandom(seed: number): Random {
   return next;
 }
 
-/** A seed of its own for every name, so that a feature's verdict does not depend on its neighbours (FNV-1a). */
+/**
+ * A seed of its own for every name, so that a feature's verdict does not depend on its neighbours (FNV-1a).
+ */
 export function seedFor(seed: number, name: string): number {
   let hash = (0x811c9dc5 ^ seed) | 0;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

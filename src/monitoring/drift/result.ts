@@ -1,6 +1,9 @@
 import type { Correction } from './correction.ts';
 
-/** The measures of drift. The first two are tests with a p-value, the others distances with a threshold of their own. */
+/**
+ * The measures of drift. The first two are tests with a p-value, the others distances with a threshold of
+ * their own.
+ */
 export type DriftMethod = 'ks_test' | 'chi_square' | 'psi' | 'kl_divergence' | 'js_distance' | 'wasserstein';
 
 export type FeatureType = 'numeric' | 'categorical' | 'boolean';
@@ -10,17 +13,23 @@ export type Severity = 'none' | 'low' | 'moderate' | 'high';
 export interface DriftOptions {
   /** `auto`: ks_test for numeric features, chi_square for the others. */
   method: 'auto' | DriftMethod;
-  /** Tests: drift below this adjusted p (default `significance`). Distances: drift from this score on (default per method). */
-  threshold?: number;
+  /**
+   * Tests: drift below this adjusted p (default `significance`). Distances: drift from this score on (default
+   * per method).
+   */
+  threshold?: number | undefined;
   /** Tests and missing shares: the smallest effect worth a verdict. Default 0.1; 0 turns the guard off. */
-  minEffect?: number;
+  minEffect?: number | undefined;
   correction: Correction;
-  /** False-alarm share of a whole report without drift: level of the tests, and of the noise bound of the distances. */
+  /**
+   * False-alarm share of a whole report without drift: level of the tests, and of the noise bound of the
+   * distances.
+   */
   significance: number;
   /** Values needed on either side for a verdict. Default 30. */
-  minimumRows?: number;
+  minimumRows?: number | undefined;
   /** Of the random splits behind the noise bounds. Default 1. */
-  seed?: number;
+  seed?: number | undefined;
 }
 
 /** One feature's verdict, as it goes to the wire. No number in it is NaN or infinite. */

@@ -7,15 +7,20 @@ const REPETITIONS = 300;
 const MOST_COUNTS = 600_000;
 const FEWEST_REPETITIONS = 30;
 
-/** After so many repetitions a score that this share of them reach is plainly noise, and a rough bound will do. */
+/**
+ * After so many repetitions a score that this share of them reach is plainly noise, and a rough bound will
+ * do.
+ */
 const FIRST_LOOK = 24;
 const PLAIN_NOISE = 0.25;
 
 /**
- * What a distance reaches by sampling alone: the value it exceeds with probability `level` when nothing has drifted.
+ * What a distance reaches by sampling alone: the value it exceeds with probability `level` when nothing has
+ * drifted.
  *
- * Rare levels lie beyond the repetitions, so the answer is the larger of their empirical quantile and of the quantile of the gamma
- * distribution with their mean and variance (PSI, KL and JSD are near a scaled χ² under no drift, which is a gamma).
+ * Rare levels lie beyond the repetitions, so the answer is the larger of their empirical quantile and of the
+ * quantile of the gamma distribution with their mean and variance (PSI, KL and JSD are near a scaled χ² under
+ * no drift, which is a gamma).
  *
  * @param simulate one distance between two samples without drift, of the actual sizes
  * @param bins counts drawn for one distance; bounds the cost

@@ -1,8 +1,9 @@
 import type { DriftMethod, Severity } from './result.ts';
 
 /**
- * From which size a drift is moderate, and from which high: what each measure gives when a normal feature moves by one half and by one
- * standard deviation (D = 2Φ(δ/2) − 1, PSI = δ², KL = δ²/2, W1 = δ, JS ≈ V ≈ D; rounded). A missing share is measured like D.
+ * From which size a drift is moderate, and from which high: what each measure gives when a normal feature
+ * moves by one half and by one standard deviation (D = 2Φ(δ/2) − 1, PSI = δ², KL = δ²/2, W1 = δ, JS ≈ V ≈ D;
+ * rounded). A missing share is measured like D.
  */
 const MARKS: Record<DriftMethod | 'missing_share', { moderate: number; high: number }> = {
   ks_test: { moderate: 0.2, high: 0.4 },
@@ -15,8 +16,8 @@ const MARKS: Record<DriftMethod | 'missing_share', { moderate: number; high: num
 };
 
 /**
- * How grave a drift is, once it is one: by its size on a fixed scale, independent of the threshold that raised the alarm and of
- * how many rows proved it.
+ * How grave a drift is, once it is one: by its size on a fixed scale, independent of the threshold that
+ * raised the alarm and of how many rows proved it.
  */
 export function severityOf(measure: DriftMethod | 'missing_share', size: number): Severity {
   const { moderate, high } = MARKS[measure];

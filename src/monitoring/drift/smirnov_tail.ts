@@ -4,11 +4,12 @@ import { stirlingError } from './stirling.ts';
 const MOST_TERMS = 4096;
 
 /**
- * P(Dn⁺ ≥ x), the tail of the one-sided one-sample Kolmogorov-Smirnov statistic (Birnbaum & Tingey 1951):
- * Σ C(n, v)·x·(x + v/n)^(v−1)·(1 − x − v/n)^(n−v) over 0 ≤ v ≤ n(1 − x). All terms are positive.
+ * P(Dn⁺ ≥ x), the tail of the one-sided one-sample Kolmogorov-Smirnov statistic (Birnbaum & Tingey 1951): Σ
+ * C(n, v)·x·(x + v/n)^(v−1)·(1 − x − v/n)^(n−v) over 0 ≤ v ≤ n(1 − x). All terms are positive.
  *
- * For large n the summand is a smooth bump that vanishes, with all derivatives, at both ends; summing every k-th term and
- * multiplying by k (the trapezoidal rule on such a function) then gives the same sum to rounding.
+ * For large n the summand is a smooth bump that vanishes, with all derivatives, at both ends; summing every
+ * k-th term and multiplying by k (the trapezoidal rule on such a function) then gives the same sum to
+ * rounding.
  *
  * @param n sample size, 1, 2, …
  * @param x 0 < x < 1
@@ -23,7 +24,10 @@ export function smirnovTail(n: number, x: number): number {
   return Math.min(1, stride * sum + first);
 }
 
-/** One term, written as a binomial probability C(n, v)·p^v·(1 − p)^(n−v) with p = x + v/n, times x/p (after Loader 2000). */
+/**
+ * One term, written as a binomial probability C(n, v)·p^v·(1 − p)^(n−v) with p = x + v/n, times x/p (after
+ * Loader 2000).
+ */
 function term(n: number, v: number, x: number, sizeError: number): number {
   const shift = n * x;
   const rest = n - v;

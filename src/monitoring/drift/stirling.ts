@@ -1,9 +1,9 @@
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
 /**
- * ln(n!) − ln(√(2πn)·(n/e)ⁿ), what Stirling's formula leaves, for n = 0, 1, 2 … (0 for n = 0, where it is undefined).
- * From the factorial itself below 16, from Stirling's series above (Loader 2000, "Fast and accurate computation of binomial
- * probabilities"). Absolute error below 1e-14.
+ * ln(n!) − ln(√(2πn)·(n/e)ⁿ), what Stirling's formula leaves, for n = 0, 1, 2 … (0 for n = 0, where it is
+ * undefined). From the factorial itself below 16, from Stirling's series above (Loader 2000, "Fast and
+ * accurate computation of binomial probabilities"). Absolute error below 1e-14.
  */
 export function stirlingError(n: number): number {
   if (n === 0) return 0;

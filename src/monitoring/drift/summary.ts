@@ -40,8 +40,9 @@ function recommend(drifted: readonly DriftResult[], judged: number, unjudged: nu
   const rest = unjudged > 0 ? ` (${unjudged} more could not be judged, see their notes)` : '';
   const [strongest] = drifted;
   if (judged === 0) return 'No feature could be judged: see the notes, and collect more rows.';
-  if (strongest === undefined) return `No drift in ${judged} features${rest}: keep the model as it is.`;
-  const found = `Drift in ${drifted.length} of ${judged} features${rest}, strongest in ${JSON.stringify(strongest.feature)}`;
+  const all = `${judged} feature${judged === 1 ? '' : 's'}${rest}`;
+  if (strongest === undefined) return `No drift in ${all}: keep the model as it is.`;
+  const found = `Drift in ${drifted.length} of ${all}, strongest in ${JSON.stringify(strongest.feature)}`;
   if (share >= WIDESPREAD_SHARE) {
     return `${found}: the inputs as a whole have moved, so check performance on recent outcomes and plan retraining.`;
   }

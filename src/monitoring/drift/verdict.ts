@@ -10,12 +10,14 @@ const DISTANCE_THRESHOLDS = { psi: 0.2, kl_divergence: 0.1, js_distance: 0.1, wa
 const DEFAULT_MIN_EFFECT = 0.1;
 
 /**
- * Missing shares are tested beside the values, at a tenth of the level: two questions a feature then hardly raise more false alarms than
- * one, and a real change of the pipeline is far beyond either level.
+ * Missing shares are tested beside the values, at a tenth of the level: two questions a feature then hardly
+ * raise more false alarms than one, and a real change of the pipeline is far beyond either level.
  */
 const MISSING_LEVEL_SHARE = 0.1;
 
-/** The noise bound of a distance is an estimate that errs to both sides; half the level leaves room for that. */
+/**
+ * The noise bound of a distance is an estimate that errs to both sides; half the level leaves room for that.
+ */
 const NOISE_LEVEL_SHARE = 0.5;
 
 /** A feature measured but not judged: what {@link judge} needs to give its result. */
@@ -37,7 +39,10 @@ interface ValueVerdict {
   note?: string;
 }
 
-/** Judges all features of a report together, since the corrections depend on how many there are. Keeps the order. */
+/**
+ * Judges all features of a report together, since the corrections depend on how many there are. Keeps the
+ * order.
+ */
 export function judge(comparisons: readonly Comparison[], options: DriftOptions): DriftResult[] {
   const minEffect = options.minEffect ?? DEFAULT_MIN_EFFECT;
   const adjusted = adjustSome(comparisons, options, ({ measurement }) => {
@@ -117,7 +122,10 @@ function judgeValues(
   return { is_drift: true, severity, threshold, note };
 }
 
-/** Whether the caller's threshold is meant for this method: a fallback from a distance to a test must not take it over. */
+/**
+ * Whether the caller's threshold is meant for this method: a fallback from a distance to a test must not take
+ * it over.
+ */
 function asksFor(used: DriftMethod, wanted: DriftOptions['method']): boolean {
   const isTest = (method: DriftOptions['method']) =>
     method === 'auto' || method === 'ks_test' || method === 'chi_square';

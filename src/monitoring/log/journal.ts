@@ -3,19 +3,27 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { ModelYardError, systemCodeOf } from '../../errors.ts';
-import type { PredictionEntry, PredictionSink } from '../../serving/prediction_sink.ts';
+import type { PredictionEntry } from '../../serving/prediction_sink.ts';
 
 /**
  * A process's own append-only file of prediction entries, one JSON line each. Appending is one write to
  * the operating system: it costs microseconds and survives the death of the process. move_journals.ts
  * takes the lines to the database.
  */
-export interface Journal extends PredictionSink {
+export interface Journal {
+  /**
+   * Appends entries in one write.
+   * @throws STORAGE_UNAVAILABLE
+   */
+  append(entries: readonly PredictionEntry[]): void;
   /** Closes the present file; the next entry begins another. */
   finish(): void;
   /** Whether nothing will be appended any more to the journal of that name. */
   isFinished(name: string): boolean;
 }
+
+/** A journal above this is finished, so that it can be deleted once it has been moved, however long the process lives. */
+const maxJournalBytes = 64 * 1024 * 1024;
 
 export function journalDirectory(directory: string): string {
   return join(directory, 'journals');
@@ -23,12 +31,12 @@ export function journalDirectory(directory: string): string {
 
 export function openJournal(directory: string): Journal {
   const folder = journalDirectory(directory);
-  let open: { name: string; descriptor: number } | undefined;
+  let open: { name: string; descriptor: number; bytes: number } | undefined;
 
   const begin = () => {
     mkdirSync(folder, { recursive: true });
     const name = journalName(thisHost, process.pid);
-    open = { name, descriptor: openSync(join(folder, name), 'a', 0o600) };
+    open = { name, descriptor: openSync(join(folder, name), 'a', 0o600), bytes: 0 };
     return open;
   };
 
@@ -42,12 +50,12 @@ export function openJournal(directory: string): Journal {
   };
 
   return {
-    append(entry) {
-      const line = Buffer.from(`${JSON.stringify(entry)}\n`);
+    append(entries) {
+      const lines = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
       try {
         const { descriptor } = open ?? begin();
         let written = 0;
-        while (written < line.length) written += writeSync(descriptor, line, written);
+        while (written < lines.length) written += writeSync(descriptor, lines, written);
       } catch (error) {
         // Whatever was cut off stays the end of this file.
         finish();
@@ -82,7 +90,7 @@ function isOfThisProcess(name: string): boolean {
 }
 
 /** Whether a journal's writer has ended for certain: it ran on this machine and its process is gone. */
-function isAbandoned(name: string): boolean {
+export function isAbandoned(name: string): boolean {
   const [, host, pid] = namePattern.exec(name) ?? [];
   if (host !== thisHost) return false;
   try {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Transaction } from 'kysely';
+import { CompiledQuery, type Transaction } from 'kysely';
 import type { PredictionEntry } from '../../serving/prediction_sink.ts';
 import type { Database } from '../../storage/database.ts';
 import type { PredictionRow, Tables } from '../../storage/schema.ts';
@@ -10,7 +10,6 @@ import { latencySketch, sketchFromText, sketchToText } from './latency.ts';
 
 /** How much of a journal one transaction moves: small enough to hold up nobody. */
 const stepBytes = 256 * 1024;
-const rowsPerInsert = 200;
 
 /**
  * Moves all whole lines of all journals in `directory` to the database and deletes the finished journals.
@@ -18,7 +17,7 @@ const rowsPerInsert = 200;
  * from where this process read, so of two processes that move the same lines one does nothing.
  * @returns the number of lines that could not be read.
  */
-export async function moveJournals(database: Database, directory: string, journal: Journal): Promise<number> {
+export async function moveJournals(database: Database, directory: string, journal: Pick<Journal, 'isFinished'>): Promise<number> {
   const folder = journalDirectory(directory);
   const names = (await readdir(folder).catch(() => [])).filter(isJournal).sort();
   let unreadable = 0;
@@ -95,13 +94,7 @@ async function moveEntries(
     await transaction.deleteFrom('journals').where('journal', '=', journal).execute();
     return 'finished by another';
   }
-  const rows = entries.flatMap(predictionRows);
-  for (let start = 0; start < rows.length; start += rowsPerInsert)
-    await transaction
-      .insertInto('predictions')
-      .values(rows.slice(start, start + rowsPerInsert))
-      .onConflict((conflict) => conflict.column('prediction_id').doNothing())
-      .execute();
+  await insertPredictions(transaction, entries.flatMap(predictionRows));
   const answered = entries.filter((entry) => entry.shadow === undefined);
   await addToTotals(transaction, answered);
   await addToMinutes(transaction, journal, answered);
@@ -114,6 +107,42 @@ function storable(text: string): string {
   return text.replaceAll('\0', '\uFFFD');
 }
 
+function storableOrNull(text: string | null): string | null {
+  return text === null ? null : storable(text);
+}
+
+/** Rows of one insert statement; each size is compiled once, since that costs more than running it. */
+const insertSizes = [100, 10, 1];
+const insertStatements = new Map<string, string>();
+
+async function insertPredictions(
+  transaction: Transaction<Tables>,
+  rows: readonly PredictionRow[],
+): Promise<void> {
+  let start = 0;
+  for (const size of insertSizes)
+    for (; rows.length - start >= size; start += size) {
+      const inserted = rows.slice(start, start + size);
+      // predictionRows gives every row its columns in one order, which is the order of the statement's parameters.
+      const parameters = inserted.flatMap((row) => Object.values(row));
+      await transaction.executeQuery(CompiledQuery.raw(insertStatement(transaction, inserted), parameters));
+    }
+}
+
+/** The statement that inserts as many rows as given, in the dialect of the transaction's database. */
+function insertStatement(transaction: Transaction<Tables>, rows: readonly PredictionRow[]): string {
+  const key = `${transaction.getExecutor().adapter.constructor.name} ${rows.length}`;
+  const known = insertStatements.get(key);
+  if (known !== undefined) return known;
+  const { sql } = transaction
+    .insertInto('predictions')
+    .values(rows)
+    .onConflict((conflict) => conflict.column('prediction_id').doNothing())
+    .compile();
+  insertStatements.set(key, sql);
+  return sql;
+}
+
 function predictionRows(entry: PredictionEntry): PredictionRow[] {
   return entry.predictionIds.map((prediction_id, row) => ({
     prediction_id,
@@ -121,7 +150,7 @@ function predictionRows(entry: PredictionEntry): PredictionRow[] {
     version: entry.version,
     at: entry.at,
     route: entry.route,
-    entity_key: entry.entityKey === null ? null : storable(entry.entityKey),
+    entity_key: storableOrNull(entry.entityKeys?.[row] ?? entry.entityKey),
     latency_ms: entry.latencyMs,
     features:
       entry.features === null

@@ -64,12 +64,7 @@ interface StringDatatype {
   runtimeType: 'string';
 }
 
-export type Datatype =
-  | NumberDatatype
-  | BigIntegerDatatype
-  | BooleanDatatype
-  | HalfDatatype
-  | StringDatatype;
+export type Datatype = NumberDatatype | BigIntegerDatatype | BooleanDatatype | HalfDatatype | StringDatatype;
 
 /** The largest double whose nearest float32 is finite; 3.4028235e38, as float32's maximum is printed, is below it. */
 const float32Max = 3.4028235677973362e38;

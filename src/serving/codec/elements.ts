@@ -18,9 +18,8 @@ export function writeElement(data: TensorData, index: number, type: Datatype, va
       return true;
     }
     case 'half': {
-      const bits = typeof value === 'number' && Number.isFinite(value) ? toFloat16Bits(value) : Number.NaN;
-      if (!Number.isFinite(fromFloat16Bits(bits))) return false;
-      data[index] = bits;
+      if (typeof value !== 'number' || !Number.isFinite(fromFloat16Bits(toFloat16Bits(value)))) return false;
+      data[index] = toFloat16Bits(value);
       return true;
     }
     case 'bigint': {

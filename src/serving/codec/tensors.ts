@@ -1,9 +1,9 @@
 import { ModelYardError } from '../../errors.ts';
 import type { DatatypeName } from '../../registry/datatypes.ts';
-import { describeTensors, type TensorSpec } from '../../registry/signature.ts';
+import { describeTensors, type Feature, type TensorSpec } from '../../registry/signature.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
 import { datatype, elementCount, type Tensor } from './datatypes.ts';
-import { describeDatatype, readElement, writeElement } from './elements.ts';
+import { describeDatatype, readElement, writeElement, writeMissing } from './elements.ts';
 import { show } from './records.ts';
 
 /** A tensor as the Open Inference Protocol's JSON form has it; `data` is flat or nested, row-major. */
@@ -15,11 +15,13 @@ export interface TensorJson {
 
 /**
  * Turns tensors of a call into the model's inputs.
+ * @param features where the model takes missing values: null in such a column is NaN.
  * @throws SIGNATURE_MISMATCH naming the tensor, what was given and what is expected.
  */
 export function encodeTensors(
   inputs: readonly TensorSpec[],
   given: ReadonlyMap<string, TensorJson>,
+  features: readonly Feature[] = [],
 ): NamedTensors {
   const unknown = [...given.keys()].filter((name) => !inputs.some((input) => input.name === name));
   const missing = inputs.filter((input) => !given.has(input.name));
@@ -34,22 +36,31 @@ export function encodeTensors(
   const tensors: NamedTensors = new Map();
   for (const input of inputs) {
     const tensor = given.get(input.name);
-    if (tensor !== undefined) tensors.set(input.name, encodeTensor(inputs, input, tensor));
+    const nullable = new Set(
+      features.flatMap((feature) =>
+        feature.nullable && feature.input === input.name ? [feature.column] : [],
+      ),
+    );
+    if (tensor !== undefined) tensors.set(input.name, encodeTensor(inputs, input, tensor, nullable));
   }
   return tensors;
 }
 
-function encodeTensor(inputs: readonly TensorSpec[], spec: TensorSpec, given: TensorJson): Tensor {
+function encodeTensor(
+  inputs: readonly TensorSpec[],
+  spec: TensorSpec,
+  given: TensorJson,
+  nullableColumns: ReadonlySet<number>,
+): Tensor {
   if (given.datatype !== spec.datatype)
     throw mismatch(inputs, `tensor ${spec.name} has datatype ${given.datatype}, not ${spec.datatype}`);
   const fits =
     given.shape.length === spec.shape.length &&
     spec.shape.every((dimension, axis) => dimension === -1 || dimension === given.shape[axis]);
-  // An empty shape in a signature is a scalar or a tensor of any rank: the runtime decides.
-  if (!fits && spec.shape.length > 0)
+  if (!fits && !spec.unranked)
     throw mismatch(
       inputs,
-      `tensor ${spec.name} has shape [${given.shape}], not [${spec.shape}] (-1 is free)`,
+      `tensor ${spec.name} has shape [${given.shape}], not [${spec.shape}]${spec.shape.includes(-1) ? ' (-1 is free)' : ''}`,
     );
   const flat: unknown[] = given.data.some(Array.isArray)
     ? given.data.flat(Number.POSITIVE_INFINITY)
@@ -62,8 +73,10 @@ function encodeTensor(inputs: readonly TensorSpec[], spec: TensorSpec, given: Te
     );
   const type = datatype(spec.datatype);
   const data = type.kind === 'string' ? Array.from({ length }, () => '') : type.create(length);
+  const width = given.shape[1] ?? 1;
   flat.forEach((value, index) => {
-    if (!writeElement(data, index, type, value))
+    const isMissing = value === null && nullableColumns.has(index % width);
+    if (!(isMissing ? writeMissing(data, index, type) : writeElement(data, index, type, value)))
       throw mismatch(
         inputs,
         `tensor ${spec.name}, element ${index}: expected ${describeDatatype(type)}, got ${show(value)}`,

@@ -1,5 +1,5 @@
 import { ModelYardError } from '../../errors.ts';
-import type { TensorSpec } from '../../registry/signature.ts';
+import type { InspectedOutput, Inspection } from '../../registry/register.ts';
 import { datatypeOfRuntime, elementCount } from '../codec/datatypes.ts';
 import type { ValueMetadata } from './protocol.ts';
 
@@ -7,21 +7,21 @@ import type { ValueMetadata } from './protocol.ts';
 const maxElementsPerRow = 100_000_000;
 
 /**
- * The tensors of a model in Open Inference Protocol terms. Outputs that are not tensors (the sequence of
- * maps of a ZipMap node) cannot be fetched and are left out with a warning.
+ * The tensors of a model in Open Inference Protocol terms. Outputs that are not tensors, and that the serving
+ * graph could not take back to tensors, cannot be fetched and are left out with a warning.
  * @throws ARTIFACT_INVALID when an input, or every output, is of a type that cannot be served.
  */
 export function describeModel(
   inputs: readonly ValueMetadata[],
   outputs: readonly ValueMetadata[],
-): { inputs: TensorSpec[]; outputs: TensorSpec[]; warnings: string[] } {
+): Omit<Inspection, 'nullable'> {
   const described = inputs.map((input) => {
-    const datatype = datatypeOfRuntime(input.type);
-    if (!input.isTensor || datatype === undefined)
+    const spec = tensorSpec(input);
+    if (spec === undefined)
       throw new ModelYardError(
         'ARTIFACT_INVALID',
         `The model's input ${input.name} is a ${input.isTensor ? `tensor of ${input.type}` : input.type}, which cannot be served.`,
-        'Convert the model so that its inputs are tensors of bool, an integer type, float32, float64 or string.',
+        'Convert the model so that its inputs are tensors of bool, an integer or float type, or string.',
       );
     if (elementCount(input.shape.filter((dimension) => dimension !== -1)) > maxElementsPerRow)
       throw new ModelYardError(
@@ -29,22 +29,33 @@ export function describeModel(
         `The model's input ${input.name} wants ${input.shape.join('×')} elements for one row.`,
         `Use a model that takes at most ${maxElementsPerRow} elements a row.`,
       );
-    return { name: input.name, datatype, shape: input.shape };
+    return spec;
   });
+  const takesAnyRows = described.every(({ shape }) => shape[0] === -1);
   const served = outputs.flatMap((output) => {
-    const datatype = output.isTensor ? datatypeOfRuntime(output.type) : undefined;
-    return datatype === undefined ? [] : [{ name: output.name, datatype, shape: output.shape }];
+    const spec = tensorSpec(output);
+    return spec === undefined ? [] : [takesAnyRows ? withFreeRows(spec) : spec];
   });
   if (served.length === 0)
     throw new ModelYardError(
       'ARTIFACT_INVALID',
-      'The model has no output that can be served (only tensors of bool, integer types, float32, float64 and string can).',
-      'Convert the model with tensor outputs; for skl2onnx classifiers set zipmap to False.',
+      'The model has no output that can be served (only tensors of bool, integer and float types, and string can).',
+      'Convert the model with tensor outputs.',
     );
   const left = outputs.filter((output) => !served.some((kept) => kept.name === output.name));
   const warnings = left.map(
     (output) =>
-      `The output ${output.name} (${output.isTensor ? output.type : 'a sequence or map, as ZipMap makes'}) is left out of predictions; convert the model with zipmap=False to get its probabilities.`,
+      `The output ${JSON.stringify(output.name.slice(0, 80))} (${output.type}) is left out of predictions: only tensors can be fetched.`,
   );
   return { inputs: described, outputs: served, warnings };
+}
+
+function tensorSpec({ name, isTensor, type, shape, ...rest }: ValueMetadata): InspectedOutput | undefined {
+  const datatype = isTensor ? datatypeOfRuntime(type) : undefined;
+  return datatype && { name, datatype, shape, ...rest };
+}
+
+/** The label of a LightGBM classifier is declared as one value however many rows there are, which is not so. */
+function withFreeRows(spec: InspectedOutput): InspectedOutput {
+  return spec.role === 'label' && spec.shape.length === 1 ? { ...spec, shape: [-1] } : spec;
 }

@@ -2,7 +2,15 @@ import { ModelYardError } from '../../errors.ts';
 import type { ModelInspector } from '../../registry/register.ts';
 import type { Artifact } from '../../storage/artifact_store.ts';
 import { describeModel } from './describe_model.ts';
-import { type EngineModel, type HostSettings, type LoadedHost, startHost, warmUp } from './model_host.ts';
+import { nullableColumns } from './missing_columns.ts';
+import {
+  type EngineModel,
+  type HostSettings,
+  type LoadedHost,
+  runOn,
+  startHost,
+  warmUp,
+} from './model_host.ts';
 import type { NamedTensors } from './protocol.ts';
 import { createVersionPool, type LoadReport, type PoolStatus, type VersionPool } from './version_pool.ts';
 
@@ -96,13 +104,19 @@ export function createEngine(settings: EngineSettings): Engine {
     async inspect(artifact) {
       const loaded = await startHost(settings, artifact);
       try {
-        const described = describeModel(loaded.description.inputs, loaded.description.outputs);
+        const { inputs, outputs, takesMissing } = loaded.description;
+        const described = describeModel(inputs, outputs);
+        const nullable = takesMissing
+          ? await nullableColumns(described.inputs, (tensors) =>
+              runOn(loaded.host, described, tensors, runTimeoutMs),
+            )
+          : undefined;
         spares.get(artifact.sha256)?.host.kill();
         spares.set(artifact.sha256, loaded);
         setTimeout(() => {
           if (spares.get(artifact.sha256) === loaded) takeSpare(artifact)?.host.kill();
         }, spareLifetimeMs).unref();
-        return described;
+        return { ...described, nullable };
       } catch (error) {
         loaded.host.kill();
         throw error;

@@ -10,6 +10,8 @@ import { Worker } from 'node:worker_threads';
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { messageOf, systemCodeOf } from '../../errors.ts';
 import { datatype, datatypeOfRuntime, type TensorData } from '../codec/datatypes.ts';
+import { describeGraph } from '../graph/describe_graph.ts';
+import { prepareModel } from '../graph/prepare_model.ts';
 import {
   frame,
   framePrefixBytes,
@@ -23,6 +25,9 @@ import {
 
 const requestPipe = 0;
 const answerPipe = 1;
+
+/** A model's names are in the runtime's messages, and can be megabytes long. */
+const maxMessageLength = 2000;
 
 interface Answer {
   header: HostAnswer;
@@ -41,17 +46,22 @@ async function load(request: Extract<HostRequest, { operation: 'load' }>): Promi
   // The very bytes that were hashed are loaded, not the file once more.
   if (createHash('sha256').update(model).digest('hex') !== request.sha256)
     return { header: { status: 'artifact_mismatch' } };
-  session = await InferenceSession.create(model, {
+  const { graph, bytes } = prepareModel(model);
+  session = await InferenceSession.create(bytes, {
     intraOpNumThreads: request.threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    // Never guess the format: only ONNX has been checked for what it may read.
+    extra: { session: { intra_op: { allow_spinning: '0' }, load_model_format: 'ONNX' } },
   });
   return {
     header: {
       status: 'loaded',
-      inputs: session.inputMetadata.map(describeValue),
-      outputs: session.outputMetadata.map(describeValue),
+      ...describeGraph(
+        graph,
+        session.inputMetadata.map(describeValue),
+        session.outputMetadata.map(describeValue),
+      ),
     },
   };
 }
@@ -94,6 +104,9 @@ async function run(request: Extract<HostRequest, { operation: 'run' }>, body: Ui
 function elementsOf(tensor: RuntimeTensor): TensorData {
   const { data } = tensor;
   if (data instanceof Uint8ClampedArray) return new Uint8Array(data);
+  // A Float16Array, where Node has it.
+  if (tensor.type === 'float16' && ArrayBuffer.isView(data))
+    return new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
   return Array.isArray(data) ? data.map(String) : data;
 }
 
@@ -150,7 +163,7 @@ async function serve(): Promise<void> {
     try {
       answer = request.operation === 'load' ? await load(request) : await run(request, body);
     } catch (error) {
-      answer = { header: { status: 'failed', message: messageOf(error) } };
+      answer = { header: { status: 'failed', message: messageOf(error).slice(0, maxMessageLength) } };
     }
     for (const part of frame(answer.header, answer.body)) writeAll(part);
   }

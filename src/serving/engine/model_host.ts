@@ -69,7 +69,7 @@ export async function startHost(settings: HostSettings, artifact: Artifact): Pro
  */
 export async function runOn(
   host: HostProcess,
-  model: EngineModel,
+  model: Pick<EngineModel, 'outputs'>,
   tensors: NamedTensors,
   timeoutMs: number,
 ): Promise<NamedTensors> {

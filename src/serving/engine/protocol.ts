@@ -1,4 +1,5 @@
 import type { DatatypeName } from '../../registry/datatypes.ts';
+import type { InspectedOutput } from '../../registry/register.ts';
 import { datatype, type Tensor } from '../codec/datatypes.ts';
 
 /**
@@ -26,8 +27,8 @@ export type HostRequest =
   | { operation: 'load'; path: string; sha256: string; threads: number }
   | { operation: 'run'; tensors: WireTensor[]; fetches: string[] };
 
-/** A tensor or other value as onnxruntime describes it; free dimensions are -1. */
-export interface ValueMetadata {
+/** A tensor or other value as onnxruntime describes it (free dimensions are -1), and what its graph adds. */
+export interface ValueMetadata extends Pick<InspectedOutput, 'unranked' | 'role' | 'raw' | 'classes'> {
   name: string;
   isTensor: boolean;
   type: string;
@@ -36,7 +37,13 @@ export interface ValueMetadata {
 
 /** What a host answers. */
 export type HostAnswer =
-  | { status: 'loaded'; inputs: ValueMetadata[]; outputs: ValueMetadata[] }
+  | {
+      status: 'loaded';
+      inputs: ValueMetadata[];
+      outputs: ValueMetadata[];
+      /** Whether the model was made to take missing values (NaN) in some of its inputs. */
+      takesMissing: boolean;
+    }
   | { status: 'ran'; tensors: WireTensor[] }
   | { status: 'artifact_mismatch' }
   | { status: 'failed'; message: string };

@@ -262,7 +262,8 @@ export function createVersionPool(
           settings.runTimeoutMs,
         );
         queue.push(job);
-        dispatch();
+        // After everything that is ready to run now: calls that came in together share a run.
+        if (queue.length === 1) process.nextTick(dispatch);
       }),
 
     status() {

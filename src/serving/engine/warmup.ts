@@ -1,5 +1,6 @@
 import type { TensorSpec } from '../../registry/signature.ts';
 import { datatype, elementCount, type TensorData } from '../codec/datatypes.ts';
+import { toFloat16Bits } from '../codec/float16.ts';
 import type { NamedTensors } from './protocol.ts';
 
 /** Inputs of zeros (false, empty text) or of ones (true, "1"), with every free dimension 1: the smallest run there is. */
@@ -17,5 +18,6 @@ function filled(input: TensorSpec, length: number, fill: 0 | 1): TensorData {
   const type = datatype(input.datatype);
   if (type.kind === 'string') return Array.from({ length }, () => (fill === 1 ? '1' : ''));
   if (type.kind === 'bigint') return type.create(length).fill(BigInt(fill));
+  if (type.kind === 'half') return type.create(length).fill(toFloat16Bits(fill));
   return type.create(length).fill(fill);
 }

@@ -30,8 +30,8 @@ export interface FileJob<Carried> {
   signal: AbortSignal;
 }
 
-/** Chunks that are being answered while the next is read; the one before is being written. */
-const chunksInFlight = 2;
+/** Chunks that may wait for the model while another is read: with more, garbage outlives its youth and is costly. */
+const chunksInFlight = 1;
 /** If the model answers none of so many first rows, it answers none at all. */
 const maxUnansweredRows = 10_000;
 const maxFailures = 10;
@@ -87,7 +87,7 @@ export async function answerFile<Carried>(job: FileJob<Carried>): Promise<FileCo
       const found = cells[index];
       return found === undefined || Array.isArray(found) ? row : { error: found.error };
     });
-    const ids = sink && logAnswers(sink, model, chunk.rows, answered, at, latencyMs);
+    const ids = sink && (await logAnswers(sink, model, chunk.rows, answered, at, latencyMs));
     const results = cells.map((found, index) => {
       if (Array.isArray(found)) return [ids?.[index] ?? null, ...found];
       const error = found.error.slice(0, maxErrorLength);
@@ -132,9 +132,9 @@ export async function answerFile<Carried>(job: FileJob<Carried>): Promise<FileCo
       if (inFlight.length > chunksInFlight) await deliverFirst();
     }
     while (inFlight.length > 0) await deliverFirst();
-    const { writer } = layout ?? layOut(undefined);
-    for (const next of held) await write(next, layout ?? layOut(undefined));
-    await writer.finish();
+    const laidOut = layout ?? layOut(undefined);
+    for (const next of held) await write(next, laidOut);
+    await laidOut.writer.finish();
   } finally {
     stop.abort();
   }

@@ -20,7 +20,7 @@ const targetRunMs = 150;
 /** With other chunks in flight a call waits about twice as long as it runs, and none shall count as slow. */
 const targetShareOfSlow = 1 / 4;
 const firstRunRows = 100;
-const maxRunRows = 1000;
+const maxRunRows = 500;
 
 /** While too many calls wait for the model, a run is tried again after these pauses, milliseconds. */
 const busyPausesMs = [20, 50, 100, 200, 400, 800, 1600, 3200, 6400, 6400, 6400];

@@ -1,6 +1,5 @@
 import { pipeline, Readable } from 'node:stream';
 import { parse } from 'csv-parse';
-import { stringify } from 'csv-stringify/sync';
 import { ModelYardError, messageOf } from '../../errors.ts';
 import { cellValue } from '../../registry/cells.ts';
 import {
@@ -11,6 +10,7 @@ import {
   maxChunkRows,
   maxRowCharacters,
   notReadable,
+  type ResultCell,
   type Table,
   type TableChunk,
   type TableRow,
@@ -55,8 +55,7 @@ export async function openCsv(path: string, shownPath: string, bytes: number): P
       return {
         async write(carried, answers) {
           if (!begun) await begin();
-          const lines = carried.map((cells, row) => [...cells, ...(answers[row] ?? []).map(cellText)]);
-          await file.appendFile(toCsv(lines));
+          await file.appendFile(toCsv(carried.map((cells, row) => [...cells, ...(answers[row] ?? [])])));
         },
         async finish() {
           if (!begun) await begin();
@@ -133,18 +132,18 @@ function readLines(
 }
 
 async function* parseLines(pieces: AsyncGenerator<string>, shownPath: string): AsyncGenerator<CsvLine> {
-  const parser = parse({
-    info: true,
-    skip_empty_lines: true,
-    relax_column_count: true,
-    max_record_size: maxRowCharacters,
-  });
+  const parser = parse({ relax_column_count: true, max_record_size: maxRowCharacters });
   // Hands on a file's error, and closes the file when the reader below stops early.
   pipeline(Readable.from(pieces, { objectMode: false }), parser, () => undefined);
   try {
+    let line = 1;
+    let isNarrow = true;
     for await (const found of parser) {
-      const { record, info }: { record: string[]; info: { lines: number } } = found;
-      yield { cells: record, line: info.lines - lineBreaksIn(record) };
+      const cells: string[] = found;
+      // In a file of one column an empty line is a row without a value.
+      if (line === 1) isNarrow = cells.length === 1;
+      if (isNarrow || cells.length > 1 || cells[0] !== '') yield { cells, line };
+      line += 1 + lineBreaksIn(cells);
     }
   } catch (error) {
     if (error instanceof ModelYardError) throw error;
@@ -163,7 +162,7 @@ function fitted(cells: string[], count: number): string[] {
   return cells.length === count ? cells : Array.from({ length: count }, (_, index) => cells[index] ?? '');
 }
 
-/** The parser counts a row's last line; a quoted cell may have begun it some lines above. */
+/** Quoted cells may have line breaks of their own. */
 function lineBreaksIn(cells: readonly string[]): number {
   let breaks = 0;
   for (const cell of cells)
@@ -171,11 +170,15 @@ function lineBreaksIn(cells: readonly string[]): number {
   return breaks;
 }
 
-function cellText(value: unknown): string {
-  return value === undefined || value === null ? '' : String(value);
+/** Lines of RFC 4180, ended as most programs do. */
+function toCsv(lines: readonly (readonly ResultCell[])[]): string {
+  let text = '';
+  for (const line of lines) text += `${line.map(quoted).join(',')}\n`;
+  return text;
 }
 
-function toCsv(lines: readonly string[][]): string {
-  // A lone carriage return would be read as the end of a line.
-  return stringify([...lines], { quoted_match: /[\r\n]/ });
+function quoted(cell: ResultCell): string {
+  if (cell === undefined || cell === null) return '';
+  const text = String(cell);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

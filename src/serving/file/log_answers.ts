@@ -8,18 +8,18 @@ import type { TableRow } from './table.ts';
  * Logs the answered rows of a chunk as one call, and what the model could not run on as one failed call.
  * @returns the prediction id of every row that was answered.
  */
-export function logAnswers(
+export async function logAnswers(
   sink: PredictionSink,
   { record, route }: FileModel,
   rows: readonly TableRow[],
   { answers, modelFailure }: RowsAnswer,
   at: number,
   latencyMs: number,
-): (string | undefined)[] {
+): Promise<(string | undefined)[]> {
   const ids = answers.map((answer) => ('prediction' in answer ? uuidv7() : undefined));
   const common = { at, modelId: record.modelId, version: record.version, route, entityKey: null, latencyMs };
   if (modelFailure !== undefined)
-    sink.append({
+    await sink.append({
       ...common,
       predictionIds: [uuidv7()],
       features: null,
@@ -30,7 +30,7 @@ export function logAnswers(
   const predictions = answers.flatMap((answer) => ('prediction' in answer ? [answer.prediction] : []));
   if (predictions.length === 0) return ids;
   const answered = rows.filter((_, index) => ids[index] !== undefined);
-  sink.append({
+  await sink.append({
     ...common,
     predictionIds: ids.filter((id) => id !== undefined),
     entityKeys: answered.map(({ entityKey }) => entityKey),

@@ -75,12 +75,10 @@ function flatten(value: PredictedValue, path = ''): FlatValue[] {
   return value.flatMap((element, index) => flatten(element, `${path}[${index}]`));
 }
 
-const integers = ['INT8', 'INT16', 'INT32', 'INT64', 'UINT8', 'UINT16', 'UINT32'];
-
 /** Whether a prediction is a whole number by the model's declaration, not by chance. */
 export function hasIntegerValues({ signature, classLabels }: VersionRecord): boolean {
   const [first] = signature.outputs;
-  return classLabels === undefined && first !== undefined && integers.includes(first.datatype);
+  return classLabels === undefined && first !== undefined && /^U?INT/.test(first.datatype);
 }
 
 function columnType(record: VersionRecord, value: FlatValue['value']): ResultColumn['type'] {

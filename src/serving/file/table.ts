@@ -21,7 +21,7 @@ export interface Table<Carried> {
   close(): Promise<void>;
 }
 
-export const maxChunkRows = 1000;
+export const maxChunkRows = 500;
 /** A chunk also ends once it holds this much text. */
 export const maxChunkCharacters = 1_000_000;
 /** The longest row of a text format, characters. */

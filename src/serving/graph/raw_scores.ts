@@ -30,13 +30,18 @@ export function isRaw(graph: Graph, output: string): boolean {
     if (node === undefined) return false;
     if (unbounded.has(node.operator)) return true;
     if (node.operator === 'LinearClassifier') return isLinear(graph, node);
-    if (node.operator === 'SVMClassifier')
-      return isLinear(graph, node) && !hasAttribute(graph, node, 'prob_a');
+    if (node.operator === 'SVMClassifier') return !hasAttribute(graph, node, 'prob_a');
     const next = passing.has(node.operator) ? node.inputs[0] : biased(graph, node);
     if (next === undefined) return false;
     name = next;
   }
   return false;
+}
+
+/** Whether a label is decided by the votes of a support vector machine that gives no probabilities. */
+export function isByVotes(graph: Graph, label: string): boolean {
+  const node = graph.producers.get(label);
+  return node?.operator === 'SVMClassifier' && !hasAttribute(graph, node, 'prob_a');
 }
 
 function isLinear(graph: Graph, node: GraphNode): boolean {

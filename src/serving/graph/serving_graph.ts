@@ -11,6 +11,7 @@ import {
 } from './fields.ts';
 import { zipMapClasses } from './labels.ts';
 import type { Graph, GraphNode, GraphValue } from './read_graph.ts';
+import { nonTensorOrigin } from './upstream.ts';
 import { bytesField, type Span, varintField } from './wire.ts';
 
 /** A part of the model's bytes, and what stands in its place. */
@@ -84,13 +85,6 @@ function editsOf(graph: Graph, output: GraphValue): Edit[] {
   return [];
 }
 
-function nonTensorOrigin(graph: Graph, name: string): GraphNode | undefined {
-  let node = graph.producers.get(name);
-  for (let steps = 0; node?.operator === 'Identity' && steps < 100; steps++)
-    node = graph.producers.get(node.inputs[0] ?? '');
-  return node;
-}
-
 function zipMapEdits(graph: Graph, output: GraphValue, node: GraphNode): Edit[] {
   const classes = zipMapClasses(graph, node).length;
   const type = tensorType(classes === 0 ? -1 : classes);
@@ -102,7 +96,7 @@ function zipMapEdits(graph: Graph, output: GraphValue, node: GraphNode): Edit[] 
   const described = graph.values.filter(({ name }) => node.outputs.includes(name) || name === output.name);
   return [
     { at: node.field, by: bytesField(graphField.node, identity) },
-    { at: output.field, by: valueOf(output.name, type) },
+    { at: output.field, by: outputField(output.name, type) },
     ...described.map(({ field }) => ({ at: field, by: new Uint8Array() })),
   ];
 }
@@ -116,11 +110,11 @@ function sequenceEdits(graph: Graph, output: GraphValue, node: GraphNode): Edit[
   );
   return [
     { at: node.field, by: new Uint8Array() },
-    { at: output.field, by: Buffer.concat(names.map((name) => valueOf(name, type))) },
+    { at: output.field, by: Buffer.concat(names.map((name) => outputField(name, type))) },
   ];
 }
 
-function valueOf(name: string, type: Uint8Array): Uint8Array {
+function outputField(name: string, type: Uint8Array): Uint8Array {
   return bytesField(
     graphField.output,
     Buffer.concat([bytesField(valueField.name, name), bytesField(valueField.type, type)]),

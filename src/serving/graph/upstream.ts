@@ -19,3 +19,11 @@ export function upstreamOf(graph: Graph, name: string): Set<string> {
   for (const tensor of seen) for (const input of graph.producers.get(tensor)?.inputs ?? []) seen.add(input);
   return seen;
 }
+
+/** The node that makes an output that is a sequence, looking through Identity. */
+export function nonTensorOrigin(graph: Graph, name: string): GraphNode | undefined {
+  let node = graph.producers.get(name);
+  for (let steps = 0; node?.operator === 'Identity' && steps < 100; steps++)
+    node = graph.producers.get(node.inputs[0] ?? '');
+  return node;
+}

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type Column,
@@ -204,48 +203,5 @@ describe('compareColumns', () => {
     const both = compareColumns(reference, [c, d], settings);
     expect(compareColumns(reference, [c, d], settings)).toEqual(both);
     expect(compareColumns(reference.toReversed(), [d, c], settings)).toEqual(both.toReversed());
-  });
-
-  const column: fc.Arbitrary<Column> = fc.oneof(
-    fc.record({
-      name: fc.constantFrom('a', 'b', 'c'),
-      kind: fc.constant('numeric' as const),
-      values: fc
-        .array(fc.oneof(fc.double(), fc.integer({ min: 0, max: 2 })), { maxLength: 80, size: 'max' })
-        .map((v) => Float64Array.from(v)),
-    }),
-    fc.record({
-      name: fc.constantFrom('a', 'b', 'c', '__proto__'),
-      kind: fc.constantFrom('categorical' as const, 'boolean' as const),
-      values: fc.array(fc.option(fc.constantFrom('true', 'false', '__proto__', ''), { nil: null }), {
-        maxLength: 80,
-        size: 'max',
-      }),
-    }),
-  );
-
-  it('answers anything with finite numbers, one result a feature', () => {
-    const unique = fc.uniqueArray(column, { selector: ({ name }) => name, maxLength: 4 });
-    fc.assert(
-      fc.property(
-        unique,
-        unique,
-        fc.constantFrom(...METHODS),
-        fc.integer({ min: 1, max: 30 }),
-        (before, now, method, minimumRows) => {
-          const results = compareColumns(before.map(profileColumn), now, options({ method, minimumRows }));
-          expect(results.map(({ feature }) => feature)).toEqual([
-            ...before.map(({ name }) => name),
-            ...now.map(({ name }) => name).filter((name) => !before.some((known) => known.name === name)),
-          ]);
-          for (const result of results) {
-            for (const value of Object.values(result))
-              if (typeof value === 'number') expect(value).toSatisfy(Number.isFinite);
-            expect(JSON.parse(JSON.stringify(result))).toEqual(result);
-          }
-        },
-      ),
-      { numRuns: 400 },
-    );
   });
 });

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { exactKsPValue } from '../../../src/monitoring/drift/ks_exact.ts';
 import { relativeError } from './cases.ts';
 
-/** The share of all ways to interleave two samples whose largest distance reaches `steps`, by trying them all. */
+/**
+ * The share of all ways to interleave two samples whose largest distance reaches `steps`, by trying them all.
+ */
 function byEnumeration(n: number, m: number, steps: number): number {
   let reached = 0;
   let all = 0;

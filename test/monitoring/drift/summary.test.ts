@@ -30,7 +30,7 @@ describe('summariseDrift', () => {
       drifted_share: 0,
       drifted_features: [],
       recommendation:
-        'No drift in 1 features (1 more could not be judged, see their notes): keep the model as it is.',
+        'No drift in 1 feature (1 more could not be judged, see their notes): keep the model as it is.',
     });
   });
 

@@ -14,7 +14,7 @@ test('an entry is on disk when append returns, one line each', () => {
     answered({ modelId: 'm', entityKey: 'line\nbreak "ü" \0', features: [['__proto__', ['a\nb']]] }),
     failed({ modelId: 'm' }),
   ];
-  for (const entry of entries) journal.append(entry);
+  journal.append(entries);
   const [name, ...others] = journalsIn(directory);
   expect(others).toEqual([]);
   const content = readFileSync(join(journalDirectory(directory), name ?? ''), 'utf8');
@@ -27,12 +27,12 @@ test('nothing is written before the first entry, and after finish another file b
   const journal = openJournal(directory);
   journal.finish();
   expect(readdirSync(directory)).toEqual([]);
-  journal.append(answered({ modelId: 'm' }));
+  journal.append([answered({ modelId: 'm' })]);
   const [first = ''] = journalsIn(directory);
   expect(journal.isFinished(first)).toBe(false);
   journal.finish();
   expect(journal.isFinished(first)).toBe(true);
-  journal.append(answered({ modelId: 'm' }));
+  journal.append([answered({ modelId: 'm' })]);
   expect(journalsIn(directory)).toHaveLength(2);
 });
 
@@ -46,11 +46,11 @@ test('when the disk fails the caller hears STORAGE_UNAVAILABLE, and later entrie
   const directory = temporaryDirectory();
   const journal = openJournal(directory);
   writeFileSync(journalDirectory(directory), 'a file where the directory should be');
-  expect(() => journal.append(answered({ modelId: 'm' }))).toThrow(
+  expect(() => journal.append([answered({ modelId: 'm' })])).toThrow(
     expect.objectContaining({ code: 'STORAGE_UNAVAILABLE', retryable: true }),
   );
   rmSync(journalDirectory(directory));
-  journal.append(answered({ modelId: 'm' }));
+  journal.append([answered({ modelId: 'm' })]);
   expect(journalsIn(directory)).toHaveLength(1);
 });
 

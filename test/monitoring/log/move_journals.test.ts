@@ -43,7 +43,7 @@ describeOnEachDatabase('moving journals', (store) => {
     const modelId = newModel();
     const directory = temporaryDirectory();
     const journal = openJournal(directory);
-    journal.append(
+    journal.append([
       answered({
         modelId,
         predictionIds: ['a', 'b'],
@@ -57,8 +57,8 @@ describeOnEachDatabase('moving journals', (store) => {
         values: ['yes', null],
         probabilities: [[['yes', 0.75]], null],
       }),
-    );
-    journal.append(failed({ modelId, predictionIds: ['c'] }));
+      failed({ modelId, predictionIds: ['c'] }),
+    ]);
     expect(await move(directory, journal)).toBe(0);
     const common = { model_id: modelId, version: '1', at: start };
     const fine = { ...common, route: 'pinned', entity_key: 'customer 7', latency_ms: 1.5 };
@@ -100,7 +100,7 @@ describeOnEachDatabase('moving journals', (store) => {
     const directory = temporaryDirectory();
     const journal = openJournal(directory);
     for (let round = 1; round <= 3; round++) {
-      journal.append(answered({ modelId }));
+      journal.append([answered({ modelId })]);
       await move(directory, journal);
       await move(directory, journal);
       expect(await totalsOf(modelId)).toMatchObject([{ calls: round, rows: round, errors: 0 }]);
@@ -129,7 +129,7 @@ describeOnEachDatabase('moving journals', (store) => {
     const modelId = newModel();
     const directory = temporaryDirectory();
     const journal = openJournal(directory);
-    journal.append(answered({ modelId }));
+    journal.append([answered({ modelId })]);
     const [name = ''] = readdirSync(journalDirectory(directory));
     const [beginning, end] = [
       linesOf([answered({ modelId })]).slice(0, 30),
@@ -303,10 +303,10 @@ describeOnEachDatabase('moving journals', (store) => {
       const directory = temporaryDirectory();
       abandonedJournal(directory, linesOf([answered({ modelId })]));
       const log = openPredictionLog({ database, directory, logger });
-      log.append(answered({ modelId }));
+      await log.append(answered({ modelId }));
       await log.flush();
       expect(await rowsOf(modelId)).toHaveLength(2);
-      log.append(answered({ modelId }));
+      await log.append(answered({ modelId }));
       await log.close();
       expect(await rowsOf(modelId)).toHaveLength(3);
       expect(readdirSync(journalDirectory(directory))).toEqual([]);
@@ -318,7 +318,7 @@ describeOnEachDatabase('moving journals', (store) => {
       const away = await store.open();
       const log = openPredictionLog({ database: away.database, directory, logger });
       await away.close();
-      log.append(answered({ modelId }));
+      await log.append(answered({ modelId }));
       await expect(log.flush()).rejects.toThrow();
       await log.close();
       expect(await rowsOf(modelId)).toEqual([]);

@@ -42,6 +42,7 @@ test.each<[DatatypeName, unknown]>([
   ['INT64', '-9223372036854775808'],
   ['UINT64', '18446744073709551615'],
   ['FP32', 3.4028235e38],
+  ['FP16', 65504],
   ['FP64', Number.MAX_VALUE],
   ['INT8', -128],
   ['UINT32', 4294967295],
@@ -78,5 +79,5 @@ test('NaN and infinities are read as null, as JSON has no name for them', () => 
 });
 
 test('a type that is not served has no datatype', () => {
-  expect(datatypeOfRuntime('float16')).toBeUndefined();
+  expect(datatypeOfRuntime('bfloat16')).toBeUndefined();
 });

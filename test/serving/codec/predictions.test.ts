@@ -3,6 +3,11 @@ import type { TensorSpec } from '../../../src/registry/signature.ts';
 import type { Tensor } from '../../../src/serving/codec/datatypes.ts';
 import { readPredictions } from '../../../src/serving/codec/predictions.ts';
 
+/** The roles that registration gives outputs of these names. */
+const roles = { label: 'label', labels: 'label', probabilities: 'probabilities', scores: 'scores' } as const;
+const roleOf = (name: string) =>
+  Object.entries(roles).flatMap(([known, role]) => (known === name ? [{ role }] : []))[0];
+
 /** Outputs of a run of `rows` rows, with the specs of a model that gives them (its first dimension is free). */
 function read(
   outputs: Record<string, Tensor>,
@@ -13,6 +18,7 @@ function read(
     name,
     datatype,
     shape: shape.map((dimension, axis) => (axis === 0 ? -1 : dimension)),
+    ...roleOf(name),
   }));
   return readPredictions(specs ?? derived, new Map(Object.entries(outputs)), classLabels, rows);
 }
@@ -79,7 +85,7 @@ describe('a classifier with a label and probabilities', () => {
     expect(predictions[0]?.probabilities?.[0]).toEqual(['high', 0.5]);
   });
 
-  test('gives the label alone when ZipMap made the probabilities unreadable', () => {
+  test('gives the label alone where there is nothing else', () => {
     expect(read({ label: int64([2], 1n, 0n) }, 2)).toEqual([
       { value: 1, probabilities: undefined },
       { value: 0, probabilities: undefined },
@@ -87,15 +93,24 @@ describe('a classifier with a label and probabilities', () => {
   });
 });
 
-describe('a single float output with class labels', () => {
-  const scores = float32([2, 3], 0.25, 0.5, 0.25, 0.75, 0.125, 0.125);
+describe('a classifier without a label', () => {
+  const probabilities = float32([2, 3], 0.25, 0.5, 0.25, 0.75, 0.125, 0.125);
+  const classLabels = ['a', 'b', 'c'];
 
-  test('is read as probabilities, the most probable class being the value', () => {
-    expect(values(read({ scores }, 2, { classLabels: ['a', 'b', 'c'] }))).toEqual(['b', 'a']);
+  test('has its most probable class as the value', () => {
+    expect(read({ probabilities }, 2, { classLabels })[0]).toEqual({
+      value: 'b',
+      probabilities: [
+        ['a', 0.25],
+        ['b', 0.5],
+        ['c', 0.25],
+      ],
+    });
+    expect(values(read({ probabilities }, 2, { classLabels }))).toEqual(['b', 'a']);
   });
 
-  test('is an array without class labels', () => {
-    expect(values(read({ scores }, 2))).toEqual([
+  test('is an array where its output has no role', () => {
+    expect(values(read({ y: probabilities }, 2))).toEqual([
       [0.25, 0.5, 0.25],
       [0.75, 0.125, 0.125],
     ]);
@@ -103,7 +118,92 @@ describe('a single float output with class labels', () => {
 
   test('has no most probable class where a probability is NaN', () => {
     const broken = float32([1, 2], Number.NaN, 0.75);
-    expect(values(read({ broken }, 1, { classLabels: ['a', 'b'] }))).toEqual([null]);
+    expect(values(read({ probabilities: broken }, 1, { classLabels: ['a', 'b'] }))).toEqual([null]);
+  });
+
+  test('gives its largest score, and no probabilities of scores that are none', () => {
+    const logits = float32([1, 3], -1, 4, 0.5);
+    const prediction = { value: 'b', probabilities: undefined, scores: [-1, 4, 0.5] };
+    expect(read({ scores: logits }, 1, { classLabels })).toEqual([prediction]);
+    expect(read({ probabilities: logits }, 1, { classLabels })).toEqual([prediction]);
+  });
+
+  test('of one column gives the probability of the second of two classes', () => {
+    const sigmoid = float32([3, 1], 0.25, 0.5, 0.75);
+    const predictions = read({ probabilities: sigmoid }, 3, { classLabels: ['no', 'yes'] });
+    expect(values(predictions)).toEqual(['no', 'no', 'yes']);
+    expect(predictions[2]?.probabilities).toEqual([
+      ['no', 0.25],
+      ['yes', 0.75],
+    ]);
+  });
+
+  test('of one column says so when the number can be no probability', () => {
+    expect(() => read({ probabilities: float32([1], 1.5) }, 1, { classLabels: ['no', 'yes'] })).toThrow(
+      expect.objectContaining({ code: 'INFERENCE_FAILED', message: expect.stringContaining('1.5') }),
+    );
+  });
+});
+
+describe('a model that names its classes', () => {
+  const specs: TensorSpec[] = [
+    { name: 'label', datatype: 'INT64', shape: [-1], role: 'label', classes: [1, 2, 5] },
+    { name: 'p', datatype: 'FP32', shape: [-1, 3], role: 'probabilities' },
+  ];
+  const outputs = { label: int64([1], 5n), p: float32([1, 3], 0.25, 0.25, 0.5) };
+
+  test('gives integer classes as numbers', () => {
+    expect(read(outputs, 1, { specs, classLabels: ['1', '2', '5'] })).toEqual([
+      {
+        value: 5,
+        probabilities: [
+          ['1', 0.25],
+          ['2', 0.25],
+          ['5', 0.5],
+        ],
+      },
+    ]);
+  });
+
+  test('has them renamed in their order', () => {
+    expect(values(read(outputs, 1, { specs, classLabels: ['a', 'b', 'c'] }))).toEqual(['c']);
+  });
+});
+
+describe('a label that is no class', () => {
+  test('stands beside its scores', () => {
+    expect(read({ label: int64([2, 1], -1n, 1n), scores: float32([2, 1], -0.5, 0.25) }, 2)).toEqual([
+      { value: -1, probabilities: undefined, scores: -0.5 },
+      { value: 1, probabilities: undefined, scores: 0.25 },
+    ]);
+  });
+
+  test('may be several, with rows along the second axis of the scores', () => {
+    const specs: TensorSpec[] = [
+      { name: 'label', datatype: 'INT64', shape: [-1, 3], role: 'label' },
+      { name: 'p', datatype: 'FP32', shape: [3, -1, 2], role: 'scores' },
+    ];
+    const p = float32([3, 2, 2], 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+    expect(read({ label: int64([2, 3], 0n, 1n, 0n, 1n, 1n, 1n), p }, 2, { specs })).toEqual([
+      {
+        value: [0, 1, 0],
+        probabilities: undefined,
+        scores: [
+          [1, 2],
+          [5, 6],
+          [9, 10],
+        ],
+      },
+      {
+        value: [1, 1, 1],
+        probabilities: undefined,
+        scores: [
+          [3, 4],
+          [7, 8],
+          [11, 12],
+        ],
+      },
+    ]);
   });
 });
 

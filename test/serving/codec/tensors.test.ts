@@ -76,8 +76,20 @@ test.each<[string, ReadonlyMap<string, TensorJson>, RegExp]>([
   );
 });
 
-test('an input without a shape takes a scalar or any rank', () => {
+test('an input of no dimensions takes a scalar, one of unknown rank any shape', () => {
   const scalar = [{ name: 'x', datatype: 'FP32' as const, shape: [] }];
   expect(encodeTensors(scalar, given({ shape: [], data: [7] })).get('x')?.shape).toEqual([]);
-  expect(encodeTensors(scalar, given({})).get('x')?.shape).toEqual([2, 2]);
+  expect(() => encodeTensors(scalar, given({}))).toThrow(/shape \[2,2\], not \[\]/);
+  const unranked = [{ name: 'x', datatype: 'FP32' as const, shape: [], unranked: true as const }];
+  expect(encodeTensors(unranked, given({ shape: [], data: [7] })).get('x')?.shape).toEqual([]);
+  expect(encodeTensors(unranked, given({})).get('x')?.shape).toEqual([2, 2]);
+});
+
+test('null is a missing value in the columns of which the model takes one, and nowhere else', () => {
+  const nullable = [{ name: 'b', datatype: 'FP32' as const, input: 'x', column: 1, nullable: true as const }];
+  const encoded = encodeTensors(matrix, given({ data: [1, null, 3, 4] }), nullable);
+  expect([...(encoded.get('x')?.data ?? [])]).toEqual([1, Number.NaN, 3, 4]);
+  expect(() => encodeTensors(matrix, given({ data: [1, 2, null, 4] }), nullable)).toThrow(
+    expect.objectContaining({ message: expect.stringContaining('element 2') }),
+  );
 });

@@ -16,7 +16,7 @@ const integers = {
 type IntegerName = keyof typeof integers;
 
 function isInteger(name: DatatypeName): name is IntegerName {
-  return name in integers;
+  return Object.hasOwn(integers, name);
 }
 
 function isWithin(name: IntegerName, value: bigint): boolean {
@@ -28,6 +28,8 @@ function isWithin(name: IntegerName, value: bigint): boolean {
 export function isExactly(name: DatatypeName, value: unknown): boolean {
   if (name === 'BOOL') return value === true || value === false;
   if (name === 'BYTES') return typeof value === 'string';
+  // From 65520 on, float16 rounds to infinity.
+  if (name === 'FP16') return typeof value === 'number' && Math.abs(value) < 65520;
   if (name === 'FP32') return typeof value === 'number' && Number.isFinite(Math.fround(value));
   if (name === 'FP64') return typeof value === 'number' && Number.isFinite(value);
   if (typeof value === 'number')
@@ -42,6 +44,11 @@ export function acceptedValue(name: DatatypeName): Arbitrary<number | string | b
   const finite = { noNaN: true, noDefaultInfinity: true };
   if (name === 'BOOL') return fc.boolean();
   if (name === 'BYTES') return fc.string({ unit: 'grapheme' });
+  // Eleven bits and an exponent from the smallest subnormal on: all of these are exact in float16.
+  if (name === 'FP16')
+    return fc
+      .tuple(fc.integer({ min: -2047, max: 2047 }), fc.integer({ min: -24, max: 4 }))
+      .map(([bits, exponent]) => bits * 2 ** exponent + 0);
   if (name === 'FP32') return fc.float(finite).map((value) => value + 0);
   if (name === 'FP64') return fc.double(finite).map((value) => value + 0);
   const { bits, signed } = integers[name];

@@ -1,0 +1,36 @@
+import type { TensorSpec } from '../../registry/signature.ts';
+import { datatypeOfRuntime } from '../codec/datatypes.ts';
+import type { ValueMetadata } from '../engine/protocol.ts';
+import { takesMissing } from './missing_values.ts';
+import type { Graph } from './read_graph.ts';
+import { assignRoles } from './roles.ts';
+
+/** Adds what the graph says to the runtime's description: open ranks, the outputs' roles, missing values. */
+export function describeGraph(
+  graph: Graph,
+  inputs: readonly ValueMetadata[],
+  outputs: readonly ValueMetadata[],
+): { inputs: ValueMetadata[]; outputs: ValueMetadata[]; takesMissing: boolean } {
+  const unranked = new Set(
+    [...graph.inputs, ...graph.outputs].filter(({ shape }) => shape === undefined).map(({ name }) => name),
+  );
+  const ranked = (value: ValueMetadata): ValueMetadata =>
+    value.isTensor && value.shape.length === 0 && unranked.has(value.name)
+      ? { ...value, unranked: true }
+      : value;
+  const described = outputs.map(ranked);
+  const roles = new Map(assignRoles(graph, described.flatMap(specOf)).map((spec) => [spec.name, spec]));
+  return {
+    inputs: inputs.map(ranked),
+    outputs: described.map((output) => {
+      const { role, raw, classes } = roles.get(output.name) ?? {};
+      return { ...output, ...(role && { role }), ...(raw && { raw }), ...(classes && { classes }) };
+    }),
+    takesMissing: takesMissing(graph),
+  };
+}
+
+function specOf({ name, isTensor, type, shape, unranked }: ValueMetadata): TensorSpec[] {
+  const datatype = isTensor ? datatypeOfRuntime(type) : undefined;
+  return datatype === undefined ? [] : [{ name, datatype, shape, ...(unranked && { unranked }) }];
+}

@@ -1,0 +1,186 @@
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { SettingsError } from '../src/errors.ts';
+import { readSettings } from '../src/settings.ts';
+import { temporaryDirectory } from './temporary.ts';
+
+const directory = temporaryDirectory();
+function configFile(content: unknown): string {
+  const path = join(directory, 'config.json');
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+
+test('without any setting the defaults hold, in an absolute directory of the user', () => {
+  const settings = readSettings({});
+  expect(settings).toMatchObject({
+    ephemeral: false,
+    databaseUrl: undefined,
+    mlflow: { trackingUri: undefined, experimentName: undefined, registryEnabled: false },
+    driftThreshold: 0.05,
+    errorRateThreshold: 0.1,
+    latencyThresholdMs: 1000,
+    performanceThreshold: 0.1,
+    healthCheckIntervalSec: 60,
+    role: 'operator',
+    readOnly: false,
+    logLevel: 'info',
+    maxArtifactBytes: 2e9,
+  });
+  expect(isAbsolute(settings.directory)).toBe(true);
+  expect(settings.directory).toContain(homedir());
+});
+
+test('every setting is read from the environment', () => {
+  const settings = readSettings({
+    MODEL_REGISTRY_DIR: directory,
+    DATABASE_URL: 'postgresql://somebody@somewhere/models',
+    MLFLOW_TRACKING_URI: 'http://somewhere:5000',
+    MLFLOW_EXPERIMENT_NAME: 'experiment',
+    ENABLE_MLFLOW_REGISTRY: 'true',
+    DRIFT_THRESHOLD: '0.01',
+    ERROR_RATE_THRESHOLD: '0.2',
+    LATENCY_THRESHOLD_MS: '250.5',
+    PERFORMANCE_THRESHOLD: '0',
+    HEALTH_CHECK_INTERVAL_SEC: '30',
+    MODELYARD_ROLE: 'admin',
+    MODELYARD_READ_ONLY: '1',
+    MODELYARD_ALLOWED_ROOTS: directory,
+    MODELYARD_LOG_LEVEL: 'debug',
+    MODELYARD_LOAD_TIMEOUT_MS: '1000',
+    MODELYARD_PREDICT_TIMEOUT_MS: '2000',
+    MODELYARD_ENGINE_THREADS: '3',
+    MODELYARD_MAX_ARTIFACT_MB: '10',
+    PATH: 'somebody else’s',
+  });
+  expect(settings).toMatchObject({
+    directory,
+    databaseUrl: 'postgresql://somebody@somewhere/models',
+    mlflow: { trackingUri: 'http://somewhere:5000', experimentName: 'experiment', registryEnabled: true },
+    driftThreshold: 0.01,
+    errorRateThreshold: 0.2,
+    latencyThresholdMs: 250.5,
+    performanceThreshold: 0,
+    healthCheckIntervalSec: 30,
+    role: 'admin',
+    readOnly: true,
+    allowedRoots: [directory],
+    logLevel: 'debug',
+    loadTimeoutMs: 1000,
+    predictTimeoutMs: 2000,
+    engineThreads: 3,
+    maxArtifactBytes: 10e6,
+  });
+});
+
+test('the environment wins over the config file, and a flag over both', () => {
+  const config = configFile({ DRIFT_THRESHOLD: 0.3, MODELYARD_ROLE: 'viewer', MODELYARD_READ_ONLY: false });
+  const settings = readSettings({ MODELYARD_ROLE: 'admin' }, { config, readOnly: true });
+  expect(settings).toMatchObject({ driftThreshold: 0.3, role: 'admin', readOnly: true });
+});
+
+test.each(['', '  '])('the empty value %j counts as not set, in both', (empty) => {
+  const config = configFile({ LATENCY_THRESHOLD_MS: empty, PERFORMANCE_THRESHOLD: empty });
+  expect(readSettings({ DRIFT_THRESHOLD: empty, DATABASE_URL: empty }, { config })).toMatchObject({
+    driftThreshold: 0.05,
+    databaseUrl: undefined,
+    latencyThresholdMs: 1000,
+    performanceThreshold: 0.1,
+  });
+});
+
+describe('a wrong setting stops the start with a sentence that names it', () => {
+  const refused = (environment: NodeJS.ProcessEnv, message: RegExp | string, flags = {}) => {
+    const read = () => readSettings(environment, flags);
+    expect(read).toThrow(SettingsError);
+    expect(read).toThrow(message);
+  };
+
+  test.each<[string, string]>([
+    ['MODEL_REGISTRY_DIR', 'relative/path'],
+    ['DATABASE_URL', 'mysql://somewhere'],
+    ['DRIFT_THRESHOLD', '1.5'],
+    ['DRIFT_THRESHOLD', 'five'],
+    ['ERROR_RATE_THRESHOLD', '-0.1'],
+    ['LATENCY_THRESHOLD_MS', '0'],
+    ['LATENCY_THRESHOLD_MS', 'Infinity'],
+    ['HEALTH_CHECK_INTERVAL_SEC', '1.5'],
+    ['ENABLE_MLFLOW_REGISTRY', 'perhaps'],
+    ['MODELYARD_ROLE', 'root'],
+    ['MODELYARD_LOG_LEVEL', 'loud'],
+    ['MODELYARD_ENGINE_THREADS', '0'],
+    ['MODELYARD_LOAD_TIMEOUT_MS', '1e12'],
+  ])('%s=%s', (name, value) => {
+    refused({ [name]: value }, new RegExp(`^${name}=.* is not valid: .+\\.$`));
+  });
+
+  test('an unknown variable, with those that are known', () => {
+    refused(
+      { MODELYARD_ROLL: 'admin' },
+      /^Unknown environment variable MODELYARD_ROLL\. Known settings: .*MODELYARD_ROLE/,
+    );
+  });
+
+  test('an unknown setting in the file', () => {
+    refused({}, /^Unknown setting in .*config\.json DRIFT_TRESHOLD/, {
+      config: configFile({ DRIFT_TRESHOLD: 1 }),
+    });
+  });
+
+  test.each([
+    ['is no JSON', '{', /cannot be read as JSON/],
+    ['is a list', '[]', /must hold one JSON object/],
+    [
+      'has a value that is none',
+      '{"DRIFT_THRESHOLD": null}',
+      /must hold one JSON object of names and plain values/,
+    ],
+  ])('a file that %s', (_, content, message) => {
+    refused({}, message, { config: configFile(content) });
+  });
+
+  test('a file that is not there', () => {
+    refused({}, /none\.json cannot be read/, { config: join(directory, 'none.json') });
+  });
+
+  test('a database address is not shown, for it may hold a password', () => {
+    refused(
+      { DATABASE_URL: 'mysql://somebody:secret@somewhere' },
+      /^DATABASE_URL=\(its value is not shown\)/,
+    );
+  });
+
+  test('a database kept for a temporary server', () => {
+    refused({ DATABASE_URL: 'postgres://somewhere' }, '--ephemeral and DATABASE_URL', { ephemeral: true });
+  });
+
+  test('a root that is relative or not there', () => {
+    refused({ MODELYARD_ALLOWED_ROOTS: 'models' }, /models is not an absolute path/);
+    refused({ MODELYARD_ALLOWED_ROOTS: join(directory, 'none') }, /none does not exist/);
+  });
+});
+
+test('a temporary server has a directory of its own', () => {
+  const one = readSettings({ MODEL_REGISTRY_DIR: directory }, { ephemeral: true });
+  const other = readSettings({}, { ephemeral: true });
+  expect(one.ephemeral).toBe(true);
+  expect(new Set([one.directory, other.directory, directory]).size).toBe(3);
+  for (const settings of [one, other]) rmSync(settings.directory, { recursive: true });
+});
+
+describe('the roots below which files may be read', () => {
+  test('are by default the home, temporary and working directory', () => {
+    const { allowedRoots } = readSettings({});
+    expect(allowedRoots).toEqual(expect.arrayContaining([homedir(), tmpdir(), process.cwd()]));
+  });
+
+  test('are the real paths of those given', () => {
+    const [real, link] = [join(directory, 'real'), join(directory, 'link')];
+    mkdirSync(real);
+    symlinkSync(real, link);
+    const { allowedRoots } = readSettings({ MODELYARD_ALLOWED_ROOTS: [link, directory, ''].join(delimiter) });
+    expect(allowedRoots).toEqual([real, directory]);
+  });
+});
