@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { Tool } from '../tools/define_tool.ts';
 import { createServer } from './server.ts';
 import type { Services } from './services.ts';
@@ -36,6 +37,7 @@ export async function serveStdio(settings: Settings): Promise<void> {
       () => undefined,
     );
     await logger.close();
+    if (settings.ephemeral) rmSync(settings.directory, { recursive: true, force: true });
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { Caller } from './access/roles.ts';
 import { readHealth } from './monitoring/health.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
@@ -159,7 +159,6 @@ export async function openServices(settings: Settings, logger: Logger) {
       engine.close();
       await log.close();
       await closeDatabase();
-      if (settings.ephemeral) rmSync(directory, { recursive: true, force: true });
     },
   };
 }

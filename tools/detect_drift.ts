@@ -83,6 +83,8 @@ export const detectDrift = defineTool({
         current_n: z.number(),
         reference_missing: z.number(),
         current_missing: z.number(),
+        reference_median: z.number().optional(),
+        current_median: z.number().optional(),
         note: z.string().optional(),
       }),
     ),

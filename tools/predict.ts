@@ -45,12 +45,13 @@ export const predict = defineTool({
     latency_ms: z.number(),
     warnings,
   }),
-  async handle(services, { model_id, version: pinned, entity_key, ...input }) {
+  async handle(services, { model_id, version: pinned, entity_key, ...input }, { signal }) {
     const answer = await services.serving.predict({
       modelId: model_id,
       version: pinned,
       entityKey: entity_key,
       input: parseInput(input),
+      signal,
     });
     return {
       model_id,

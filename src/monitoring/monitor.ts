@@ -6,12 +6,12 @@ import {
   type Column,
   compareColumns,
   type DriftOptions,
-  type DriftResult,
   type DriftSummary,
   summariseDrift,
 } from './drift/index.ts';
 import { readWindow } from './log/window.ts';
 import { latestReference, type Reference, storeReference } from './reference.ts';
+import { type ShownResult, withMedians } from './median_shift.ts';
 import { type GivenRows, readGivenRows } from './rows.ts';
 import { type Scorer, scoreColumns } from './score_rows.ts';
 
@@ -67,7 +67,7 @@ export interface DriftRequest {
 
 export interface DriftReport {
   record: VersionRecord;
-  results: DriftResult[];
+  results: ShownResult[];
   summary: DriftSummary;
   reference: Reference;
   current: { rows: number; source: string };
@@ -99,20 +99,18 @@ export async function detectDrift(
     compared.predictions = false;
     warnings.push('The reference has no predictions to compare with.');
   }
-  const results = compareColumns(
-    [
-      ...(compared.features ? profile.features.filter(isWanted) : []),
-      ...(compared.predictions ? profile.predictions : []),
-    ],
-    [
-      ...(compared.features ? current.features.filter(isWanted) : []),
-      ...(compared.predictions ? current.predictions : []),
-    ],
-    request.options,
-  );
+  const before = [
+    ...(compared.features ? profile.features.filter(isWanted) : []),
+    ...(compared.predictions ? profile.predictions : []),
+  ];
+  const now = [
+    ...(compared.features ? current.features.filter(isWanted) : []),
+    ...(compared.predictions ? current.predictions : []),
+  ];
+  const results = compareColumns(before, now, request.options);
   return {
     record,
-    results,
+    results: withMedians(results, before, now),
     summary: summariseDrift(results),
     reference,
     current: { rows: current.rows, source: current.source },

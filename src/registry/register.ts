@@ -71,7 +71,10 @@ export async function registerVersion(
     return { record: existing, created: false };
   }
 
-  const inspected = await dependencies.inspector.inspect(artifact);
+  const inspected = await dependencies.inspector.inspect(artifact).catch(async (error: unknown) => {
+    if (error instanceof ModelYardError && error.code === 'ARTIFACT_INVALID') await discard(dependencies, artifact);
+    throw error;
+  });
   const { features, warnings } = deriveFeatures(inspected.inputs, registration.featureNames);
   const signature = {
     inputs: inspected.inputs,
@@ -145,6 +148,17 @@ async function requireParent(database: Database, registration: Registration): Pr
     `parent_version=${parentVersion} is not a registered version of ${modelId}.`,
     'Register the parent first, or leave parent_version out.',
   );
+}
+
+/** Bytes that are no model are not kept, unless a version has them (it was registered by a runtime that could load it). */
+async function discard({ database, artifacts }: RegisterDependencies, artifact: Artifact): Promise<void> {
+  const used = await database
+    .selectFrom('versions')
+    .select('version')
+    .where('artifact_sha256', '=', artifact.sha256)
+    .limit(1)
+    .executeTakeFirst();
+  if (used === undefined) await artifacts.discard(artifact);
 }
 
 /** A version's bytes, feature names and class labels never change. */

@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { ModelYardError } from '../errors.ts';
+import type { Signature } from '../registry/signature.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -7,6 +8,7 @@ import type { Breakers } from './breakers.ts';
 import { type PredictedValue, type RowPrediction, readPredictions } from './codec/predictions.ts';
 import { encodeRecords, type JsonRecord } from './codec/records.ts';
 import { decodeTensor, encodeTensors, type TensorJson } from './codec/tensors.ts';
+import { batchRows } from './engine/batching.ts';
 import type { Engine } from './engine/engine.ts';
 import type { NamedTensors } from './engine/protocol.ts';
 import type { PredictionSink, RouteKind } from './prediction_sink.ts';
@@ -28,6 +30,8 @@ export interface PredictRequest {
   version?: string | undefined;
   entityKey?: string | undefined;
   input: PredictInput;
+  /** Aborted when the caller no longer waits. */
+  signal?: AbortSignal | undefined;
 }
 
 export type PredictInput =
@@ -68,12 +72,13 @@ export async function predict(
   const { served, breakers, sink, clock } = dependencies;
   const { modelId, input } = request;
   const started = performance.now();
-  requireRowLimit(input);
+  if (input.kind === 'records') requireRowLimit(input.records.length);
   const model = await served.read(modelId);
   const { version, route, warnings } = await choose(dependencies, model, request);
   const { record } = version;
   const tensors = encodeInput(record, input);
-  const rows = rowCount(input, tensors);
+  const rows = rowCount(record.signature, input, tensors);
+  requireRowLimit(rows);
 
   const common = {
     at: clock(),
@@ -85,7 +90,7 @@ export async function predict(
   const ticket = breakers.begin(version);
   let outputs: NamedTensors;
   try {
-    outputs = await dependencies.engine.run(version.engineModel, tensors);
+    outputs = await dependencies.engine.run(version.engineModel, tensors, request.signal);
   } catch (error) {
     const latencyMs = performance.now() - started;
     const counts = error instanceof ModelYardError && countsAgainstModel.includes(error.code);
@@ -207,21 +212,12 @@ const countsAgainstModel: readonly string[] = [
   'ARTIFACT_MISMATCH',
 ];
 
-function requireRowLimit(input: PredictInput): void {
-  const rows =
-    input.kind === 'records'
-      ? input.records.length
-      : Math.max(
-          0,
-          ...[...input.tensors.values()].map((tensor) =>
-            tensor.shape.length > 1 ? (tensor.shape[0] ?? 0) : 0,
-          ),
-        );
+function requireRowLimit(rows: number): void {
   if (rows > maxRowsPerCall)
     throw new ModelYardError(
       'LIMIT_EXCEEDED',
       `The call has ${rows} rows; at most ${maxRowsPerCall} are answered at once.`,
-      `Split the rows into calls of at most ${maxRowsPerCall}.`,
+      `Split the rows into calls of at most ${maxRowsPerCall}, or give them to predict_file.`,
     );
 }
 
@@ -231,12 +227,11 @@ export function encodeInput(record: VersionRecord, input: PredictInput): NamedTe
     : encodeTensors(record.signature.inputs, input.tensors, record.signature.features);
 }
 
-/** The rows of a call: the records, or the first dimension that all input tensors share, else 1. */
-function rowCount(input: PredictInput, tensors: NamedTensors): number {
+/** The rows of a call: the records, or the first dimension that all inputs share and the outputs can have, else 1. */
+function rowCount({ outputs }: Signature, input: PredictInput, tensors: NamedTensors): number {
   if (input.kind === 'records') return input.records.length;
-  const first = [...tensors.values()].map((tensor) => tensor.shape[0]);
-  const [rows] = first;
-  return rows !== undefined && first.every((dimension) => dimension === rows) ? rows : 1;
+  const rows = batchRows(tensors);
+  return rows !== undefined && outputs.every(({ shape }) => shape[0] === -1 || shape[0] === rows) ? rows : 1;
 }
 
 /** The features as the caller gave them, column by column. */

@@ -24,6 +24,8 @@ export interface ArtifactStore {
    * @throws ARTIFACT_MISMATCH when it is missing or its bytes changed.
    */
   verify(artifact: Artifact): Promise<void>;
+  /** Removes an artifact that nothing refers to. */
+  discard(artifact: Artifact): Promise<void>;
   /** A quick look: is the file there with the right size? */
   isPresent(artifact: Artifact): Promise<boolean>;
 }
@@ -56,6 +58,8 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
         await unlink(incoming).catch(() => undefined);
       }
     },
+
+    discard: (artifact) => unlink(pathOf(artifact.sha256)).catch(() => undefined),
 
     async verify(artifact) {
       const sha256 = await hashOf(pathOf(artifact.sha256)).catch(() => undefined);

@@ -45,8 +45,8 @@ describeOnEachDatabase('monitoring', (store) => {
     for (const version of ['1', '2', '3']) await seed({ modelId: 'm', version });
     await database.updateTable('versions').set({ stage: 'production' }).where('version', '=', '1').execute();
     log = openPredictionLog({
+      ...store.address,
       database,
-      directory,
       logger: createLogger({ directory: temporaryDirectory(), level: 'error' }),
     });
     dependencies = { database, scorer, flushLog: log.flush, allowedRoots: [directory], clock: () => now };

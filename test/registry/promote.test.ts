@@ -126,10 +126,7 @@ describeOnEachDatabase('promoteVersion', (store) => {
       gates: [{ passed: true }],
     });
     expect([await stagesOf('dry'), await historyOf('dry')]).toEqual(before);
-    expect(await describeTraffic(database, 'dry')).toMatchObject({
-      activeVersion: null,
-      deployedVersions: [],
-    });
+    expect(await describeTraffic(database, 'dry')).toMatchObject({ route: undefined, deployedVersions: [] });
   });
 
   test('with activate moves the traffic in the same step', async () => {
@@ -140,7 +137,7 @@ describeOnEachDatabase('promoteVersion', (store) => {
       routeChanged: (modelId) => told.push(modelId),
     });
     expect(await describeTraffic(database, 'active')).toMatchObject({
-      activeVersion: '1',
+      route: { activeVersion: '1', weights: [['1', 1]] },
       deployedVersions: ['1'],
     });
     expect(told).toEqual(['active']);

@@ -70,7 +70,7 @@ describeOnEachDatabase('registerVersion', (store) => {
       parentVersion: null,
       warnings: [],
     });
-    expect(record.signature).toEqual({
+    expect(record.signature).toMatchObject({
       inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 3] }],
       outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],
       features: ['a', 'b', 'c'].map((name, column) => ({ name, datatype: 'FP32', input: 'x', column })),

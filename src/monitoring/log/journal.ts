@@ -22,21 +22,18 @@ export interface Journal {
   isFinished(name: string): boolean;
 }
 
-/** A journal above this is finished, so that it can be deleted once it has been moved, however long the process lives. */
-const maxJournalBytes = 64 * 1024 * 1024;
-
 export function journalDirectory(directory: string): string {
   return join(directory, 'journals');
 }
 
 export function openJournal(directory: string): Journal {
   const folder = journalDirectory(directory);
-  let open: { name: string; descriptor: number; bytes: number } | undefined;
+  let open: { name: string; descriptor: number } | undefined;
 
   const begin = () => {
     mkdirSync(folder, { recursive: true });
     const name = journalName(thisHost, process.pid);
-    open = { name, descriptor: openSync(join(folder, name), 'a', 0o600), bytes: 0 };
+    open = { name, descriptor: openSync(join(folder, name), 'a', 0o600) };
     return open;
   };
 

@@ -27,7 +27,7 @@ export interface Engine extends ModelInspector {
    * Runs a version on checked tensors, loading it first where it is not.
    * @throws TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED, LIMIT_EXCEEDED (queue full), and what load throws
    */
-  run(model: EngineModel, tensors: NamedTensors): Promise<NamedTensors>;
+  run(model: EngineModel, tensors: NamedTensors, signal?: AbortSignal): Promise<NamedTensors>;
   /** Lets what runs and waits finish, then ends the hosts of a version. */
   unload(key: string): Promise<void>;
   status(key: string): PoolStatus;
@@ -124,7 +124,7 @@ export function createEngine(settings: EngineSettings): Engine {
     },
 
     load: (model) => poolOf(model).load(),
-    run: (model, tensors) => poolOf(model).run(tensors),
+    run: (model, tensors, signal) => poolOf(model).run(tensors, signal),
 
     async unload(key) {
       const pool = pools.get(key);

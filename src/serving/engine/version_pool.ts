@@ -26,7 +26,7 @@ export interface VersionPool {
   resize(instances: number): void;
   /** Starts and warms all instances that are missing. */
   load(): Promise<LoadReport>;
-  run(tensors: NamedTensors): Promise<NamedTensors>;
+  run(tensors: NamedTensors, signal?: AbortSignal): Promise<NamedTensors>;
   status(): PoolStatus;
   /** True when no call runs or waits and nothing is being loaded. */
   isIdle(): boolean;
@@ -238,8 +238,9 @@ export function createVersionPool(
       return report;
     },
 
-    run: (tensors) =>
+    run: (tensors, signal) =>
       new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(cancelled());
         if (queue.length >= settings.maxQueue) return reject(queueFull(settings.maxQueue));
         const job: Job = {
           tensors,
@@ -247,16 +248,22 @@ export function createVersionPool(
           settled: false,
           started: false,
           resolve: (outputs) => {
-            job.settled = true;
-            clearTimeout(timer);
+            forget();
             resolve(outputs);
           },
           reject: (error) => {
-            job.settled = true;
-            clearTimeout(timer);
+            forget();
             reject(error);
           },
         };
+        const forget = () => {
+          job.settled = true;
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', abort);
+        };
+        // A call that waits is taken off the queue; a run that is under way cannot be stopped, nobody waits for it.
+        const abort = () => job.reject(cancelled());
+        signal?.addEventListener('abort', abort);
         const timer = setTimeout(
           () => job.reject(tooLate(job.started, settings.runTimeoutMs)),
           settings.runTimeoutMs,
@@ -297,6 +304,10 @@ function queueFull(maxQueue: number): ModelYardError {
     `${maxQueue} calls wait for this version already.`,
     'Call again when there is less load, send more rows in one call, or deploy the version with more instances.',
   );
+}
+
+function cancelled(): ModelYardError {
+  return new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was logged.');
 }
 
 function tooLate(started: boolean, timeoutMs: number): ModelYardError {

@@ -1,10 +1,10 @@
-import type { SchemaElement } from 'hyparquet';
+import type { ConvertedType, SchemaElement } from 'hyparquet';
 import type { ResultCell, ResultColumn } from './table.ts';
 
 /** A column of a Parquet file: how its values are stored, and what they mean. */
 export interface ParquetColumn {
   name: string;
-  /** As the file declares it. */
+  /** As the file declares it, and the output. */
   element: SchemaElement;
   /** Without its meaning, so that values are read and written exactly as they are stored. */
   stored: SchemaElement;
@@ -23,7 +23,30 @@ export function parquetColumn(element: SchemaElement): ParquetColumn | undefined
     ...(repetition_type !== undefined && { repetition_type }),
   };
   const read = readerOf(element);
-  return { name, element, stored, read: read && ((value) => (value === null ? null : read(value))) };
+  return { name, element: writable(element), stored, read: read && ((value) => (value === null ? null : read(value))) };
+}
+
+const integerTypes: readonly ConvertedType[] = [
+  'INT_8',
+  'INT_16',
+  'INT_32',
+  'INT_64',
+  'UINT_8',
+  'UINT_16',
+  'UINT_32',
+  'UINT_64',
+];
+
+/**
+ * The declaration as the output's footer has it. hyparquet-writer 0.17 writes the logical type of integers in a way
+ * that Arrow cannot read (a 32-bit number for its 8-bit width): their older, equivalent converted type says the same.
+ */
+function writable(element: SchemaElement): SchemaElement {
+  const { logical_type: logical, ...rest } = element;
+  if (logical?.type !== 'INTEGER') return element;
+  const name = `${logical.isSigned ? '' : 'U'}INT_${logical.bitWidth}`;
+  const converted = integerTypes.find((type) => type === name);
+  return { ...rest, ...(converted !== undefined && { converted_type: converted }) };
 }
 
 /** What the column holds, for an error message: `INT64 TIMESTAMP`. */

@@ -41,6 +41,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .on('versions')
     .columns(['created_at', 'model_id', 'version'])
     .execute();
+  await schema.createIndex('versions_by_artifact').on('versions').column('artifact_sha256').execute();
   await schema.createIndex('versions_by_stage').on('versions').columns(['stage', 'created_at']).execute();
 
   for (const [table, type] of [

@@ -302,7 +302,7 @@ describeOnEachDatabase('moving journals', (store) => {
       const modelId = newModel();
       const directory = temporaryDirectory();
       abandonedJournal(directory, linesOf([answered({ modelId })]));
-      const log = openPredictionLog({ database, directory, logger });
+      const log = openPredictionLog({ ...store.address, database, directory, logger });
       await log.append(answered({ modelId }));
       await log.flush();
       expect(await rowsOf(modelId)).toHaveLength(2);
@@ -316,7 +316,7 @@ describeOnEachDatabase('moving journals', (store) => {
       const modelId = newModel();
       const directory = temporaryDirectory();
       const away = await store.open();
-      const log = openPredictionLog({ database: away.database, directory, logger });
+      const log = openPredictionLog({ ...store.address, database: away.database, directory, logger });
       await away.close();
       await log.append(answered({ modelId }));
       await expect(log.flush()).rejects.toThrow();
