@@ -205,7 +205,7 @@ async function watchDrift(client: DemoClient, story: Story): Promise<void> {
   const found = await client.drift({ model_id, current_data: shifted });
   for (const result of found.results.filter((one) => one.is_drift).slice(0, 8))
     say(
-      `  ${result.feature.padEnd(28)} D ${result.score?.toFixed(3)}   median ${result.reference_median} → ${result.current_median}`,
+      `  ${result.feature.padEnd(28)} D ${result.score?.toFixed(3)}   median ${result.reference_median?.toFixed(1)} → ${result.current_median?.toFixed(1)}`,
     );
   say(`  ${found.recommendation}`);
   require(found.is_drift && found.drifted_features.includes('home_points_last10'), 'the shift was not found');

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { type JSONRPCMessage, JSONRPCMessageSchema } from '@modelcontextprotocol/sdk/types.js';
+import { type JSONRPCMessage, JSONRPCMessageSchema, type JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
 
 /** The longest message taken; a longer one is answered with an error and skipped. */
 const maxMessageBytes = 64 * 1024 * 1024;
@@ -99,7 +99,8 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
   const receive = (line: string) => {
     let message: JSONRPCMessage;
     try {
-      message = JSONRPCMessageSchema.parse(JSON.parse(line));
+      const parsed: unknown = JSON.parse(line);
+      message = isRequest(parsed) ? parsed : JSONRPCMessageSchema.parse(parsed);
     } catch (error) {
       transport.onerror?.(error instanceof Error ? error : new Error(String(error)));
       refuse(line, -32700, 'The message is not JSON-RPC.');
@@ -132,6 +133,24 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     ),
   );
   return transport;
+}
+
+/**
+ * Whether a value is a request, by its envelope: the SDK checks every request's parameters against the schema
+ * of its method again, so what comes most is not parsed twice.
+ */
+function isRequest(value: unknown): value is JSONRPCRequest {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'jsonrpc' in value &&
+    value.jsonrpc === '2.0' &&
+    'method' in value &&
+    typeof value.method === 'string' &&
+    'id' in value &&
+    (typeof value.id === 'string' || typeof value.id === 'number') &&
+    (!('params' in value) || (typeof value.params === 'object' && value.params !== null))
+  );
 }
 
 /** Splits chunks into lines; a line above the limit is dropped and its beginning reported. */

@@ -338,6 +338,26 @@ def odd_names(s):
         s.case(name, inputs, {"constructor": np.sum(list(inputs.values()), axis=0)}, 1e-6)
 
 
+def centred_batch(s):
+    name = "centred_batch"
+    s.add(
+        name,
+        build(
+            name,
+            [
+                helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=1),
+                helper.make_node("Sub", ["x", "mean"], ["y"]),
+            ],
+            [port("x", "float32", ["N", 1])],
+            [port("y", "float32", ["N", 1])],
+            [const("axes", [0], "int64")],
+        ),
+    )
+    for values in ([7], [1, 2, 6]):
+        x = column(values)
+        s.case(name, {"x": x}, {"y": x - x.mean(axis=0)}, 1e-6)
+
+
 # ---------------------------------------------------------------- scikit-learn models
 
 
@@ -670,6 +690,7 @@ def build_all():
         sum_free_columns,
         many_features,
         odd_names,
+        centred_batch,
         sklearn_models,
         slow_run,
         slow_load,

@@ -218,24 +218,24 @@ def data_frames():
     towns = np.array(["Oslo", "Bergen", "São Paulo"])
     frame = pd.DataFrame(
         {
-            "age in years": X[:, 0].astype(np.float64) * 4,
+            "age_in_years": X[:, 0].astype(np.float64) * 4,
             "visits": rng.randint(0, 9, size=len(X)),
             "town": towns[KIND],
         }
     )
     columns = ColumnTransformer(
         [
-            ("numbers", StandardScaler(), ["age in years", "visits"]),
+            ("numbers", StandardScaler(), ["age_in_years", "visits"]),
             ("town", OneHotEncoder(handle_unknown="ignore"), ["town"]),
         ]
     )
     types = [
-        ("age in years", FloatTensorType([None, 1])),
+        ("age_in_years", FloatTensorType([None, 1])),
         ("visits", Int64TensorType([None, 1])),
         ("town", StringTensorType([None, 1])),
     ]
     rows = pd.DataFrame(
-        {"age in years": [30.5, 4, 22], "visits": [2, 0, 7], "town": ["Oslo", "São Paulo", "nowhere"]}
+        {"age_in_years": [30.5, 4, 22], "visits": [2, 0, 7], "town": ["Oslo", "São Paulo", "nowhere"]}
     )
     fitted = make_pipeline(columns, LogisticRegression(C=0.1)).fit(frame, NAMED)
     convert("frame_classifier", fitted, types=types)
@@ -321,7 +321,7 @@ def boosted():
     types = [("input", Floats([None, 4]))]
 
     def served(name, fitted, convert_it, rows, **options):
-        model = convert_it(fitted, initial_types=types, target_opset=15, **options)
+        model = convert_it(fitted, name=name, initial_types=types, target_opset=15, **options)
         e.add(name, normalised(model))
         is_classifier = hasattr(fitted, "predict_proba")
         values = fitted.predict(rows)

@@ -16,14 +16,17 @@ afterAll(async () => {
 
 const served = servedModels(here.database, 1000);
 const activate = (version: string) =>
-  other.database.transaction().execute((transaction) => activateVersion(transaction, 'm', version, 0, 'operator'));
+  other.database
+    .transaction()
+    .execute((transaction) => activateVersion(transaction, 'm', version, 0, 'operator'));
 const active = async () => (await served.read('m')).route?.activeVersion;
 
 beforeAll(async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const seed = seeder(other.database, directory);
   for (const version of ['1', '2', '3']) await seed({ modelId: 'm', version });
-  for (const version of ['1', '2']) await other.database.insertInto('deployments').values(deployRow('m', version)).execute();
+  for (const version of ['1', '2'])
+    await other.database.insertInto('deployments').values(deployRow('m', version)).execute();
 });
 afterAll(() => {
   vi.useRealTimers();
@@ -86,5 +89,8 @@ test('why a version does not answer is said with what does', async () => {
   });
   await expect(why('m', '4')).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' });
   await expect(why('n')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
-  await expect(why('m')).rejects.toMatchObject({ code: 'NOT_DEPLOYED', message: 'No version of m is active.' });
+  await expect(why('m')).rejects.toMatchObject({
+    code: 'NOT_DEPLOYED',
+    message: 'No version of m is active.',
+  });
 });

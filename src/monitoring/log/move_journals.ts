@@ -17,7 +17,11 @@ const stepBytes = 256 * 1024;
  * from where this process read, so of two processes that move the same lines one does nothing.
  * @returns the number of lines that could not be read.
  */
-export async function moveJournals(database: Database, directory: string, journal: Pick<Journal, 'isFinished'>): Promise<number> {
+export async function moveJournals(
+  database: Database,
+  directory: string,
+  journal: Pick<Journal, 'isFinished'>,
+): Promise<number> {
   const folder = journalDirectory(directory);
   const names = (await readdir(folder).catch(() => [])).filter(isJournal).sort();
   let unreadable = 0;

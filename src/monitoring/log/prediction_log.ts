@@ -47,7 +47,15 @@ export function openPredictionLog(options: {
   const move = async () => {
     const moved = appended;
     if (moved > busyCalls) thread ??= startThreadMover({ directory, databaseUrl });
-    const unreadable = await (thread?.move() ?? moveJournals(database, directory, journal));
+    let unreadable: number;
+    try {
+      unreadable = await (thread?.move() ?? moveJournals(database, directory, journal));
+    } catch (error) {
+      // It may be gone, or have a connection that never comes back: the next move begins with a new one.
+      await thread?.close();
+      thread = undefined;
+      throw error;
+    }
     appended -= moved;
     if (unreadable > 0)
       logger.warn('journal lines could not be read and were left out', { lines: unreadable });

@@ -28,6 +28,7 @@ const threadFile = new URL(
 export function startThreadMover(options: ThreadOptions): ThreadMover {
   const thread = new Worker(threadFile, { workerData: options });
   thread.unref();
+  let ended = false;
   let waiting: { resolve(unreadable: number): void; reject(error: Error): void } | undefined;
   const fail = (reason: string) => {
     const failed = waiting;
@@ -47,12 +48,16 @@ export function startThreadMover(options: ThreadOptions): ThreadMover {
     moved?.resolve(unreadable);
   });
   thread.on('error', (error) => fail(error.message));
-  thread.on('exit', () => fail('the thread ended'));
+  thread.on('exit', () => {
+    ended = true;
+    fail('the thread ended');
+  });
   return {
     move: () =>
       new Promise((resolve, reject) => {
         waiting = { resolve, reject };
-        thread.postMessage('move');
+        if (ended) fail('the thread ended');
+        else thread.postMessage('move');
       }),
     async close() {
       await thread.terminate();

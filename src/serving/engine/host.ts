@@ -11,7 +11,11 @@ import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { messageOf, systemCodeOf } from '../../errors.ts';
 import { datatype, datatypeOfRuntime, type TensorData } from '../codec/datatypes.ts';
 import { describeGraph } from '../graph/describe_graph.ts';
+import { localeEdits } from '../graph/locale.ts';
+import { phrasesIn, plainMessage } from '../graph/plain_message.ts';
 import { prepareModel } from '../graph/prepare_model.ts';
+import type { Graph } from '../graph/read_graph.ts';
+import { servingGraph } from '../graph/serving_graph.ts';
 import {
   frame,
   framePrefixBytes,
@@ -35,6 +39,8 @@ interface Answer {
 }
 
 let session: InferenceSession | undefined;
+/** What the model calls its nodes that must not stand in a message as it is. */
+let phrases: readonly string[] = [];
 
 async function load(request: Extract<HostRequest, { operation: 'load' }>): Promise<Answer> {
   let model: Buffer;
@@ -47,13 +53,8 @@ async function load(request: Extract<HostRequest, { operation: 'load' }>): Promi
   if (createHash('sha256').update(model).digest('hex') !== request.sha256)
     return { header: { status: 'artifact_mismatch' } };
   const { graph, bytes } = prepareModel(model);
-  session = await InferenceSession.create(bytes, {
-    intraOpNumThreads: request.threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-    // Never guess the format: only ONNX has been checked for what it may read.
-    extra: { session: { intra_op: { allow_spinning: '0' }, load_model_format: 'ONNX' } },
-  });
+  phrases = phrasesIn(graph);
+  session = await createSession(graph, bytes, request.threads);
   return {
     header: {
       status: 'loaded',
@@ -64,6 +65,23 @@ async function load(request: Extract<HostRequest, { operation: 'load' }>): Promi
       ),
     },
   };
+}
+
+async function createSession(graph: Graph, bytes: Uint8Array, threads: number): Promise<InferenceSession> {
+  const options = {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3 as const,
+    // Never guess the format: only ONNX has been checked for what it may read.
+    extra: { session: { intra_op: { allow_spinning: '0' }, load_model_format: 'ONNX' } },
+  };
+  try {
+    return await InferenceSession.create(bytes, options);
+  } catch (error) {
+    const edits = /locale/i.test(messageOf(error)) ? localeEdits(graph) : [];
+    if (process.platform !== 'linux' || edits.length === 0) throw error;
+    return InferenceSession.create(servingGraph(graph, edits), options);
+  }
 }
 
 function describeValue(value: InferenceSession.ValueMetadata) {
@@ -163,7 +181,7 @@ async function serve(): Promise<void> {
     try {
       answer = request.operation === 'load' ? await load(request) : await run(request, body);
     } catch (error) {
-      answer = { header: { status: 'failed', message: messageOf(error).slice(0, maxMessageLength) } };
+      answer = { header: { status: 'failed', message: plainMessage(messageOf(error), phrases).slice(0, maxMessageLength) } };
     }
     for (const part of frame(answer.header, answer.body)) writeAll(part);
   }

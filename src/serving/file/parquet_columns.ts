@@ -130,6 +130,6 @@ export function resultElement({ name, type }: ResultColumn): SchemaElement {
 /** A result cell as its column stores it. */
 export function storedCell({ type }: ResultColumn, cell: ResultCell): unknown {
   if (cell === undefined || cell === null) return null;
-  if (type === 'text') return new TextEncoder().encode(String(cell));
+  if (type === 'text') return String(cell);
   return type === 'integer' ? BigInt(cell) : cell;
 }

@@ -16,7 +16,7 @@ import {
 } from './table.ts';
 
 /** Row groups are read in ranges of at most so many rows and about so many stored bytes. */
-const maxRangeRows = 20_000;
+const maxRangeRows = 10_000;
 const rangeBytes = 4_000_000;
 
 /**

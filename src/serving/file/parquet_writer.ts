@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { FileMetaData, SchemaElement } from 'hyparquet';
+import type { DecodedArray, FileMetaData, SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { type ParquetColumn, resultElement, storedCell } from './parquet_columns.ts';
 import type { ResultColumn, TableWriter } from './table.ts';
@@ -13,11 +13,11 @@ export interface ColumnSlice {
 
 /** A row group is written once it has so many rows or about so many bytes. */
 const groupRows = 50_000;
-const groupBytes = 16_000_000;
+const groupBytes = 8_000_000;
 
 /** What a value takes in memory besides its bytes, roughly. */
 function valueBytes({ type }: SchemaElement): number {
-  return type === 'BYTE_ARRAY' || type === 'FIXED_LEN_BYTE_ARRAY' ? 150 : 16;
+  return type === 'BYTE_ARRAY' || type === 'FIXED_LEN_BYTE_ARRAY' ? 120 : 8;
 }
 
 /**
@@ -44,34 +44,42 @@ export function parquetWriter(
     schema: withRoot([...columns.map(({ stored }) => stored), ...declared.map(storedElement)]),
     statistics: false,
   });
-  let held: unknown[][] = elements.map(() => []);
+  let held: ColumnSlice[][] = elements.map(() => []);
+  let heldRows = 0;
 
   const writeBytes = async () => {
     await file.appendFile(bytes.getBytes());
     bytes.index = 0;
   };
   const writeGroup = async () => {
-    const count = held[0]?.length ?? 0;
-    if (count === 0) return;
+    if (heldRows === 0) return;
     await parquet.write({
-      columnData: elements.map(({ name }, index) => ({ name, data: held[index] ?? [] })),
-      rowGroupSize: count,
+      // A column is put together when it is written, not all at once.
+      columnData: elements.map(({ name }, index) => ({
+        name,
+        get data() {
+          return concatenated(held[index] ?? []);
+        },
+      })),
+      rowGroupSize: heldRows,
     });
     held = elements.map(() => []);
+    heldRows = 0;
     await writeBytes();
   };
 
   return {
     async write(carried, answers) {
-      carried.forEach(({ values, from, to }, index) => {
-        const column = held[index];
-        for (let row = from; row < to; row++) column?.push(values[row] ?? null);
+      const added = results.map((result, index) => ({
+        values: answers.map((cells) => storedCell(result, cells[index])),
+        from: 0,
+        to: answers.length,
+      }));
+      [...carried, ...added].forEach((slice, index) => {
+        held[index]?.push(slice);
       });
-      results.forEach((result, index) => {
-        const column = held[columns.length + index];
-        for (const cells of answers) column?.push(storedCell(result, cells[index]));
-      });
-      if ((held[0]?.length ?? 0) >= limit) await writeGroup();
+      heldRows += answers.length;
+      if (heldRows >= limit) await writeGroup();
     },
     async finish() {
       await writeGroup();
@@ -81,6 +89,13 @@ export function parquetWriter(
       await writeBytes();
     },
   };
+}
+
+/** All rows of a column. */
+function concatenated(slices: readonly ColumnSlice[]): DecodedArray {
+  const data: unknown[] = [];
+  for (const { values, from, to } of slices) for (let row = from; row < to; row++) data.push(values[row] ?? null);
+  return data;
 }
 
 function withRoot(elements: SchemaElement[]): SchemaElement[] {

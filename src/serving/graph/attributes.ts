@@ -10,8 +10,8 @@ const maxClasses = 10_000;
 const maxLabelLength = 512;
 
 /** Whether a node has an attribute. */
-export function hasAttribute(graph: Graph, node: GraphNode, name: string): boolean {
-  return findAttribute(graph, node, name) !== undefined;
+export function hasAttribute(node: GraphNode, name: string): boolean {
+  return findAttribute(node, name) !== undefined;
 }
 
 /** The text of an attribute such as post_transform, or undefined. */
@@ -120,18 +120,10 @@ function visitAttribute(
   name: string,
   visit: (field: number, type: number, payload: Span) => void,
 ): void {
-  const attribute = findAttribute(graph, node, name);
+  const attribute = findAttribute(node, name);
   if (attribute !== undefined) scanFields(graph.bytes, attribute, visit);
 }
 
-function findAttribute(graph: Graph, node: GraphNode, name: string): Span | undefined {
-  return node.attributes.find((attribute) => {
-    let found = false;
-    scanFields(graph.bytes, attribute, (field, type, payload) => {
-      if (field !== attributeField.name || type !== wireType.bytes) return true;
-      found = payload.end - payload.start === name.length && readText(graph.bytes, payload) === name;
-      return false;
-    });
-    return found;
-  });
+function findAttribute(node: GraphNode, name: string): Span | undefined {
+  return node.attributes.find((attribute) => attribute.name === name)?.span;
 }

@@ -16,6 +16,7 @@ export const attributeField = {
   texts: 9,
   tensors: 10,
   graphs: 11,
+  type: 20,
   sparse: 22,
   sparses: 23,
 } as const;

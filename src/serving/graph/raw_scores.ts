@@ -30,7 +30,7 @@ export function isRaw(graph: Graph, output: string): boolean {
     if (node === undefined) return false;
     if (unbounded.has(node.operator)) return true;
     if (node.operator === 'LinearClassifier') return isLinear(graph, node);
-    if (node.operator === 'SVMClassifier') return !hasAttribute(graph, node, 'prob_a');
+    if (node.operator === 'SVMClassifier') return !hasAttribute(node, 'prob_a');
     const next = passing.has(node.operator) ? node.inputs[0] : biased(graph, node);
     if (next === undefined) return false;
     name = next;
@@ -41,7 +41,7 @@ export function isRaw(graph: Graph, output: string): boolean {
 /** Whether a label is decided by the votes of a support vector machine that gives no probabilities. */
 export function isByVotes(graph: Graph, label: string): boolean {
   const node = graph.producers.get(label);
-  return node?.operator === 'SVMClassifier' && !hasAttribute(graph, node, 'prob_a');
+  return node?.operator === 'SVMClassifier' && !hasAttribute(node, 'prob_a');
 }
 
 function isLinear(graph: Graph, node: GraphNode): boolean {

@@ -1,4 +1,5 @@
 import {
+  attributeField,
   dimensionField,
   graphField,
   modelField,
@@ -15,12 +16,13 @@ import { readIntegers, readText, readVarint, type Span, scanFields, wireType } f
 
 /** A node of the main graph; its attributes are read when they are asked for. */
 export interface GraphNode {
+  name: string;
   operator: string;
   /** '' is ONNX's own. */
   domain: string;
   inputs: string[];
   outputs: string[];
-  attributes: Span[];
+  attributes: { name: string; span: Span }[];
   /** The whole field, tag included. */
   field: Span;
 }
@@ -106,11 +108,13 @@ function readInto(graph: Graph, span: Span): void {
 }
 
 function addNode(graph: Graph, payload: Span, field: Span): void {
-  const node: GraphNode = { operator: '', domain: '', inputs: [], outputs: [], attributes: [], field };
+  const node: GraphNode = { name: '', operator: '', domain: '', inputs: [], outputs: [], attributes: [], field };
   const { bytes } = graph;
   scanFields(bytes, payload, (number, type, content) => {
     if (type !== wireType.bytes) return;
-    if (number === nodeField.attribute) node.attributes.push(content);
+    if (number === nodeField.attribute)
+      node.attributes.push({ name: firstText(bytes, content, attributeField.name), span: content });
+    else if (number === nodeField.name) node.name = readText(bytes, content);
     else if (number === nodeField.input) node.inputs.push(readText(bytes, content));
     else if (number === nodeField.output) node.outputs.push(readText(bytes, content));
     else if (number === nodeField.operator) node.operator = readText(bytes, content);
@@ -187,6 +191,17 @@ function textField(bytes: Uint8Array, span: Span, wanted: number): string {
   let text = '';
   scanFields(bytes, span, (field, type, payload) => {
     if (field === wanted && type === wireType.bytes) text = readText(bytes, payload);
+  });
+  return text;
+}
+
+/** The text of the first such field, which for an attribute spares walking through millions of numbers. */
+function firstText(bytes: Uint8Array, span: Span, wanted: number): string {
+  let text = '';
+  scanFields(bytes, span, (field, type, payload) => {
+    if (field !== wanted || type !== wireType.bytes) return true;
+    text = readText(bytes, payload);
+    return false;
   });
   return text;
 }

@@ -15,7 +15,7 @@ import { nonTensorOrigin } from './upstream.ts';
 import { bytesField, type Span, varintField } from './wire.ts';
 
 /** A part of the model's bytes, and what stands in its place. */
-interface Edit {
+export interface Edit {
   at: Span;
   by: Uint8Array;
 }
@@ -30,9 +30,10 @@ const identityOpset = 13;
  * onnxmltools put at the end of classifiers) becomes an Identity, its output a tensor with one column a class;
  * a SequenceConstruct goes, and the tensors it gathered are outputs of their own. Everything else keeps its
  * bytes; a graph without such outputs is returned as it is.
+ * @param more further edits to be made.
  */
-export function servingGraph(graph: Graph): Uint8Array {
-  const edits = graph.outputs.flatMap((output) => editsOf(graph, output));
+export function servingGraph(graph: Graph, more: readonly Edit[] = []): Uint8Array {
+  const edits = [...more, ...graph.outputs.flatMap((output) => editsOf(graph, output))];
   if (edits.length === 0) return graph.bytes;
   edits.sort((a, b) => a.at.start - b.at.start);
   const { bytes } = graph;

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { moveJournals } from '../../../src/monitoring/log/move_journals.ts';
 import { openPredictionLog } from '../../../src/monitoring/log/prediction_log.ts';
 import { readServingStatistics } from '../../../src/monitoring/serving_statistics.ts';
 import type { PredictionEntry } from '../../../src/serving/prediction_sink.ts';
-import type { Database } from '../../../src/storage/database.ts';
+import { type Database, openDatabase } from '../../../src/storage/database.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { describeOnEachDatabase } from '../../storage/databases.ts';
 import { inProcesses } from '../../storage/processes.ts';
@@ -312,6 +312,17 @@ describeOnEachDatabase('moving journals', (store) => {
       expect(readdirSync(journalDirectory(directory))).toEqual([]);
     });
 
+    test('what is answered under load is moved by a thread, and none of it is missing after flush', async () => {
+      const modelId = newModel();
+      const log = openPredictionLog({ ...store.address, database, logger });
+      for (let round = 1; round <= 2; round++) {
+        await Promise.all(Array.from({ length: 150 }, () => log.append(answered({ modelId }))));
+        await log.flush();
+        expect(await totalsOf(modelId)).toMatchObject([{ calls: 150 * round }]);
+      }
+      await log.close();
+    });
+
     test('what is answered while the database is away waits for the next server', async () => {
       const modelId = newModel();
       const directory = temporaryDirectory();
@@ -326,4 +337,24 @@ describeOnEachDatabase('moving journals', (store) => {
       expect(await rowsOf(modelId)).toHaveLength(1);
     });
   });
+});
+
+test('a thread that cannot reach the database fails every move, until the database is back', async () => {
+  const directory = temporaryDirectory();
+  const logger = createLogger({ directory: temporaryDirectory(), level: 'error' });
+  const elsewhere = await openDatabase({ directory: temporaryDirectory() });
+  const log = openPredictionLog({ database: elsewhere.database, directory, logger });
+  // In the place of the thread's database is a directory.
+  const file = join(directory, 'modelyard.db');
+  mkdirSync(file);
+  await Promise.all(Array.from({ length: 150 }, () => log.append(answered({ modelId: 'm' }))));
+  for (let attempt = 0; attempt < 2; attempt++)
+    await expect(log.flush()).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  rmdirSync(file);
+  await log.flush();
+  const { database, close } = await openDatabase({ directory });
+  expect(await database.selectFrom('serving_totals').select('calls').execute()).toEqual([{ calls: 150 }]);
+  await log.close();
+  await close();
+  await elsewhere.close();
 });

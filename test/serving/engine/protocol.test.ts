@@ -63,23 +63,25 @@ describe('frames', () => {
       status: fc.constant('failed' as const),
       message: fc.string({ unit: 'grapheme' }),
     }),
-    body: fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.constant(new Uint8Array(100_000).fill(7))),
+    body: fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.constant(new Uint8Array(5000).fill(7))),
   });
 
   test('are found again, however the bytes are cut', () => {
     fc.assert(
       fc.property(
         fc.array(answer, { maxLength: 5 }),
-        fc.infiniteStream(fc.oneof(fc.nat(30), fc.nat(70_000))),
+        fc.infiniteStream(fc.oneof(fc.nat(30), fc.nat(4000))),
         (sent, sizes) => {
           const stream = bytesOf(sent.flatMap(({ header, body }) => frame(header, [body])));
           const received: { header: HostAnswer; body: Uint8Array }[] = [];
+          let accepted = true;
           const parse = frameParser((header, body) => received.push({ header, body: Uint8Array.from(body) }));
           for (let start = 0; start < stream.length; ) {
             const size = sizes.next().value ?? 1;
-            expect(parse(stream.subarray(start, start + size))).toBe(true);
+            accepted &&= parse(stream.subarray(start, start + size));
             start += size;
           }
+          expect(accepted).toBe(true);
           expect(received).toEqual(sent);
         },
       ),
