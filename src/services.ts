@@ -14,8 +14,8 @@ import { createBreakers } from './serving/breakers.ts';
 import { type Deployment, deployVersion, type Progress, prepareVersion } from './serving/deploy.ts';
 import { describeTraffic } from './serving/describe_traffic.ts';
 import { createEngine } from './serving/engine/engine.ts';
-import { type PredictRequest, predict, scoreRecords } from './serving/predict.ts';
 import { createFilePredictor } from './serving/file/predict_file.ts';
+import { type PredictRequest, predict, scoreRecords } from './serving/predict.ts';
 import { startProbeRounds } from './serving/probe_rounds.ts';
 import { activateVersion, retireVersion, setTraffic, type TrafficRequest } from './serving/routes.ts';
 import { engineKey, servedModels } from './serving/served_models.ts';
@@ -54,7 +54,16 @@ export async function openServices(settings: Settings, logger: Logger) {
   const log = openPredictionLog({ database, databaseUrl: settings.databaseUrl, directory, logger });
   const served = servedModels(database, settings.latencyThresholdMs);
   const breakers = createBreakers({ database, clock, logger });
-  const files = createFilePredictor({ database, served, engine, breakers, sink: log, allowedRoots, directory, clock });
+  const files = createFilePredictor({
+    database,
+    served,
+    engine,
+    breakers,
+    sink: log,
+    allowedRoots,
+    directory,
+    clock,
+  });
   const traffic = { database, engine, served, clock };
   const stopProbes = startProbeRounds({
     database,

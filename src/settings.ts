@@ -197,7 +197,12 @@ function allowedRoots(given: string | undefined): string[] {
       });
   }
   const working = process.cwd();
-  const roots = [homedir(), tmpdir(), packageDirectory, ...(parse(working).root === working ? [] : [working])];
+  const roots = [
+    homedir(),
+    tmpdir(),
+    packageDirectory,
+    ...(parse(working).root === working ? [] : [working]),
+  ];
   return roots.flatMap((root) => {
     try {
       return [realpathSync(resolve(root))];

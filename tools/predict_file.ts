@@ -1,5 +1,5 @@
-import { pathToFileURL } from 'node:url';
 import { basename } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { mimeTypeOf } from '../src/serving/file/formats.ts';
 import type { OutcomeSummary } from '../src/serving/file/summary.ts';

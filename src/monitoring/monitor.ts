@@ -10,8 +10,8 @@ import {
   summariseDrift,
 } from './drift/index.ts';
 import { readWindow } from './log/window.ts';
-import { latestReference, type Reference, storeReference } from './reference.ts';
 import { type ShownResult, withMedians } from './median_shift.ts';
+import { latestReference, type Reference, storeReference } from './reference.ts';
 import { type GivenRows, readGivenRows } from './rows.ts';
 import { type Scorer, scoreColumns } from './score_rows.ts';
 

@@ -72,7 +72,8 @@ export async function registerVersion(
   }
 
   const inspected = await dependencies.inspector.inspect(artifact).catch(async (error: unknown) => {
-    if (error instanceof ModelYardError && error.code === 'ARTIFACT_INVALID') await discard(dependencies, artifact);
+    if (error instanceof ModelYardError && error.code === 'ARTIFACT_INVALID')
+      await discard(dependencies, artifact);
     throw error;
   });
   const { features, warnings } = deriveFeatures(inspected.inputs, registration.featureNames);

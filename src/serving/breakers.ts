@@ -69,12 +69,12 @@ export function createBreakers(options: {
     );
   }
 
-  function close(version: ServedVersion): void {
+  function close(version: ServedVersion, trialOf: number): void {
     const { modelId, version: name } = version.record;
     version.breaker = undefined;
     localOf(version.engineModel.key).trials = undefined;
     logger.info('circuit breaker closed', { model_id: modelId, version: name });
-    writeClosed(database, modelId, name).catch((error: unknown) =>
+    writeClosed(database, modelId, name, trialOf).catch((error: unknown) =>
       logger.warn('a closed circuit breaker could not be shared', { error }),
     );
   }
@@ -110,7 +110,7 @@ export function createBreakers(options: {
       if (trials?.of !== trialOf || version.breaker?.reopensAt !== trialOf) return;
       if (outcome === 'not_counted') trials.begun--;
       else if (trialFailed(outcome, version.policy)) open(version, 'a trial call failed');
-      else if (++trials.succeeded >= version.policy.trials) close(version);
+      else if (++trials.succeeded >= version.policy.trials) close(version, trialOf);
     },
 
     async reset(modelId, version) {
@@ -155,11 +155,18 @@ async function writeOpened(
     .execute();
 }
 
-async function writeClosed(database: Database, modelId: string, version: string): Promise<void> {
-  await database
+/** @param phase only while it is this half-open phase: another process's trial may have opened it again. */
+async function writeClosed(
+  database: Database,
+  modelId: string,
+  version: string,
+  phase?: number,
+): Promise<void> {
+  let closing = database
     .updateTable('breakers')
     .set({ reopens_at: null })
     .where('model_id', '=', modelId)
-    .where('version', '=', version)
-    .execute();
+    .where('version', '=', version);
+  if (phase !== undefined) closing = closing.where('reopens_at', '=', phase);
+  await closing.execute();
 }

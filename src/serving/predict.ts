@@ -115,7 +115,8 @@ export async function predict(
     error: null,
   });
   const shadow = route === 'pinned' ? undefined : model.versions.get(model.route?.shadowVersion ?? '');
-  if (shadow !== undefined)
+  // A standby that took over may be the shadow itself.
+  if (shadow !== undefined && shadow !== version)
     runShadow(dependencies, {
       shadow,
       entityKey: common.entityKey,

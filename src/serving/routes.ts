@@ -135,6 +135,13 @@ export async function setTraffic(
 function requireWeights({ weights, shadowVersion }: TrafficRequest): void {
   const entries = Object.entries(weights);
   const total = entries.reduce((sum, [, weight]) => sum + weight, 0);
+  const negative = entries.find(([, weight]) => weight < 0);
+  if (negative !== undefined)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `The weight of ${negative[0]} is ${negative[1]}, below 0.`,
+      'Give every version a share from 0 to 1, such as {"1": 0.9, "2": 0.1}.',
+    );
   if (entries.length === 0 || Math.abs(total - 1) > 1e-6)
     throw new ModelYardError(
       'INVALID_INPUT',

@@ -1,6 +1,10 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { type JSONRPCMessage, JSONRPCMessageSchema, type JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
+import {
+  type JSONRPCMessage,
+  JSONRPCMessageSchema,
+  type JSONRPCRequest,
+} from '@modelcontextprotocol/sdk/types.js';
 
 /** The longest message taken; a longer one is answered with an error and skipped. */
 const maxMessageBytes = 64 * 1024 * 1024;
@@ -99,8 +103,7 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
   const receive = (line: string) => {
     let message: JSONRPCMessage;
     try {
-      const parsed: unknown = JSON.parse(line);
-      message = isRequest(parsed) ? parsed : JSONRPCMessageSchema.parse(parsed);
+      message = parseMessage(line);
     } catch (error) {
       transport.onerror?.(error instanceof Error ? error : new Error(String(error)));
       refuse(line, -32700, 'The message is not JSON-RPC.');
@@ -133,6 +136,12 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     ),
   );
   return transport;
+}
+
+/** @throws when the line is not JSON, or not a JSON-RPC message. */
+function parseMessage(line: string): JSONRPCMessage {
+  const parsed: unknown = JSON.parse(line);
+  return isRequest(parsed) ? parsed : JSONRPCMessageSchema.parse(parsed);
 }
 
 /**

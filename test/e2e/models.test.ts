@@ -66,9 +66,6 @@ describe.each(models)('%s', (model) => {
     const reason = withoutRecords.get(model);
     if (reason !== undefined) expect(deployed.warnings.join(' ')).toContain(reason);
     expect(features.length > 0).toBe(reason === undefined);
-    expect(deployed.warnings.some((warning) => warning.includes('output_probability'))).toBe(
-      model === 'classifier_zipmap',
-    );
   });
 
   const own = cases.filter((one) => one.model === model);

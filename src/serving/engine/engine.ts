@@ -59,8 +59,8 @@ export function createEngine(settings: EngineSettings): Engine {
   }
 
   async function startWarmHost(model: EngineModel) {
+    makeRoom(model.key);
     const spare = takeSpare(model.artifact);
-    if (spare === undefined) makeRoom(model.key);
     const { host, loadMs } = spare ?? (await startHost(settings, model.artifact));
     try {
       return { host, loadMs, warmup: await warmUp(host, model, runTimeoutMs) };

@@ -181,7 +181,12 @@ async function serve(): Promise<void> {
     try {
       answer = request.operation === 'load' ? await load(request) : await run(request, body);
     } catch (error) {
-      answer = { header: { status: 'failed', message: plainMessage(messageOf(error), phrases).slice(0, maxMessageLength) } };
+      answer = {
+        header: {
+          status: 'failed',
+          message: plainMessage(messageOf(error), phrases).slice(0, maxMessageLength),
+        },
+      };
     }
     for (const part of frame(answer.header, answer.body)) writeAll(part);
   }

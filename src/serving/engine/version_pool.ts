@@ -213,11 +213,12 @@ export function createVersionPool(
   }
 
   function runAlone(batch: Job[]): void {
-    for (const job of batch) {
+    const unanswered = batch.filter((job) => !job.settled);
+    for (const job of unanswered) {
       job.rows = undefined;
       job.started = false;
     }
-    queue.unshift(...batch);
+    queue.unshift(...unanswered);
   }
 
   return {
@@ -258,6 +259,8 @@ export function createVersionPool(
         };
         const forget = () => {
           job.settled = true;
+          // One that nobody waits for any more takes no place in the queue.
+          if (!job.started) queue = queue.filter((other) => other !== job);
           clearTimeout(timer);
           signal?.removeEventListener('abort', abort);
         };

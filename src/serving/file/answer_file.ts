@@ -7,7 +7,13 @@ import type { FileModel } from './file_model.ts';
 import { logAnswers } from './log_answers.ts';
 import { hasIntegerValues, type ResultLayout, resultLayout } from './result_columns.ts';
 import { type FileSummary, summarizer } from './summary.ts';
-import { type ColumnMapping, maxEntityKeyLength, type Table, type TableChunk, type TableWriter } from './table.ts';
+import {
+  type ColumnMapping,
+  maxEntityKeyLength,
+  type Table,
+  type TableChunk,
+  type TableWriter,
+} from './table.ts';
 
 export interface FileCounts {
   rows: number;
@@ -78,7 +84,10 @@ export async function answerFile<Carried>(job: FileJob<Carried>): Promise<FileCo
     return layout;
   };
 
-  const write = async ({ chunk, answer: answered, at, latencyMs }: AnsweredChunk<Carried>, { is, writer }: NonNullable<typeof layout>) => {
+  const write = async (
+    { chunk, answer: answered, at, latencyMs }: AnsweredChunk<Carried>,
+    { is, writer }: NonNullable<typeof layout>,
+  ) => {
     const cells = answered.answers.map((row) =>
       'prediction' in row ? is.cells(row.prediction) : { error: row.error },
     );

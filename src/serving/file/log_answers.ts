@@ -34,7 +34,10 @@ export async function logAnswers(
     ...common,
     predictionIds: ids.filter((id) => id !== undefined),
     entityKeys: answered.map(({ entityKey }) => entityKey),
-    features: record.signature.features.map(({ name }) => [name, answered.map(({ features }) => features[name])]),
+    features: record.signature.features.map(({ name }) => [
+      name,
+      answered.map(({ features }) => features[name]),
+    ]),
     values: predictions.map(({ value }) => value),
     probabilities: predictions.map(({ probabilities }) => probabilities ?? null),
     error: null,

@@ -23,7 +23,12 @@ export function parquetColumn(element: SchemaElement): ParquetColumn | undefined
     ...(repetition_type !== undefined && { repetition_type }),
   };
   const read = readerOf(element);
-  return { name, element: writable(element), stored, read: read && ((value) => (value === null ? null : read(value))) };
+  return {
+    name,
+    element: writable(element),
+    stored,
+    read: read && ((value) => (value === null ? null : read(value))),
+  };
 }
 
 const integerTypes: readonly ConvertedType[] = [

@@ -94,7 +94,8 @@ export function parquetWriter(
 /** All rows of a column. */
 function concatenated(slices: readonly ColumnSlice[]): DecodedArray {
   const data: unknown[] = [];
-  for (const { values, from, to } of slices) for (let row = from; row < to; row++) data.push(values[row] ?? null);
+  for (const { values, from, to } of slices)
+    for (let row = from; row < to; row++) data.push(values[row] ?? null);
   return data;
 }
 

@@ -63,7 +63,12 @@ export function createFilePredictor(dependencies: FileDependencies): FilePredict
   const running = new Set<Promise<unknown>>();
   return {
     async predict(request, progress, signal) {
-      const answered = predictFile(dependencies, request, progress, AbortSignal.any([signal, closing.signal]));
+      const answered = predictFile(
+        dependencies,
+        request,
+        progress,
+        AbortSignal.any([signal, closing.signal]),
+      );
       running.add(answered);
       try {
         return await answered;
@@ -198,7 +203,10 @@ function mapColumns(
       `${inputPath} has no column for ${missing.length} of ${features.length} features: ${listed(missing)}.`,
       `Its columns: ${listed(columns)}.`,
     );
-  for (const [argument, column] of Object.entries({ entity_column: entityColumn, outcome_column: outcomeColumn }))
+  for (const [argument, column] of Object.entries({
+    entity_column: entityColumn,
+    outcome_column: outcomeColumn,
+  }))
     if (column !== undefined && !columns.includes(column))
       throw new ModelYardError(
         'INVALID_INPUT',

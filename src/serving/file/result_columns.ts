@@ -30,7 +30,7 @@ export function resultLayout(record: VersionRecord, first: RowPrediction | undef
     );
   const valueColumns = values.map(({ path, value }) => ({
     name: `prediction${path}`,
-    type: columnType(record, value),
+    type: columnType(record, value, classes.length > 0),
   }));
   const columns: ResultColumn[] = [
     { name: 'prediction_id', type: 'text' },
@@ -81,10 +81,10 @@ export function hasIntegerValues({ signature, classLabels }: VersionRecord): boo
   return classLabels === undefined && first !== undefined && /^U?INT/.test(first.datatype);
 }
 
-function columnType(record: VersionRecord, value: FlatValue['value']): ResultColumn['type'] {
+function columnType(record: VersionRecord, value: FlatValue['value'], isLabel: boolean): ResultColumn['type'] {
   if (typeof value === 'boolean') return 'boolean';
-  // A label outside the class labels stays a number; among texts it is written as text.
-  if (record.classLabels !== undefined && typeof value === 'string') return 'text';
+  // A label outside the class labels stays a number; among texts it is text.
+  if (record.classLabels !== undefined && isLabel) return 'text';
   if (hasIntegerValues(record) && /^-?\d+$/.test(String(value))) return 'integer';
   return typeof value === 'string' ? 'text' : 'number';
 }

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { systemCodeOf } from '../../errors.ts';
+import { ModelYardError, systemCodeOf } from '../../errors.ts';
 import { notReadable } from './table.ts';
 
 /** A file's text, piece by piece, and how much of it has been read. */
@@ -42,7 +42,7 @@ export function textSource(path: string, shownPath: string): TextSource {
           yield text;
         }
       } catch (error) {
-        if (systemCodeOf(error) === undefined) throw error;
+        if (error instanceof ModelYardError || systemCodeOf(error) === undefined) throw error;
         throw notReadable(shownPath, `cannot be read (${systemCodeOf(error)}).`, 'Check its permissions.');
       }
       const rest = decode();

@@ -16,8 +16,7 @@ export function takesMissing(graph: Graph): boolean {
     (node) =>
       node.operator === 'IsNaN' ||
       fillsIn(graph, node) ||
-      (hasAttribute(node, missingDirections) &&
-        (boosted || hasNonZero(graph, node, missingDirections))),
+      (hasAttribute(node, missingDirections) && (boosted || hasNonZero(graph, node, missingDirections))),
   );
 }
 

@@ -24,7 +24,10 @@ function isPhrase(text: string): boolean {
 export function plainMessage(message: string, phrases: readonly string[]): string {
   const plain = phrases.reduce((text, phrase) => text.replaceAll(phrase, quoted(phrase)), message);
   // What phrasesIn does not see, such as the names of nodes in a loop's body.
-  return plain.replace(/Name:'(.{64,}?)' Status Message/gs, (_, name: string) => `Name:${quoted(name)} Status Message`);
+  return plain.replace(
+    /Name:'(.{64,}?)' Status Message/gs,
+    (_, name: string) => `Name:${quoted(name)} Status Message`,
+  );
 }
 
 function quoted(phrase: string): string {

@@ -108,7 +108,15 @@ function readInto(graph: Graph, span: Span): void {
 }
 
 function addNode(graph: Graph, payload: Span, field: Span): void {
-  const node: GraphNode = { name: '', operator: '', domain: '', inputs: [], outputs: [], attributes: [], field };
+  const node: GraphNode = {
+    name: '',
+    operator: '',
+    domain: '',
+    inputs: [],
+    outputs: [],
+    attributes: [],
+    field,
+  };
   const { bytes } = graph;
   scanFields(bytes, payload, (number, type, content) => {
     if (type !== wireType.bytes) return;
