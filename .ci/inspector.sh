@@ -35,6 +35,7 @@ listed=$(inspect --method tools/list | node -e 'let t="";process.stdin.on("data"
 call register_model model_id=nba version=0 "source=$example/home_win_v1.onnx" "feature_names=$names"
 call deploy_model model_id=nba version=1 "source=$example/home_win_v2.onnx" "feature_names=$names" 'class_labels=["away_win","home_win"]'
 call predict model_id=nba "inputs=$row"
+call predict_file model_id=nba "input_path=$example/season.csv" "output_path=$HOME/season.csv"
 call promote_model model_id=nba version=1 target_stage=staging
 call set_reference_data model_id=nba "path=$example/reference.csv"
 call detect_drift model_id=nba "current_path=$example/season.csv"

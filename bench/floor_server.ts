@@ -1,6 +1,7 @@
 /**
- * The least a predict over stdio can cost: the SDK's own server with the same schemas and a handler that
- * calls session.run in the process and logs nothing; and an echo tool, which does not even do that.
+ * The least a predict over stdio can cost: the SDK's own server with the same schemas and handlers that call
+ * session.run in the process and log nothing; and an echo tool, which does not even do that.
+ * Arguments: a model of one float32 input [N, 3], and one of one float32 input [N, M].
  */
 import { readFileSync } from 'node:fs';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
@@ -8,17 +9,19 @@ import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
 
-const [, , model = '', columns = '3'] = process.argv;
-const width = Number(columns);
-const session = await InferenceSession.create(readFileSync(model), { intraOpNumThreads: 1 });
-const [input = 'x'] = session.inputNames;
-const [output = 'y'] = session.outputNames;
+const [, , small = '', wide = ''] = process.argv;
+const columns = 3;
+const open = (file: string) => InferenceSession.create(readFileSync(file), { intraOpNumThreads: 1 });
+const [smallSession, wideSession] = await Promise.all([open(small), open(wide)]);
 
-const server = new McpServer({ name: 'floor', version: '1.0.0' });
-const inputSchema = z.strictObject({
-  model_id: z.string(),
-  inputs: z.array(z.record(z.string(), z.number())).min(1),
-});
+async function run(session: InferenceSession, data: Float32Array, shape: number[]): Promise<number[]> {
+  const [input = ''] = session.inputNames;
+  const [output = ''] = session.outputNames;
+  const results = await session.run({ [input]: new Tensor('float32', data, shape) }, [output]);
+  return Array.from(results[output]?.data ?? [], Number);
+}
+
+const server = new McpServer({ name: 'floor', version: '1.0.0' }, { capabilities: {} });
 const outputSchema = z.strictObject({
   model_id: z.string(),
   version: z.string(),
@@ -28,29 +31,52 @@ const outputSchema = z.strictObject({
   warnings: z.array(z.string()),
 });
 
-server.registerTool('predict', { inputSchema, outputSchema }, async ({ model_id, inputs }) => {
-  const data = new Float32Array(inputs.length * width);
-  inputs.forEach((record, row) => {
-    Object.values(record).forEach((value, column) => {
-      data[row * width + column] = value;
-    });
-  });
-  const results = await session.run({ [input]: new Tensor('float32', data, [inputs.length, width]) }, [
-    output,
-  ]);
-  const values = results[output]?.data ?? [];
+function answer(model_id: string, values: number[]) {
   const structuredContent = {
     model_id,
     version: '1',
     route: 'active',
-    predictions: inputs.map((_, row) => ({ prediction_id: String(row), value: Number(values[row]) })),
+    predictions: values.map((value, row) => ({ prediction_id: String(row), value })),
     latency_ms: 0,
     warnings: [],
   };
-  return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent };
+  return { content: [{ type: 'text' as const, text: JSON.stringify(structuredContent) }], structuredContent };
+}
+
+const records = z.strictObject({
+  model_id: z.string(),
+  inputs: z.array(z.record(z.string(), z.number())).min(1),
+});
+server.registerTool('predict', { inputSchema: records, outputSchema }, async ({ model_id, inputs }) => {
+  const data = new Float32Array(inputs.length * columns);
+  inputs.forEach((record, row) => {
+    Object.values(record).forEach((value, column) => {
+      data[row * columns + column] = value;
+    });
+  });
+  return answer(model_id, await run(smallSession, data, [inputs.length, columns]));
 });
 
-server.registerTool('echo', { inputSchema }, async (given) => ({
+const tensors = z.strictObject({
+  model_id: z.string(),
+  tensors: z.record(
+    z.string(),
+    z.strictObject({ datatype: z.string(), shape: z.array(z.number()), data: z.array(z.number()) }),
+  ),
+});
+server.registerTool(
+  'predict_tensors',
+  { inputSchema: tensors, outputSchema },
+  async ({ model_id, tensors: given }) => {
+    const [tensor] = Object.values(given);
+    return answer(
+      model_id,
+      await run(wideSession, Float32Array.from(tensor?.data ?? []), tensor?.shape ?? []),
+    );
+  },
+);
+
+server.registerTool('echo', { inputSchema: records }, async (given) => ({
   content: [{ type: 'text', text: JSON.stringify(given) }],
 }));
 

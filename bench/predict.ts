@@ -1,6 +1,7 @@
 /**
- * What a predict over stdio costs, as a ratio to the floor in the same run: median latency one call at a
- * time, at rest (a pause between the calls) and pipelined throughput. `npm run bench`.
+ * What a predict over stdio costs, as a ratio to a bare SDK server in the same run: median latency one call at
+ * a time and at rest, throughput with 1 to 64 calls under way, with and without batching, small rows and 1 MB
+ * tensors. `npm run bench`.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,84 +11,128 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { packageDirectory } from '../src/package_info.ts';
 
-const model = join(packageDirectory, 'test', 'models', 'linear_float32.onnx');
 const rounds = 5;
-const callsPerRound = 400;
-const pipelined = 2000;
-const inFlight = 64;
+const small = join(packageDirectory, 'test', 'models', 'linear_float32.onnx');
+const wide = join(packageDirectory, 'test', 'models', 'sum_free_columns.onnx');
+const megabyte = Array.from({ length: 262_144 }, (_, index) => (index % 100) / 4);
+const row = { model_id: 'small', inputs: [{ a: 1, b: 2, c: 3 }] };
+const tensor = {
+  model_id: 'wide',
+  tensors: { x: { datatype: 'FP32', shape: [1, megabyte.length], data: megabyte } },
+};
 
 type Call = () => Promise<unknown>;
 
-async function start(script: string, args: string[], directory: string): Promise<Client> {
+async function start(script: string, args: string[], settings: Record<string, string>): Promise<Client> {
   const client = new Client({ name: 'bench', version: '1.0.0' });
   await client.connect(
     new StdioClientTransport({
       command: process.execPath,
       args: [join(packageDirectory, 'dist', script), ...args],
-      env: { ...getDefaultEnvironment(), MODEL_REGISTRY_DIR: directory, MODELYARD_ENGINE_THREADS: '1' },
+      env: { ...getDefaultEnvironment(), MODELYARD_ENGINE_THREADS: '1', ...settings },
     }),
   );
   return client;
 }
 
-async function median(call: Call, between: number): Promise<number> {
+async function startModelYard(directory: string, batching: boolean): Promise<Client> {
+  const client = await start('src/main.js', [], {
+    MODEL_REGISTRY_DIR: directory,
+    MODELYARD_BATCHING: String(batching),
+  });
+  for (const [model_id, source, feature_names] of [
+    ['small', small, ['a', 'b', 'c']],
+    ['wide', wide, undefined],
+  ]) {
+    const answer = await client.callTool({
+      name: 'deploy_model',
+      arguments: { model_id, version: '1', source, feature_names },
+    });
+    if (answer.isError) throw new Error(JSON.stringify(answer.content));
+  }
+  return client;
+}
+
+const calling =
+  (client: Client, name: string, given: Record<string, unknown>): Call =>
+  async () => {
+    const answer = await client.callTool({ name, arguments: given });
+    if (answer.isError) throw new Error(JSON.stringify(answer.content));
+  };
+
+const middle = (values: number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+async function medianLatency(call: Call, calls: number, between: number): Promise<number> {
   const times: number[] = [];
-  for (let count = 0; count < (between > 0 ? callsPerRound / 4 : callsPerRound); count++) {
+  for (let count = 0; count < calls; count++) {
     if (between > 0) await pause(between);
     const started = performance.now();
     await call();
     times.push(performance.now() - started);
   }
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
+  return middle(times);
 }
 
-async function throughput(call: Call): Promise<number> {
+async function throughput(call: Call, calls: number, underWay: number): Promise<number> {
   const started = performance.now();
-  let left = pipelined;
-  const worker = async () => {
+  let left = calls;
+  const caller = async () => {
     while (left-- > 0) await call();
   };
-  await Promise.all(Array.from({ length: inFlight }, worker));
-  return (pipelined / (performance.now() - started)) * 1000;
+  await Promise.all(Array.from({ length: underWay }, caller));
+  return (calls / (performance.now() - started)) * 1000;
 }
 
-const middle = (values: number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
-const directory = await mkdtemp(join(tmpdir(), 'modelyard-bench-'));
-const floor = await start('bench/floor_server.js', [model], directory);
-const yard = await start('src/main.js', [], directory);
-try {
-  await yard.callTool({
-    name: 'deploy_model',
-    arguments: { model_id: 'bench', version: '1', source: model, feature_names: ['a', 'b', 'c'] },
-  });
-  const given = { model_id: 'bench', inputs: [{ a: 1, b: 2, c: 3 }] };
-  const contestants: [string, Call][] = [
-    ['echo', () => floor.callTool({ name: 'echo', arguments: given })],
-    ['bare session.run', () => floor.callTool({ name: 'predict', arguments: given })],
-    ['ModelYard', () => yard.callTool({ name: 'predict', arguments: given })],
-  ];
-  for (const [, call] of contestants) await median(call, 0);
-  const measures: [string, string, (call: Call) => Promise<number>][] = [
-    ['p50, one at a time', 'ms', (call) => median(call, 0)],
-    ['p50, at rest', 'ms', (call) => median(call, 5)],
-    [`throughput, ${inFlight} in flight`, 'calls/s', throughput],
-  ];
-  for (const [title, unit, measure] of measures) {
-    const results = new Map<string, number[]>();
-    for (let round = 0; round < rounds; round++)
-      for (const [name, call] of contestants)
-        results.set(name, [...(results.get(name) ?? []), await measure(call)]);
-    const bare = middle(results.get('bare session.run') ?? []);
-    for (const [name, values] of results)
-      console.log(
-        `${title.padEnd(28)} ${name.padEnd(18)} ${middle(values)
-          .toFixed(unit === 'ms' ? 3 : 0)
-          .padStart(8)} ${unit.padEnd(8)} ${(middle(values) / bare).toFixed(2)} × bare`,
-      );
+/** Measures the contestants in turn, round by round, so that they share the machine's good and bad moments. */
+async function compare(
+  title: string,
+  unit: string,
+  contestants: [string, Call][],
+  measure: (call: Call) => Promise<number>,
+) {
+  const results = contestants.map((): number[] => []);
+  for (let round = 0; round < rounds; round++)
+    for (const [index, [, call]] of contestants.entries()) results[index]?.push(await measure(call));
+  const bare = middle(results[contestants.findIndex(([name]) => name === 'bare')] ?? []);
+  for (const [index, [name]] of contestants.entries()) {
+    const value = middle(results[index] ?? []);
+    const digits = unit === 'ms' ? 3 : 0;
+    console.log(
+      `${title.padEnd(34)} ${name.padEnd(22)} ${value.toFixed(digits).padStart(8)} ${unit.padEnd(8)} ${(value / bare).toFixed(2)} × bare`,
+    );
   }
+}
+
+const directories = await Promise.all([1, 2].map(() => mkdtemp(join(tmpdir(), 'modelyard-bench-'))));
+const [first = '', second = ''] = directories;
+const floor = await start('bench/floor_server.js', [small, wide], {});
+const yard = await startModelYard(first, true);
+const single = await startModelYard(second, false);
+try {
+  const rows: [string, Call][] = [
+    ['echo', calling(floor, 'echo', row)],
+    ['bare', calling(floor, 'predict', row)],
+    ['ModelYard', calling(yard, 'predict', row)],
+    ['ModelYard, no batching', calling(single, 'predict', row)],
+  ];
+  const megabytes: [string, Call][] = [
+    ['bare', calling(floor, 'predict_tensors', tensor)],
+    ['ModelYard', calling(yard, 'predict', tensor)],
+  ];
+  for (const [, call] of rows) await medianLatency(call, 500, 0);
+  for (const [, call] of megabytes) await medianLatency(call, 3, 0);
+  await compare('one row, p50, one at a time', 'ms', rows, (call) => medianLatency(call, 400, 0));
+  await compare('one row, p50, at rest', 'ms', rows, (call) => medianLatency(call, 60, 5));
+  for (const underWay of [1, 4, 16, 64])
+    await compare(`one row, ${underWay} under way`, 'calls/s', rows, (call) =>
+      throughput(call, 1500, underWay),
+    );
+  await compare('1 MB tensor, p50, one at a time', 'ms', megabytes, (call) => medianLatency(call, 5, 0));
+  await compare('1 MB tensor, 8 under way', 'calls/s', megabytes, (call) => throughput(call, 16, 8));
 } finally {
-  await Promise.all([floor.close(), yard.close()]);
-  await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  await Promise.all([floor, yard, single].map((client) => client.close()));
+  await Promise.all(
+    directories.map((directory) => rm(directory, { recursive: true, force: true, maxRetries: 5 })),
+  );
 }

@@ -47,6 +47,7 @@ export async function openServices(settings: Settings, logger: Logger) {
     runTimeoutMs: settings.predictTimeoutMs,
     threads: settings.engineThreads,
     memoryBytes: settings.engineMemoryBytes,
+    batching: settings.batching,
     maxQueue: settings.maxQueue,
     maxLoaded: settings.maxLoaded,
     idleUnloadMs: settings.idleUnloadMs,

@@ -37,6 +37,7 @@ const settingsSchema = z.strictObject({
   MODELYARD_PREDICT_TIMEOUT_MS: milliseconds.default(30_000),
   MODELYARD_ENGINE_THREADS: z.coerce.number().int().min(1).max(256).optional(),
   MODELYARD_ENGINE_MEMORY_MB: z.coerce.number().int().min(200).max(10_000_000).optional(),
+  MODELYARD_BATCHING: flag.default(true),
   MODELYARD_MAX_QUEUE: z.coerce.number().int().min(1).max(1_000_000).default(1000),
   MODELYARD_MAX_LOADED: z.coerce.number().int().min(1).max(10_000).default(16),
   MODELYARD_IDLE_UNLOAD_S: z.coerce.number().int().min(1).max(86_400).default(900),
@@ -68,6 +69,8 @@ export interface Settings {
   engineThreads: number;
   /** Resident memory at which an engine host is ended; undefined: half of the machine's. */
   engineMemoryBytes: number | undefined;
+  /** Whether calls that wait for a version may share a run. */
+  batching: boolean;
   /** Calls that may wait for one version. */
   maxQueue: number;
   /** Versions that may be loaded at once in this process. */
@@ -124,6 +127,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     engineThreads: values.MODELYARD_ENGINE_THREADS ?? Math.max(1, Math.floor(availableParallelism() / 2)),
     engineMemoryBytes:
       values.MODELYARD_ENGINE_MEMORY_MB === undefined ? undefined : values.MODELYARD_ENGINE_MEMORY_MB * 1e6,
+    batching: values.MODELYARD_BATCHING,
     maxQueue: values.MODELYARD_MAX_QUEUE,
     maxLoaded: values.MODELYARD_MAX_LOADED,
     idleUnloadMs: values.MODELYARD_IDLE_UNLOAD_S * 1000,

@@ -74,12 +74,14 @@ const shownTensor = z.strictObject({
   datatype: z.string(),
   shape: z.array(z.number()),
   unranked: z.boolean().optional(),
+});
+const shownOutput = shownTensor.extend({
   role: z.string().optional(),
   classes: z.array(z.unknown()).meta({ items: {} }).optional(),
 });
 export const signature = z.strictObject({
   inputs: z.array(shownTensor),
-  outputs: z.array(shownTensor),
+  outputs: z.array(shownOutput),
   features: z.array(
     z.strictObject({
       name: z.string(),

@@ -10,6 +10,7 @@ import { encodeRecords, type JsonRecord } from './codec/records.ts';
 import { decodeTensor, encodeTensors, type TensorJson } from './codec/tensors.ts';
 import { batchRows } from './engine/batching.ts';
 import type { Engine } from './engine/engine.ts';
+import { tooLargeAnswer } from './engine/model_host.ts';
 import type { NamedTensors } from './engine/protocol.ts';
 import type { PredictionSink, RouteKind } from './prediction_sink.ts';
 import { chooseVersion } from './routing.ts';
@@ -89,8 +90,10 @@ export async function predict(
   };
   const ticket = breakers.begin(version);
   let outputs: NamedTensors;
+  let predictions: RowPrediction[];
   try {
     outputs = await dependencies.engine.run(version.engineModel, tensors, request.signal);
+    predictions = readPredictions(record.signature.outputs, outputs, record.classLabels, rows);
   } catch (error) {
     const latencyMs = performance.now() - started;
     const counts = error instanceof ModelYardError && countsAgainstModel.includes(error.code);
@@ -98,10 +101,9 @@ export async function predict(
     if (counts) await sink.append({ ...common, latencyMs, ...failure(error) });
     throw error;
   }
-  const runMs = performance.now() - started;
-  breakers.end(version, ticket, { failed: false, latencyMs: runMs });
+  breakers.end(version, ticket, { failed: false, latencyMs: performance.now() - started });
+  requireAnswerLimit(outputs);
 
-  const predictions = readPredictions(record.signature.outputs, outputs, record.classLabels, rows);
   const identified = predictions.map((prediction) => ({ ...prediction, predictionId: uuidv7() }));
   const latencyMs = performance.now() - started;
   const features = loggedFeatures(record, input, rows);
@@ -212,6 +214,14 @@ const countsAgainstModel: readonly string[] = [
   'INFERENCE_FAILED',
   'ARTIFACT_MISMATCH',
 ];
+
+/** Elements of the outputs that one answer may have. */
+const maxAnswerElements = 1_000_000;
+
+function requireAnswerLimit(outputs: NamedTensors): void {
+  const elements = [...outputs.values()].reduce((sum, { data }) => sum + data.length, 0);
+  if (elements > maxAnswerElements) throw tooLargeAnswer(elements, maxAnswerElements);
+}
 
 function requireRowLimit(rows: number): void {
   if (rows > maxRowsPerCall)

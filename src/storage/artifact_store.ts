@@ -44,6 +44,8 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
     isPresent,
 
     async add(file, signal) {
+      // Said at once where the size is known; a file that grows meanwhile is caught while it is copied.
+      if ((await stat(file)).size > maxBytes) throw tooLarge(maxBytes);
       const incoming = join(directory, 'incoming', randomUUID());
       await mkdir(dirname(incoming), { recursive: true });
       try {
@@ -66,6 +68,14 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
       if (sha256 !== artifact.sha256) throw damagedArtifact(artifact.sha256, sha256 === undefined);
     },
   };
+}
+
+function tooLarge(maxBytes: number): ModelYardError {
+  return new ModelYardError(
+    'LIMIT_EXCEEDED',
+    `The file is larger than ${Math.round(maxBytes / 1e6)} MB.`,
+    'Use a smaller model, or start the server with a higher MODELYARD_MAX_ARTIFACT_MB.',
+  );
 }
 
 export function damagedArtifact(sha256: string, missing: boolean): ModelYardError {
@@ -91,12 +101,7 @@ async function copyHashed(
         throw new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was registered.');
       if (!Buffer.isBuffer(chunk)) continue;
       bytes += chunk.length;
-      if (bytes > maxBytes)
-        throw new ModelYardError(
-          'LIMIT_EXCEEDED',
-          `The file is larger than ${Math.round(maxBytes / 1e6)} MB.`,
-          'Use a smaller model, or start the server with a higher MODELYARD_MAX_ARTIFACT_MB.',
-        );
+      if (bytes > maxBytes) throw tooLarge(maxBytes);
       hash.update(chunk);
       await target.writeFile(chunk);
     }

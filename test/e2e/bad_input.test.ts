@@ -371,7 +371,7 @@ const badCalls: BadCall[] = [
     tool: 'register_model',
     given: register(testModel('classifier_int'), { class_labels: ['a', 'b', 'c', 'd'] }),
     code: 'SIGNATURE_MISMATCH',
-    says: /4 names.*3 probabilities/,
+    says: /4 names.*3 classes/,
   },
   {
     what: 'a parent that is not there',

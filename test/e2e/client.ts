@@ -9,11 +9,16 @@ import { detectDrift } from '../../tools/detect_drift.ts';
 import { getModel } from '../../tools/get_model.ts';
 import { healthCheck } from '../../tools/health_check.ts';
 import { catalogue } from '../../tools/index.ts';
+import { listPredictions } from '../../tools/list_predictions.ts';
 import { predict } from '../../tools/predict.ts';
+import { predictFile } from '../../tools/predict_file.ts';
 import { promoteModel } from '../../tools/promote_model.ts';
 import { registerModel } from '../../tools/register_model.ts';
+import { resetCircuitBreaker } from '../../tools/reset_circuit_breaker.ts';
+import { retireModel } from '../../tools/retire_model.ts';
 import { searchModels } from '../../tools/search_models.ts';
 import { setReferenceData } from '../../tools/set_reference_data.ts';
+import { setTraffic } from '../../tools/set_traffic.ts';
 import { scratchDirectory, serverEnvironment, serverFile, workingDirectory } from './environment.ts';
 
 /** The catalogue by name, so that an answer has its tool's type. */
@@ -27,6 +32,11 @@ const tools = {
   search_models: searchModels,
   get_model: getModel,
   set_reference_data: setReferenceData,
+  predict_file: predictFile,
+  set_traffic: setTraffic,
+  retire_model: retireModel,
+  reset_circuit_breaker: resetCircuitBreaker,
+  list_predictions: listPredictions,
 };
 export type ToolName = keyof typeof tools;
 export type ToolOutput<Name extends ToolName> = z.output<(typeof tools)[Name]['output']>;

@@ -62,9 +62,7 @@ function encodeTensor(
       inputs,
       `tensor ${spec.name} has shape [${given.shape}], not [${spec.shape}]${spec.shape.includes(-1) ? ' (-1 is free)' : ''}`,
     );
-  const flat: unknown[] = given.data.some(Array.isArray)
-    ? given.data.flat(Number.POSITIVE_INFINITY)
-    : given.data;
+  const flat: unknown[] = given.data.some(Array.isArray) ? given.data.flat(given.shape.length) : given.data;
   const length = elementCount(given.shape);
   if (flat.length !== length)
     throw mismatch(

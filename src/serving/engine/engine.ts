@@ -35,6 +35,8 @@ export interface Engine extends ModelInspector {
 }
 
 export interface EngineSettings extends HostSettings {
+  /** Whether calls that wait for a version may share a run. */
+  batching?: boolean | undefined;
   /** Calls that may wait for one version. */
   maxQueue?: number | undefined;
   /** Most versions loaded at once; the least recently used one that is idle makes room. */
@@ -48,7 +50,7 @@ const spareLifetimeMs = 10_000;
 const sweepIntervalMs = 5_000;
 
 export function createEngine(settings: EngineSettings): Engine {
-  const { maxQueue = 1000, maxLoaded = 16, idleUnloadMs = 900_000, runTimeoutMs } = settings;
+  const { batching = true, maxQueue = 1000, maxLoaded = 16, idleUnloadMs = 900_000, runTimeoutMs } = settings;
   const pools = new Map<string, VersionPool>();
   const spares = new Map<string, LoadedHost>();
 
@@ -89,7 +91,7 @@ export function createEngine(settings: EngineSettings): Engine {
   function poolOf(model: EngineModel): VersionPool {
     let pool = pools.get(model.key);
     if (pool === undefined) {
-      pool = createVersionPool(model, { runTimeoutMs, maxQueue }, startWarmHost);
+      pool = createVersionPool(model, { runTimeoutMs, maxQueue, batching }, startWarmHost);
       pools.set(model.key, pool);
     } else if (model.instances !== undefined) pool.resize(model.instances);
     return pool;

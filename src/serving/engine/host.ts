@@ -22,6 +22,7 @@ import {
   type HostAnswer,
   type HostRequest,
   maxBodyBytes,
+  maxOutputElements,
   type NamedTensors,
   packTensors,
   unpackTensors,
@@ -99,6 +100,8 @@ async function run(request: Extract<HostRequest, { operation: 'run' }>, body: Ui
     feeds[name] = Reflect.construct(RuntimeTensor, [runtimeType, tensor.data, tensor.shape]);
   }
   const results = await session.run(feeds, request.fetches);
+  const elements = request.fetches.reduce((sum, name) => sum + (results[name]?.size ?? 0), 0);
+  if (elements > maxOutputElements) return { header: { status: 'too_large', elements } };
   const outputs: NamedTensors = new Map();
   for (const name of request.fetches) {
     const result = results[name];
@@ -122,9 +125,6 @@ async function run(request: Extract<HostRequest, { operation: 'run' }>, body: Ui
 function elementsOf(tensor: RuntimeTensor): TensorData {
   const { data } = tensor;
   if (data instanceof Uint8ClampedArray) return new Uint8Array(data);
-  // A Float16Array, where Node has it.
-  if (tensor.type === 'float16' && ArrayBuffer.isView(data))
-    return new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
   return Array.isArray(data) ? data.map(String) : data;
 }
 
@@ -192,6 +192,9 @@ async function serve(): Promise<void> {
   }
 }
 
+// From Node 24 on onnxruntime makes a Float16Array of every float16 tensor, and its native half then finds it
+// empty: without that class it keeps to the bits, as on older versions.
+Reflect.deleteProperty(globalThis, 'Float16Array');
 new Worker(new URL('./host_lifeline.js', import.meta.url), { workerData: process.argv[2] }).unref();
 serve().then(
   () => process.exit(0),

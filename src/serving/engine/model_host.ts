@@ -4,7 +4,7 @@ import type { TensorSpec } from '../../registry/signature.ts';
 import { type Artifact, damagedArtifact } from '../../storage/artifact_store.ts';
 import { batchRows, hasFreeBatch, joinRows, sameRows, splitRows } from './batching.ts';
 import { type HostProcess, spawnHost } from './host_process.ts';
-import { type HostAnswer, type NamedTensors, packTensors, unpackTensors } from './protocol.ts';
+import { type HostAnswer, maxOutputElements, type NamedTensors, packTensors, unpackTensors } from './protocol.ts';
 import { warmupTensors } from './warmup.ts';
 
 /** A version as the engine needs to know it. */
@@ -81,10 +81,20 @@ export async function runOn(
     timeoutMs,
   );
   if (header.status === 'ran') return unpackTensors(header.tensors, body);
+  if (header.status === 'too_large') throw tooLargeAnswer(header.elements, maxOutputElements);
   throw new ModelYardError(
     'INFERENCE_FAILED',
     `The model could not run on these inputs: ${header.status === 'failed' ? cleanMessage(header.message) : header.status}`,
     'Check the inputs against the signature that get_model shows.',
+  );
+}
+
+/** An answer of more elements than may be given; it is refused, never cut. */
+export function tooLargeAnswer(elements: number, most: number): ModelYardError {
+  return new ModelYardError(
+    'LIMIT_EXCEEDED',
+    `The model's answer has ${elements} elements; at most ${most} are given in one answer.`,
+    'Send fewer rows in one call, or serve a model with smaller outputs.',
   );
 }
 

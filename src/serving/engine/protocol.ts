@@ -10,6 +10,9 @@ import { datatype, type Tensor } from '../codec/datatypes.ts';
  */
 export const framePrefixBytes = 8;
 
+/** Most elements that all outputs of one run may have together. */
+export const maxOutputElements = 10_000_000;
+
 /** The largest body that either side accepts; a u32 could say more than a buffer can hold. */
 export const maxBodyBytes = 1 << 30;
 
@@ -46,6 +49,8 @@ export type HostAnswer =
     }
   | { status: 'ran'; tensors: WireTensor[] }
   | { status: 'artifact_mismatch' }
+  /** The outputs have more elements than a run may give back. */
+  | { status: 'too_large'; elements: number }
   | { status: 'failed'; message: string };
 
 /** Frames up to this size are one buffer, so that they are one write. */

@@ -42,6 +42,8 @@ export interface PoolSettings {
   runTimeoutMs: number;
   /** Calls that may wait for one version. */
   maxQueue: number;
+  /** Whether calls that wait may share a run. */
+  batching: boolean;
 }
 
 /** Starts, loads and warms one host; may reuse one that has the artifact in it already. */
@@ -93,7 +95,7 @@ export function createVersionPool(
     starting++;
     try {
       const { host, loadMs, warmup } = await start(model);
-      coalesce = warmup.coalesce;
+      coalesce = settings.batching && warmup.coalesce;
       members.add({ host, runningSince: undefined });
       starting--;
       dispatch();

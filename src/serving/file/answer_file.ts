@@ -150,9 +150,10 @@ export async function answerFile<Carried>(job: FileJob<Carried>): Promise<FileCo
   return { ...counts, failures, summary: summary.result() };
 }
 
+/** The prediction by which the columns are laid out: one with probabilities, if there are any. */
 function firstPrediction({ answers }: RowsAnswer): RowPrediction | undefined {
-  for (const answer of answers) if ('prediction' in answer) return answer.prediction;
-  return undefined;
+  const predictions = answers.flatMap((answer) => ('prediction' in answer ? [answer.prediction] : []));
+  return predictions.find(({ probabilities }) => probabilities !== undefined) ?? predictions[0];
 }
 
 function nothingAnswered(held: readonly AnsweredChunk<unknown>[]): ModelYardError {

@@ -5,6 +5,7 @@ import type { Breakers } from '../breakers.ts';
 import { readPredictions } from '../codec/predictions.ts';
 import { encodeRecords } from '../codec/records.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { NamedTensors } from '../engine/protocol.ts';
 import { circuitOpen } from '../predict.ts';
 import { explainNotServed, type ServedModels } from '../served_models.ts';
 import type { RunRecords } from './answer_rows.ts';
@@ -58,16 +59,17 @@ export async function chooseFileModel(
       if (!breakers.allows(version)) throw circuitOpen(modelId, [version]);
       const ticket = breakers.begin(version);
       const started = performance.now();
+      let outputs: NamedTensors;
       try {
-        const outputs = await engine.run(version.engineModel, tensors);
-        breakers.end(version, ticket, { failed: false, latencyMs: performance.now() - started });
-        return readPredictions(record.signature.outputs, outputs, record.classLabels, records.length);
+        outputs = await engine.run(version.engineModel, tensors);
       } catch (error) {
         const counts = error instanceof ModelYardError && countsAgainstModel.includes(error.code);
         const latencyMs = performance.now() - started;
         breakers.end(version, ticket, counts ? { failed: true, latencyMs } : 'not_counted');
         throw error;
       }
+      breakers.end(version, ticket, { failed: false, latencyMs: performance.now() - started });
+      return readPredictions(record.signature.outputs, outputs, record.classLabels, records.length);
     },
   };
 }

@@ -85,14 +85,14 @@ function rowOf(object: JsonRecord | undefined, line: number, mapping: ColumnMapp
   const features = emptyRecord();
   for (const { name } of mapping.features)
     if (object !== undefined && Object.hasOwn(object, name)) features[name] = object[name];
-  const valueOf = (name: string | undefined) =>
+  const memberOf = (name: string | undefined) =>
     name !== undefined && object !== undefined && Object.hasOwn(object, name) ? object[name] : null;
   return {
     line,
     features,
     fault: object === undefined ? 'The line is not a JSON object.' : undefined,
-    entityKey: entityKeyOf(valueOf(mapping.entityColumn)),
-    outcome: valueOf(mapping.outcomeColumn),
+    entityKey: entityKeyOf(memberOf(mapping.entityColumn)),
+    outcome: memberOf(mapping.outcomeColumn),
   };
 }
 

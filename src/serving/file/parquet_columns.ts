@@ -66,7 +66,9 @@ function readerOf(element: SchemaElement): ((stored: unknown) => unknown) | unde
   const meaning = logical?.type ?? element.converted_type;
   if (meaning === 'DECIMAL')
     return decimalReader(logical?.type === 'DECIMAL' ? logical.scale : (element.scale ?? 0));
-  if (type === 'BOOLEAN' || type === 'FLOAT' || type === 'DOUBLE') return (value) => value;
+  // NaN is how data frames write a missing number.
+  if (type === 'FLOAT' || type === 'DOUBLE') return (value) => (Number.isNaN(value) ? null : value);
+  if (type === 'BOOLEAN') return (value) => value;
   if (type === 'INT32' || type === 'INT64') {
     if (meaning !== undefined && !/^U?INT/.test(meaning)) return undefined;
     const unsigned = logical?.type === 'INTEGER' ? !logical.isSigned : (meaning?.startsWith('U') ?? false);

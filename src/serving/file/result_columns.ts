@@ -81,7 +81,11 @@ export function hasIntegerValues({ signature, classLabels }: VersionRecord): boo
   return classLabels === undefined && first !== undefined && /^U?INT/.test(first.datatype);
 }
 
-function columnType(record: VersionRecord, value: FlatValue['value'], isLabel: boolean): ResultColumn['type'] {
+function columnType(
+  record: VersionRecord,
+  value: FlatValue['value'],
+  isLabel: boolean,
+): ResultColumn['type'] {
   if (typeof value === 'boolean') return 'boolean';
   // A label outside the class labels stays a number; among texts it is text.
   if (record.classLabels !== undefined && isLabel) return 'text';

@@ -71,7 +71,10 @@ describe('a CSV file', () => {
   });
 
   test('gives entity keys and outcomes', async () => {
-    const { rows } = await read('who,x,real\nann,1,yes\n,2,\n', { entityColumn: 'who', outcomeColumn: 'real' });
+    const { rows } = await read('who,x,real\nann,1,yes\n,2,\n', {
+      entityColumn: 'who',
+      outcomeColumn: 'real',
+    });
     expect(rows.map(({ entityKey, outcome }) => [entityKey, outcome])).toEqual([
       ['ann', 'yes'],
       [null, ''],
@@ -116,6 +119,9 @@ describe('a CSV file', () => {
     ['is UTF-16', Buffer.from('\uFEFFa,b\n1,2\n', 'utf16le'), /not UTF-8/],
     ['opens a quote that it never closes', 'a,b\n1,"2\n', /cannot be read as CSV: Quote Not Closed/],
   ])('that %s is refused', async (_, text, message) => {
-    await expect(read(text)).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringMatching(message) });
+    await expect(read(text)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringMatching(message),
+    });
   });
 });

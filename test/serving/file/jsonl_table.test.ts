@@ -39,7 +39,9 @@ describe('a JSON Lines file', () => {
   });
 
   test('survives any values', async () => {
-    const objects = fc.array(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue()), { minLength: 1 });
+    const objects = fc.array(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue()), {
+      minLength: 1,
+    });
     await fc.assert(
       fc.asyncProperty(objects, async (given) => {
         const { written } = await read(given.map((object) => `${JSON.stringify(object)}\n`).join(''));

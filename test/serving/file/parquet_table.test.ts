@@ -69,6 +69,7 @@ describe('a Parquet file', () => {
       flag: 'BOOL',
       text: 'BYTES',
       money: 'FP64',
+      nan: 'FP64',
     } as const;
     const { rows } = await copyFile(arrowFile, folder, { features, entityColumn: 'label' });
     expect(Object.values(rows[1]?.features ?? {})).toEqual([
@@ -80,9 +81,11 @@ describe('a Parquet file', () => {
       -1,
       false,
       'naïve 🏀 "1"\n',
-      -12345678901234567890.01,
+      Number('-12345678901234567890.01'),
+      null,
     ]);
-    expect(Object.values(rows[3]?.features ?? {}).slice(2)).toEqual(Array.from({ length: 7 }, () => null));
+    expect(Object.values(rows[3]?.features ?? {}).slice(2)).toEqual(Array.from({ length: 8 }, () => null));
+    expect(rows[2]?.features.nan).toBe(-0);
     expect(rows.slice(0, 3).map(({ entityKey }) => entityKey)).toEqual(['high', 'low', null]);
   });
 
@@ -108,7 +111,13 @@ describe('a Parquet file', () => {
       }),
       { minLength: 1, maxLength: 40 },
     );
-    const types = { whole: 'INT64', double: 'DOUBLE', flag: 'BOOLEAN', text: 'STRING', moment: 'TIMESTAMP' } as const;
+    const types = {
+      whole: 'INT64',
+      double: 'DOUBLE',
+      flag: 'BOOLEAN',
+      text: 'STRING',
+      moment: 'TIMESTAMP',
+    } as const;
     await fc.assert(
       fc.asyncProperty(table, fc.integer({ min: 1, max: 40 }), async (rows, groupSize) => {
         const names = ['whole', 'double', 'flag', 'text', 'moment'] as const;
@@ -145,7 +154,12 @@ describe('a Parquet file', () => {
     const data = [[1, 2], [3]];
     const schema = [
       { name: 'root', num_children: 1 },
-      { name: 'list', repetition_type: 'OPTIONAL' as const, num_children: 1, converted_type: 'LIST' as const },
+      {
+        name: 'list',
+        repetition_type: 'OPTIONAL' as const,
+        num_children: 1,
+        converted_type: 'LIST' as const,
+      },
       { name: 'list', repetition_type: 'REPEATED' as const, num_children: 1 },
       { name: 'element', repetition_type: 'OPTIONAL' as const, type: 'INT32' as const },
     ];
@@ -160,8 +174,14 @@ describe('a Parquet file', () => {
     ['is empty', () => Buffer.alloc(0)],
     ['is something else', () => Buffer.from('a,b\n1,2\n')],
     ['was cut off', (whole) => whole.subarray(0, whole.length - 100)],
-    ['has damaged pages', (whole) => Buffer.concat([whole.subarray(0, 4), Buffer.alloc(2000, 255), whole.subarray(2004)])],
-    ['has a damaged footer', (whole) => Buffer.concat([whole.subarray(0, -60), Buffer.alloc(52, 255), whole.subarray(-8)])],
+    [
+      'has damaged pages',
+      (whole) => Buffer.concat([whole.subarray(0, 4), Buffer.alloc(2000, 255), whole.subarray(2004)]),
+    ],
+    [
+      'has a damaged footer',
+      (whole) => Buffer.concat([whole.subarray(0, -60), Buffer.alloc(52, 255), whole.subarray(-8)]),
+    ],
   ])('that %s is refused', async (_, damage) => {
     writeFileSync(path, damage(readFileSync(arrowFile)));
     await expect(copyFile(path, folder)).rejects.toMatchObject({
