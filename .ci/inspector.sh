@@ -42,5 +42,11 @@ call detect_drift model_id=nba "current_path=$example/season.csv"
 call health_check
 call search_models
 call get_model model_id=nba
+call list_predictions model_id=nba limit=3
+call deploy_model model_id=nba version=0 set_active=false
+call set_traffic model_id=nba 'weights={"0": 0.1, "1": 0.9}'
+call reset_circuit_breaker model_id=nba version=0
+call set_traffic model_id=nba 'weights={"1": 1}'
+call retire_model model_id=nba version=0
 missed=$(comm -23 <(printf '%s\n' "$listed") <(printf '%s\n' $called | sort -u))
 [ -z "$missed" ] || { echo "tools that were listed but not called: $missed" >&2; exit 1; }

@@ -22,7 +22,27 @@ export function inputJsonSchema(schema: z.ZodObject): ToolSchema {
  */
 export function outputJsonSchema(schema: z.ZodObject): ToolSchema {
   const { required: _, ...described } = jsonSchema(schema, 'output');
-  return { ...described, properties: { ...described.properties, error: { type: 'object' } } };
+  const properties = Object.fromEntries(
+    Object.entries(described.properties ?? {}).map(([name, property]) => [name, outline(property, 1)]),
+  );
+  return { ...described, properties: { ...properties, error: { type: 'object' } } };
+}
+
+/** How deep an output schema names fields: an answer's own, and those of the objects in them. */
+const namedDepth = 2;
+
+/** A schema without the fields of what lies deeper than `namedDepth`. */
+function outline(node: object, depth: number): object {
+  const { properties, items, ...rest }: { properties?: Record<string, object>; items?: object } = node;
+  if (items !== undefined) return { ...rest, items: outline(items, depth) };
+  if (properties === undefined) return node;
+  if (depth >= namedDepth) return rest;
+  return {
+    ...rest,
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, property]) => [name, outline(property, depth + 1)]),
+    ),
+  };
 }
 
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): ToolSchema {

@@ -179,6 +179,17 @@ describe.each(stores)('the circuit breaker $name', ({ skipped, open }) => {
     });
   });
 
+  it.skipIf(skipped)('counts answers that cannot be what they should be, and logs them', async () => {
+    await deploy(one, 'odd', '1', 'identity_float32', { class_labels: ['no', 'yes'] });
+    const asked = { model_id: 'odd', inputs: [{ value: 4.75 }] };
+    // 4.75 is no probability.
+    for (let call = 0; call < 20; call++)
+      expect((await one.fail('predict', asked)).code).toBe('INFERENCE_FAILED');
+    expect((await one.fail('predict', asked)).code).toBe('CIRCUIT_OPEN');
+    const { models } = await one.call('health_check', { model_id: 'odd' });
+    expect(models[0]).toMatchObject({ request_count: 20, error_count: 20 });
+  });
+
   it.skipIf(skipped)('opens at the share of failures that the deployment names', async () => {
     await deploy(one, 'strict', '1', 'fails_run', { error_threshold: 0.1 });
     await Promise.all(

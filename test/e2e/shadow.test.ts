@@ -166,7 +166,9 @@ describe('a shadow version', () => {
       Array.from({ length: 20 }, () => server.fail('predict', { model_id: 'both', inputs: [{ x: 101 }] })),
     );
     expect(await predict('both', [{ x: 3 }])).toMatchObject({ version: '2', route: 'fallback' });
+    // A shadow's run would have come before this one.
+    await predict('both', [{ x: 4 }], { version: '2' });
     const { predictions } = await server.call('list_predictions', { model_id: 'both', version: '2' });
-    expect(predictions.map(({ route }) => route)).toEqual(['fallback']);
+    expect(predictions.map(({ route }) => route)).toEqual(['pinned', 'fallback']);
   });
 });

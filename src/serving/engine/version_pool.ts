@@ -149,10 +149,11 @@ export function createVersionPool(
   /** No host can be started: whoever waits is told why. */
   function rejectWaiting(error: unknown): void {
     removeDead();
-    if (members.size + starting > 0) return dispatch();
-    const rejected = queue;
-    queue = [];
-    for (const job of rejected) job.reject(error);
+    if (members.size + starting === 0) {
+      const rejected = queue;
+      queue = [];
+      for (const job of rejected) job.reject(error);
+    }
     dispatch();
   }
 
@@ -206,7 +207,8 @@ export function createVersionPool(
   function settle(batch: Job[], parts: NamedTensors[] | undefined): void {
     if (parts === undefined) {
       coalesce = false;
-      return runAlone(batch);
+      runAlone(batch);
+      return;
     }
     batch.forEach((job, index) => {
       const part = parts[index];

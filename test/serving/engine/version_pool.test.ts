@@ -1,67 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { ModelYardError } from '../../../src/errors.ts';
-import type { HostProcess, HostReply } from '../../../src/serving/engine/host_process.ts';
 import type { EngineModel } from '../../../src/serving/engine/model_host.ts';
-import { type NamedTensors, packTensors, unpackTensors } from '../../../src/serving/engine/protocol.ts';
+import type { NamedTensors } from '../../../src/serving/engine/protocol.ts';
 import { createVersionPool, type StartWarmHost } from '../../../src/serving/engine/version_pool.ts';
+import { type FakeHost, fakeHost } from './fake_host.ts';
 
-/** A host at the border of the machine: it answers when the test says so. */
-interface FakeHost {
-  process: HostProcess;
-  /** The rows of every run it was given, in order. */
-  runs: number[][];
-  /** Whether a run is under way. */
-  isBusy(): boolean;
-  /** Answers the present run with its own rows. */
-  answer(): void;
-  fail(error: Error): void;
-  end(): void;
-}
-
-function fakeHost(): FakeHost {
-  const runs: number[][] = [];
-  let alive = true;
-  let waiting: { resolve(reply: HostReply): void; reject(error: Error): void; reply: HostReply } | undefined;
-  const take = () => {
-    const taken = waiting;
-    waiting = undefined;
-    return taken;
-  };
-  return {
-    runs,
-    isBusy: () => waiting !== undefined,
-    process: {
-      pid: undefined,
-      isAlive: () => alive,
-      kill: () => {
-        alive = false;
-        take()?.reject(crashed());
-      },
-      request: (header, body) =>
-        new Promise((resolve, reject) => {
-          if (header.operation !== 'run') return reject(new Error(`not a run: ${header.operation}`));
-          const tensors = unpackTensors(header.tensors, Buffer.concat(body));
-          runs.push([...(tensors.get('x')?.data ?? [])].map(Number));
-          const { tensors: packed, body: bytes } = packTensors(
-            new Map([...tensors].map(([, tensor]) => ['y', tensor])),
-          );
-          const reply = { header: { status: 'ran' as const, tensors: packed }, body: Buffer.concat(bytes) };
-          waiting = { resolve, reject, reply };
-        }),
-    },
-    answer: () => {
-      const taken = take();
-      taken?.resolve(taken.reply);
-    },
-    fail: (error) => take()?.reject(error),
-    end: () => {
-      alive = false;
-      take()?.reject(crashed());
-    },
-  };
-}
-
-const crashed = () => new ModelYardError('ENGINE_CRASHED', 'ended', 'again');
 const failedRun = () => new ModelYardError('INFERENCE_FAILED', 'failed', 'check');
 
 const model: EngineModel = {
@@ -73,9 +16,15 @@ const model: EngineModel = {
 };
 
 function pooled(
-  given: { coalesce?: boolean; instances?: number; maxQueue?: number; runTimeoutMs?: number } = {},
+  given: {
+    batching?: boolean;
+    coalesce?: boolean;
+    instances?: number;
+    maxQueue?: number;
+    runTimeoutMs?: number;
+  } = {},
 ) {
-  const { coalesce = true, instances, maxQueue = 100, runTimeoutMs = 60_000 } = given;
+  const { batching = true, coalesce = true, instances, maxQueue = 100, runTimeoutMs = 60_000 } = given;
   const hosts: FakeHost[] = [];
   const failures: Error[] = [];
   const start: StartWarmHost = async () => {
@@ -85,7 +34,7 @@ function pooled(
     hosts.push(host);
     return { host: host.process, loadMs: 1, warmup: { warmupMs: 1, failure: undefined, coalesce } };
   };
-  const pool = createVersionPool({ ...model, instances }, { runTimeoutMs, maxQueue }, start);
+  const pool = createVersionPool({ ...model, instances }, { runTimeoutMs, maxQueue, batching }, start);
   const run = async (...rows: number[]) => [...((await pool.run(column(rows))).get('y')?.data ?? [])];
   return { pool, hosts, failures, run };
 }
@@ -127,8 +76,11 @@ describe('calls that wait', () => {
     expect(await Promise.all(calls)).toEqual([[1], [2], [3]]);
   });
 
-  test('run one by one where rows influence one another', async () => {
-    const { hosts, run } = pooled({ coalesce: false });
+  test.each([
+    ['rows influence one another', { coalesce: false }],
+    ['batching is switched off', { batching: false }],
+  ])('run one by one where %s', async (_, given) => {
+    const { hosts, run } = pooled(given);
     const calls = [run(1), run(2), run(3)];
     await answerAll(hosts);
     expect(hosts[0]?.runs).toEqual([[1], [2], [3]]);
