@@ -5,7 +5,7 @@ import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import type { Engine, LoadReport } from './engine/engine.ts';
 import { scoreRecords } from './predict.ts';
-import { judgeProbe, type Probe } from './probe.ts';
+import { judgeProbe, type Probe, parseProbe } from './probe.ts';
 import { activateVersion, lockModel, readRoute } from './routes.ts';
 import { engineModel, type ServedModels } from './served_models.ts';
 
@@ -63,13 +63,13 @@ export async function deployVersion(
   const { record, warnings } = await registeredVersion(dependencies, deployment, by, signal);
   requireNotCancelled(signal);
   progress(1, 3, 'loading and warming');
-  const instances = deployment.instances ?? (await readInstances(dependencies.database, record));
-  const report = await engine.load(engineModel(record, instances));
+  const stored = await readDeployment(dependencies.database, record);
+  const report = await engine.load(engineModel(record, deployment.instances ?? stored.instances));
   requireNotCancelled(signal);
   progress(2, 3, 'probing');
-  await probeOrRequireWarm(engine, record, deployment.probe, report);
+  await probeOrRequireWarm(engine, record, deployment.probe ?? stored.probe, report);
   requireNotCancelled(signal);
-  const previousActive = await recordDeployment(dependencies, record, { ...deployment, instances }, by);
+  const previousActive = await recordDeployment(dependencies, record, deployment, by);
   progress(3, 3, 'ready');
   const active = deployment.setActive ? record.version : previousActive;
   return {
@@ -94,20 +94,25 @@ export async function prepareVersion(
   record: VersionRecord,
   by: string,
 ): Promise<void> {
-  const instances = await readInstances(dependencies.database, record);
+  const { instances, probe } = await readDeployment(dependencies.database, record);
   const report = await dependencies.engine.load(engineModel(record, instances));
-  await probeOrRequireWarm(dependencies.engine, record, undefined, report);
+  await probeOrRequireWarm(dependencies.engine, record, probe, report);
   await recordDeployment(dependencies, record, undefined, by);
 }
 
-async function readInstances(database: Database, { modelId, version }: VersionRecord): Promise<number> {
+/** What an earlier deployment of the version set. */
+async function readDeployment(
+  database: Database,
+  { modelId, version }: VersionRecord,
+): Promise<{ instances: number; probe: Probe | undefined }> {
   const row = await database
     .selectFrom('deployments')
-    .select('instances')
+    .select(['instances', 'probe'])
     .where('model_id', '=', modelId)
     .where('version', '=', version)
     .executeTakeFirst();
-  return row?.instances ?? 1;
+  const probe = row?.probe ?? null;
+  return { instances: row?.instances ?? 1, probe: probe === null ? undefined : parseProbe(probe) };
 }
 
 async function registeredVersion(
@@ -168,29 +173,32 @@ async function probeOrRequireWarm(
 async function recordDeployment(
   { database, served, clock }: DeployDependencies,
   record: VersionRecord,
-  deployment: (Omit<Deployment, 'registration'> & { instances: number }) | undefined,
+  deployment: Omit<Deployment, 'registration'> | undefined,
   by: string,
 ): Promise<string | null> {
   const { modelId, version } = record;
   const at = clock();
   const previous = await database.transaction().execute(async (transaction) => {
     await lockModel(transaction, modelId);
-    const settings = {
-      deployed_at: at,
-      deployed_by: by,
-      error_threshold: deployment?.errorThreshold ?? null,
-      latency_threshold_ms: deployment?.latencyThresholdMs ?? null,
-      instances: deployment?.instances ?? 1,
-      probe: deployment?.probe === undefined ? null : JSON.stringify(deployment.probe),
-      probed_at: deployment?.probe === undefined ? null : at,
-      probe_failure: null,
-    };
+    const when = { deployed_at: at, deployed_by: by };
+    const given = deployment === undefined ? {} : givenSettings(deployment, at);
     await transaction
       .insertInto('deployments')
-      .values({ model_id: modelId, version, ...settings })
+      .values({
+        model_id: modelId,
+        version,
+        ...when,
+        error_threshold: null,
+        latency_threshold_ms: null,
+        instances: 1,
+        probe: null,
+        probed_at: null,
+        probe_failure: null,
+        ...given,
+      })
       .onConflict((conflict) => {
         const key = conflict.columns(['model_id', 'version']);
-        return deployment === undefined ? key.doNothing() : key.doUpdateSet(settings);
+        return deployment === undefined ? key.doNothing() : key.doUpdateSet({ ...when, ...given });
       })
       .execute();
     const before = await readRoute(transaction, modelId);
@@ -199,6 +207,17 @@ async function recordDeployment(
   });
   served.forget(modelId);
   return previous;
+}
+
+/** The settings that a deployment gives; those it leaves out stay as they were. */
+function givenSettings(deployment: Omit<Deployment, 'registration'>, at: number) {
+  const { errorThreshold, latencyThresholdMs, instances, probe } = deployment;
+  return {
+    ...(errorThreshold !== undefined && { error_threshold: errorThreshold }),
+    ...(latencyThresholdMs !== undefined && { latency_threshold_ms: latencyThresholdMs }),
+    ...(instances !== undefined && { instances }),
+    ...(probe !== undefined && { probe: JSON.stringify(probe), probed_at: at, probe_failure: null }),
+  };
 }
 
 function requireNotCancelled(signal: AbortSignal): void {

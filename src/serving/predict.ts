@@ -12,6 +12,7 @@ import { batchRows } from './engine/batching.ts';
 import type { Engine } from './engine/engine.ts';
 import { tooLargeAnswer } from './engine/model_host.ts';
 import type { NamedTensors } from './engine/protocol.ts';
+import { waitedForTurn } from './engine/version_pool.ts';
 import type { PredictionSink, RouteKind } from './prediction_sink.ts';
 import { chooseVersion } from './routing.ts';
 import {
@@ -93,16 +94,17 @@ export async function predict(
   let predictions: RowPrediction[];
   try {
     outputs = await dependencies.engine.run(version.engineModel, tensors, request.signal);
+    requireAnswerLimit(outputs);
     predictions = readPredictions(record.signature.outputs, outputs, record.classLabels, rows);
   } catch (error) {
     const latencyMs = performance.now() - started;
     const counts = error instanceof ModelYardError && countsAgainstModel.includes(error.code);
-    breakers.end(version, ticket, counts ? { failed: true, latencyMs } : 'not_counted');
+    const blamed = counts && error.cause !== waitedForTurn;
+    breakers.end(version, ticket, blamed ? { failed: true, latencyMs } : 'not_counted');
     if (counts) await sink.append({ ...common, latencyMs, ...failure(error) });
     throw error;
   }
   breakers.end(version, ticket, { failed: false, latencyMs: performance.now() - started });
-  requireAnswerLimit(outputs);
 
   const identified = predictions.map((prediction) => ({ ...prediction, predictionId: uuidv7() }));
   const latencyMs = performance.now() - started;

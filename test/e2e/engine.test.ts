@@ -99,6 +99,16 @@ describe('no model takes the server down', () => {
     expect(await predicted(server, 'balloon', { x: 100 })).toBe(200);
   });
 
+  it('an answer too long to give is refused whole, and the next call works', async () => {
+    await deploy(server, 'long', 'long_answer');
+    for (const elements of [1_500_000, 5e7]) {
+      const error = await server.fail('predict', { model_id: 'long', inputs: [{ x: elements }] });
+      expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+      expect(error.message).toContain(String(elements));
+    }
+    expect(await predicted(server, 'long', { x: 3 })).toEqual([1, 1, 1]);
+  });
+
   it('values that JSON has not: null, and a warning', async () => {
     await deploy(server, 'special', 'nan_output');
     const answer = await server.call('predict', {

@@ -611,6 +611,27 @@ def memory_balloon(s):
     )
 
 
+def long_answer(s):
+    """y = max(x) ones, however many that is: an answer too long to give."""
+    name = "long_answer"
+    s.add(
+        name,
+        build(
+            name,
+            [
+                helper.make_node("ReduceMax", ["x"], ["largest"], keepdims=0),
+                helper.make_node("Cast", ["largest"], ["count"], to=TensorProto.INT64),
+                helper.make_node("Reshape", ["count", "one_axis"], ["shape"]),
+                helper.make_node("ConstantOfShape", ["shape"], ["y"], value=scalar_fill(1.0, "float32")),
+            ],
+            [port("x", "float32", ["N", 1])],
+            [port("y", "float32", ["L"])],
+            [const("one_axis", [1], "int64")],
+        ),
+    )
+    s.case(name, {"x": column([3])}, {"y": np.ones(3, dtype=np.float32)})
+
+
 def fails_run(s):
     """A table look-up: y = table[int(x)], for x from 0 to 100."""
     name = "fails_run"
@@ -694,6 +715,7 @@ def build_all():
         crash_run,
         crash_load,
         memory_balloon,
+        long_answer,
         fails_run,
         nan_output,
         broken_files,

@@ -126,17 +126,17 @@ export function createVersionPool(
   function dispatch(): void {
     usedAt = performance.now();
     removeDead();
-    for (const member of members) {
-      if (member.runningSince !== undefined) continue;
-      if (members.size > instances) {
-        member.host.kill();
-        members.delete(member);
-        continue;
-      }
-      const batch = takeBatch();
-      if (batch.length === 0) break;
-      void runBatch(member, batch);
+    const free = [...members].filter((member) => member.runningSince === undefined);
+    for (const member of free.splice(0, Math.max(0, members.size - instances))) {
+      member.host.kill();
+      members.delete(member);
     }
+    queue = queue.filter((job) => !job.settled);
+    free.forEach((member, index) => {
+      // What waits is shared out among the hosts that are free.
+      const batch = takeBatch(Math.ceil(queue.length / (free.length - index)));
+      if (batch.length > 0) void runBatch(member, batch);
+    });
     if (queue.length > 0 && members.size + starting < instances)
       (members.size + starting === 0 ? ensureLoaded() : startMember()).catch(() => undefined);
     if (isIdle()) {
@@ -157,8 +157,7 @@ export function createVersionPool(
     dispatch();
   }
 
-  function takeBatch(): Job[] {
-    queue = queue.filter((job) => !job.settled);
+  function takeBatch(mostCalls: number): Job[] {
     const [first] = queue;
     if (first === undefined) return [];
     let rows = first.rows;
@@ -167,7 +166,7 @@ export function createVersionPool(
       return [first];
     }
     let taken = 1;
-    for (; taken < queue.length; taken++) {
+    for (; taken < Math.min(queue.length, mostCalls); taken++) {
       const next = queue[taken];
       if (next?.rows === undefined || rows + next.rows > maxBatchRows) break;
       if (!fitTogether(first.tensors, next.tensors)) break;
@@ -326,5 +325,9 @@ function tooLate(started: boolean, timeoutMs: number): ModelYardError {
     started
       ? 'Try again with fewer or simpler rows, or start the server with a higher MODELYARD_PREDICT_TIMEOUT_MS.'
       : 'Try again when there is less load, or deploy the version with more instances.',
+    { cause: started ? undefined : waitedForTurn },
   );
 }
+
+/** The cause of a TIMEOUT that came before the model saw the call: load, not a fault of the model. */
+export const waitedForTurn = 'waited for its turn';
