@@ -67,15 +67,11 @@ export async function registerVersion(
 
   const existing = await readVersion(database, modelId, version);
   if (existing !== undefined) {
-    requireSame(existing, artifact, registration);
+    await orDiscard(dependencies, artifact, async () => requireSame(existing, artifact, registration));
     return { record: existing, created: false };
   }
 
-  const inspected = await dependencies.inspector.inspect(artifact).catch(async (error: unknown) => {
-    if (error instanceof ModelYardError && error.code === 'ARTIFACT_INVALID')
-      await discard(dependencies, artifact);
-    throw error;
-  });
+  const inspected = await orDiscard(dependencies, artifact, () => dependencies.inspector.inspect(artifact));
   const { features, warnings } = deriveFeatures(inspected.inputs, registration.featureNames);
   const signature = {
     inputs: inspected.inputs,
@@ -151,15 +147,29 @@ async function requireParent(database: Database, registration: Registration): Pr
   );
 }
 
-/** Bytes that are no model are not kept, unless a version has them (it was registered by a runtime that could load it). */
-async function discard({ database, artifacts }: RegisterDependencies, artifact: Artifact): Promise<void> {
-  const used = await database
-    .selectFrom('versions')
-    .select('version')
-    .where('artifact_sha256', '=', artifact.sha256)
-    .limit(1)
-    .executeTakeFirst();
-  if (used === undefined) await artifacts.discard(artifact);
+/** What makes a file useless as a version's artifact, whoever gives it. */
+const useless: readonly string[] = ['ARTIFACT_INVALID', 'VERSION_EXISTS'];
+
+/** Runs a check; the bytes of a file that does not pass are not kept, unless a version has them. */
+async function orDiscard<T>(
+  { database, artifacts }: RegisterDependencies,
+  artifact: Artifact,
+  check: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await check();
+  } catch (error) {
+    if (error instanceof ModelYardError && useless.includes(error.code)) {
+      const used = await database
+        .selectFrom('versions')
+        .select('version')
+        .where('artifact_sha256', '=', artifact.sha256)
+        .limit(1)
+        .executeTakeFirst();
+      if (used === undefined) await artifacts.discard(artifact);
+    }
+    throw error;
+  }
 }
 
 /** A version's bytes, feature names and class labels never change. */

@@ -4,7 +4,13 @@ import type { TensorSpec } from '../../registry/signature.ts';
 import { type Artifact, damagedArtifact } from '../../storage/artifact_store.ts';
 import { batchRows, hasFreeBatch, joinRows, sameRows, splitRows } from './batching.ts';
 import { type HostProcess, spawnHost } from './host_process.ts';
-import { type HostAnswer, maxOutputElements, type NamedTensors, packTensors, unpackTensors } from './protocol.ts';
+import {
+  type HostAnswer,
+  maxOutputElements,
+  type NamedTensors,
+  packTensors,
+  unpackTensors,
+} from './protocol.ts';
 import { warmupTensors } from './warmup.ts';
 
 /** A version as the engine needs to know it. */
