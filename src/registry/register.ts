@@ -97,6 +97,8 @@ export async function registerVersion(
     requireSame(winner, artifact, registration);
     return { record: winner, created: false };
   }
+  // Another call that was refused with the same bytes may have discarded them before this one's record was there.
+  if (!(await artifacts.isPresent(artifact))) await artifacts.add(file, signal);
   const record = await readVersion(database, modelId, version);
   if (record === undefined) throw new Error(`${modelId} ${version} vanished after it was registered`);
   return { record, created: true };
