@@ -226,12 +226,14 @@ export async function retireVersion(
   };
 }
 
-/** The route when a version is gone: the others share its part. undefined when none is left. */
+/** The route when a version is gone: the others share its part, standbys take it over. undefined when none is left. */
 function withoutVersion(route: Route, version: string): Route | undefined {
   const left = route.weights.filter(([name]) => name !== version);
   const total = left.reduce((sum, [, weight]) => sum + weight, 0);
-  if (total === 0) return undefined;
-  const weights = left.map(([name, weight]) => [name, weight / total] as const);
+  if (left.length === 0) return undefined;
+  const weights = left.map(
+    ([name, weight]) => [name, total === 0 ? 1 / left.length : weight / total] as const,
+  );
   const [activeVersion] = weights.reduce((most, entry) => (entry[1] > most[1] ? entry : most));
   const shadowVersion = route.shadowVersion === version ? undefined : route.shadowVersion;
   return { ...route, activeVersion, weights, shadowVersion };

@@ -201,6 +201,11 @@ describeOnEachDatabase('routes', (store) => {
     await expect(retire('9')).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' });
   });
 
+  test('the only one with traffic hands it to its standby', async () => {
+    await set({ '1': 1, '2': 0 });
+    expect((await retire('1', true)).current).toMatchObject({ activeVersion: '2', weights: [['2', 1]] });
+  });
+
   test('every change raises the model’s revision, once', async () => {
     const before = await revision();
     await Promise.all([set({ '1': 1 }), set({ '2': 1 }), set({ '3': 1 })]);
