@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import { datatypes } from '../src/registry/datatypes.ts';
-import { maxRowsPerCall, type PredictInput } from '../src/serving/predict.ts';
+import { maxRowsPerCall } from '../src/serving/predict.ts';
+import type { PredictInput } from '../src/serving/predict_input.ts';
 import { defineTool } from './define_tool.ts';
 import { modelId, orJsonText, record, records, tensor, version, warnings } from './schemas.ts';
 

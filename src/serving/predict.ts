@@ -1,18 +1,17 @@
 import { uuidv7 } from 'uuidv7';
 import { ModelYardError } from '../errors.ts';
-import type { Signature } from '../registry/signature.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Breakers } from './breakers.ts';
 import { type PredictedValue, type RowPrediction, readPredictions } from './codec/predictions.ts';
 import { encodeRecords, type JsonRecord } from './codec/records.ts';
-import { decodeTensor, encodeTensors, type TensorJson } from './codec/tensors.ts';
-import { batchRows } from './engine/batching.ts';
+import { decodeTensor, type TensorJson } from './codec/tensors.ts';
 import type { Engine } from './engine/engine.ts';
 import { tooLargeAnswer } from './engine/model_host.ts';
 import type { NamedTensors } from './engine/protocol.ts';
 import { waitedForTurn } from './engine/version_pool.ts';
+import { encodeInput, loggedFeatures, type PredictInput, rowCount } from './predict_input.ts';
 import type { PredictionSink, RouteKind } from './prediction_sink.ts';
 import { chooseVersion } from './routing.ts';
 import {
@@ -35,10 +34,6 @@ export interface PredictRequest {
   /** Aborted when the caller no longer waits. */
   signal?: AbortSignal | undefined;
 }
-
-export type PredictInput =
-  | { kind: 'records'; records: readonly JsonRecord[] }
-  | { kind: 'tensors'; tensors: ReadonlyMap<string, TensorJson> };
 
 export interface PredictAnswer {
   version: string;
@@ -232,38 +227,6 @@ function requireRowLimit(rows: number): void {
       `The call has ${rows} rows; at most ${maxRowsPerCall} are answered at once.`,
       `Split the rows into calls of at most ${maxRowsPerCall}, or give them to predict_file.`,
     );
-}
-
-export function encodeInput(record: VersionRecord, input: PredictInput): NamedTensors {
-  return input.kind === 'records'
-    ? encodeRecords(record.signature, input.records)
-    : encodeTensors(record.signature.inputs, input.tensors, record.signature.features);
-}
-
-/** The rows of a call: the records, or the first dimension that all inputs share and the outputs can have, else 1. */
-function rowCount({ outputs }: Signature, input: PredictInput, tensors: NamedTensors): number {
-  if (input.kind === 'records') return input.records.length;
-  const rows = batchRows(tensors);
-  return rows !== undefined && outputs.every(({ shape }) => shape[0] === -1 || shape[0] === rows) ? rows : 1;
-}
-
-/** The features as the caller gave them, column by column. */
-function loggedFeatures(
-  record: VersionRecord,
-  input: PredictInput,
-  rows: number,
-): [string, unknown[]][] | null {
-  const { features, inputs } = record.signature;
-  if (features.length === 0) return null;
-  if (input.kind === 'records')
-    return features.map(({ name }) => [name, input.records.map((given) => given[name])]);
-  return features.map((feature) => {
-    const data = input.tensors.get(feature.input)?.data ?? [];
-    const flat: unknown[] = data.some(Array.isArray) ? data.flat(Number.POSITIVE_INFINITY) : data;
-    const rank = inputs.find((spec) => spec.name === feature.input)?.shape.length ?? 2;
-    const width = rank === 1 ? 1 : flat.length / rows;
-    return [feature.name, Array.from({ length: rows }, (_, row) => flat[row * width + feature.column])];
-  });
 }
 
 function warningsOf(predictions: readonly RowPrediction[]): string[] {

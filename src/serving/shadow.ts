@@ -4,7 +4,7 @@ import type { VersionRecord } from '../registry/version_record.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type PredictedValue, type RowPrediction, readPredictions } from './codec/predictions.ts';
 import type { Engine } from './engine/engine.ts';
-import { encodeInput, type PredictInput } from './predict.ts';
+import { encodeInput, type PredictInput } from './predict_input.ts';
 import type { PredictionSink } from './prediction_sink.ts';
 import type { ServedVersion } from './served_models.ts';
 
