@@ -1,5 +1,5 @@
 import { ModelYardError } from '../errors.ts';
-import type { InspectedOutput } from './register.ts';
+import type { InspectedOutput } from './model_inspector.ts';
 import type { TensorSpec } from './signature.ts';
 
 /** The classes that the model itself names, as text; undefined when it names none. */

@@ -3,25 +3,9 @@ import { ModelYardError } from '../errors.ts';
 import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
 import { classesOf, labelledOutputs } from './class_labels.ts';
-import { deriveFeatures, type Signature, type TensorSpec } from './signature.ts';
+import type { ModelInspector } from './model_inspector.ts';
+import { deriveFeatures, type Signature } from './signature.ts';
 import { type VersionRecord, versionRecord } from './version_record.ts';
-
-/** What registration needs to know of a model file; serving implements it by loading the file. */
-export interface ModelInspector {
-  /** @throws ARTIFACT_INVALID when the file is not a model that can be served; TIMEOUT; ENGINE_CRASHED. */
-  inspect(artifact: Artifact): Promise<Inspection>;
-}
-
-/** An output; `raw` when it is computed without bounds (sums, distances), so that it can be no probability. */
-export type InspectedOutput = TensorSpec & { raw?: true };
-
-export interface Inspection {
-  inputs: TensorSpec[];
-  outputs: InspectedOutput[];
-  warnings: string[];
-  /** By input, which of its columns take missing values. */
-  nullable?: ReadonlyMap<string, readonly boolean[]> | undefined;
-}
 
 /** The facts a caller gives of a version; all but the identifiers and the source are descriptive. */
 export interface Registration {

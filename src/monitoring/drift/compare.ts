@@ -1,4 +1,5 @@
-import { type Measurement, measureCategories, measureNumbers } from './measure.ts';
+import { measureCategories, measureNumbers } from './measure.ts';
+import type { Measurement } from './measurement.ts';
 import { missingShare, missingSharePValue } from './missing_share.ts';
 import {
   type CategoricalProfile,

@@ -4,7 +4,7 @@ import { chiSquareQuantile } from './chi_square_distribution.ts';
 import { splitRows } from './hypergeometric.ts';
 import { jsDistance } from './js_distance.ts';
 import { klDivergence } from './kl_divergence.ts';
-import type { Measurement } from './measure.ts';
+import type { Measurement } from './measurement.ts';
 import { drawPredictiveCounts } from './predictive_counts.ts';
 import { psi } from './psi.ts';
 import type { Random } from './random.ts';

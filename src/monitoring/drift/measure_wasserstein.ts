@@ -1,5 +1,5 @@
 import { splitRows } from './hypergeometric.ts';
-import type { Measurement } from './measure.ts';
+import type { Measurement } from './measurement.ts';
 import type { NumericProfile } from './profile.ts';
 import { noiseQuantile } from './sampling_noise.ts';
 import { type PooledSample, poolSamples, wassersteinDistance } from './wasserstein.ts';

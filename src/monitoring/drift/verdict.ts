@@ -1,5 +1,5 @@
 import { adjustPValues } from './correction.ts';
-import type { Measurement } from './measure.ts';
+import type { Measurement } from './measurement.ts';
 import { seededRandom, seedFor } from './random.ts';
 import type { DriftMethod, DriftOptions, DriftResult, Severity } from './result.ts';
 import { graver, severityOf } from './severity.ts';

@@ -1,5 +1,5 @@
 import { ModelYardError } from '../../errors.ts';
-import type { InspectedOutput, Inspection } from '../../registry/register.ts';
+import type { InspectedOutput, Inspection } from '../../registry/model_inspector.ts';
 import { datatypeOfRuntime, elementCount } from '../codec/datatypes.ts';
 import type { ValueMetadata } from './protocol.ts';
 

@@ -1,5 +1,5 @@
 import { ModelYardError } from '../../errors.ts';
-import type { ModelInspector } from '../../registry/register.ts';
+import type { ModelInspector } from '../../registry/model_inspector.ts';
 import type { Artifact } from '../../storage/artifact_store.ts';
 import { describeModel } from './describe_model.ts';
 import { nullableColumns } from './missing_columns.ts';

@@ -1,5 +1,5 @@
 import type { DatatypeName } from '../../registry/datatypes.ts';
-import type { InspectedOutput } from '../../registry/register.ts';
+import type { InspectedOutput } from '../../registry/model_inspector.ts';
 import { datatype, type Tensor } from '../codec/datatypes.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { InspectedOutput } from '../../registry/register.ts';
+import type { InspectedOutput } from '../../registry/model_inspector.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
 import { isFloat } from '../codec/datatypes.ts';
 import { canBeLabel, columnsOf } from '../codec/reading.ts';

@@ -1,0 +1,19 @@
+import type { Artifact } from '../storage/artifact_store.ts';
+import type { TensorSpec } from './signature.ts';
+
+/** What registration needs to know of a model file; serving implements it by loading the file. */
+export interface ModelInspector {
+  /** @throws ARTIFACT_INVALID when the file is not a model that can be served; TIMEOUT; ENGINE_CRASHED. */
+  inspect(artifact: Artifact): Promise<Inspection>;
+}
+
+/** An output; `raw` when it is computed without bounds (sums, distances), so that it can be no probability. */
+export type InspectedOutput = TensorSpec & { raw?: true };
+
+export interface Inspection {
+  inputs: TensorSpec[];
+  outputs: InspectedOutput[];
+  warnings: string[];
+  /** By input, which of its columns take missing values. */
+  nullable?: ReadonlyMap<string, readonly boolean[]> | undefined;
+}
