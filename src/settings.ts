@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, realpathSync } from 'node:fs';
-import { availableParallelism, homedir, tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { delimiter, isAbsolute, join, parse, resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
@@ -65,8 +65,8 @@ export interface Settings {
   logLevel: 'error' | 'warn' | 'info' | 'debug';
   loadTimeoutMs: number;
   predictTimeoutMs: number;
-  /** Threads of one run. */
-  engineThreads: number;
+  /** Threads of one run; undefined: by the machine and the number of a version's hosts. */
+  engineThreads: number | undefined;
   /** Resident memory at which an engine host is ended; undefined: half of the machine's. */
   engineMemoryBytes: number | undefined;
   /** Whether calls that wait for a version may share a run. */
@@ -123,8 +123,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     logLevel: values.MODELYARD_LOG_LEVEL,
     loadTimeoutMs: values.MODELYARD_LOAD_TIMEOUT_MS,
     predictTimeoutMs: values.MODELYARD_PREDICT_TIMEOUT_MS,
-    // Half the processors: a run leaves room for the server and for another version's run.
-    engineThreads: values.MODELYARD_ENGINE_THREADS ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+    engineThreads: values.MODELYARD_ENGINE_THREADS,
     engineMemoryBytes:
       values.MODELYARD_ENGINE_MEMORY_MB === undefined ? undefined : values.MODELYARD_ENGINE_MEMORY_MB * 1e6,
     batching: values.MODELYARD_BATCHING,

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { ModelYardError } from '../../errors.ts';
 import type { ModelInspector } from '../../registry/model_inspector.ts';
 import type { Artifact } from '../../storage/artifact_store.ts';
@@ -9,6 +10,7 @@ import {
   type LoadedHost,
   runOn,
   startHost,
+  threadsPerHost,
   warmUp,
 } from './model_host.ts';
 import type { NamedTensors } from './protocol.ts';
@@ -60,10 +62,15 @@ export function createEngine(settings: EngineSettings): Engine {
     return spare?.host.isAlive() ? spare : undefined;
   }
 
-  async function startWarmHost(model: EngineModel) {
+  const threadsFor = (instances: number) =>
+    settings.threads ?? threadsPerHost(availableParallelism(), instances);
+
+  async function startWarmHost(model: EngineModel, instances: number) {
     makeRoom(model.key);
-    const spare = takeSpare(model.artifact);
-    const { host, loadMs } = spare ?? (await startHost(settings, model.artifact));
+    const threads = threadsFor(instances);
+    // A spare was loaded as the only host of its version: one of several may want fewer threads.
+    const spare = threads === threadsFor(1) ? takeSpare(model.artifact) : undefined;
+    const { host, loadMs } = spare ?? (await startHost(settings, model.artifact, threads));
     try {
       return { host, loadMs, warmup: await warmUp(host, model, runTimeoutMs) };
     } catch (error) {
@@ -104,7 +111,7 @@ export function createEngine(settings: EngineSettings): Engine {
 
   return {
     async inspect(artifact) {
-      const loaded = await startHost(settings, artifact);
+      const loaded = await startHost(settings, artifact, threadsFor(1));
       try {
         const { inputs, outputs, takesMissing } = loaded.description;
         const described = describeModel(inputs, outputs);

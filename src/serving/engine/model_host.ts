@@ -28,10 +28,18 @@ export interface HostSettings {
   pathOf: (sha256: string) => string;
   loadTimeoutMs: number;
   runTimeoutMs: number;
-  /** Threads of one run. */
-  threads: number;
+  /** Threads of one run; undefined: see threadsPerHost. */
+  threads?: number | undefined;
   /** A host whose resident memory passes this is ended, bytes; undefined: half of the machine's. */
   memoryBytes?: number | undefined;
+}
+
+/**
+ * Threads of one run where no setting says: half the processors, which leaves room for the server and for another
+ * version's run, shared out among the hosts that a version has side by side; at least one.
+ */
+export function threadsPerHost(processors: number, instances: number): number {
+  return Math.max(1, Math.floor(processors / 2 / instances));
 }
 
 /** A host with a model in it. */
@@ -45,7 +53,11 @@ export interface LoadedHost {
  * Starts a host and loads an artifact in it.
  * @throws ARTIFACT_MISMATCH, ARTIFACT_INVALID, TIMEOUT, ENGINE_CRASHED, LIMIT_EXCEEDED (memory)
  */
-export async function startHost(settings: HostSettings, artifact: Artifact): Promise<LoadedHost> {
+export async function startHost(
+  settings: HostSettings,
+  artifact: Artifact,
+  threads: number,
+): Promise<LoadedHost> {
   const started = performance.now();
   const host = spawnHost(settings.memoryBytes ?? totalmem() / 2);
   try {
@@ -54,7 +66,7 @@ export async function startHost(settings: HostSettings, artifact: Artifact): Pro
         operation: 'load',
         path: settings.pathOf(artifact.sha256),
         sha256: artifact.sha256,
-        threads: settings.threads,
+        threads,
       },
       [],
       settings.loadTimeoutMs,

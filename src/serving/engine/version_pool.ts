@@ -49,6 +49,7 @@ export interface PoolSettings {
 /** Starts, loads and warms one host; may reuse one that has the artifact in it already. */
 export type StartWarmHost = (
   model: EngineModel,
+  instances: number,
 ) => Promise<{ host: HostProcess; loadMs: number; warmup: Warmup }>;
 
 interface Member {
@@ -94,7 +95,7 @@ export function createVersionPool(
   async function startMember(): Promise<LoadReport> {
     starting++;
     try {
-      const { host, loadMs, warmup } = await start(model);
+      const { host, loadMs, warmup } = await start(model, instances);
       coalesce = settings.batching && warmup.coalesce;
       members.add({ host, runningSince: undefined });
       starting--;
