@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CallContext, ResourceLink, Tool } from '../tools/define_tool.ts';
+import { type Origin, originOf } from './access/origin.ts';
 import { may } from './access/roles.ts';
 import type { CallOrder } from './call_order.ts';
 import { ModelYardError, systemCodeOf } from './errors.ts';
@@ -28,9 +29,10 @@ export async function callTool(
   { services, order, logger }: PipelineDependencies,
   tool: Tool,
   given: unknown,
-  context: CallContext,
+  call: Omit<CallContext, 'origin'>,
 ): Promise<ToolResult> {
   const started = performance.now();
+  const context = { ...call, origin: originOf(call.caller, tool.name, argumentsOf(given)) };
   try {
     const input = parseArguments(tool, given);
     requirePermission(tool, context);
@@ -54,8 +56,44 @@ export async function callTool(
       detail: error.message,
       ...(error.code === 'INTERNAL' && { error: thrown }),
     });
+    if (isChange(tool)) await auditFailure(services, context.origin, error, logger);
     return errorResult(error);
   }
+}
+
+function isChange(tool: Tool): boolean {
+  return tool.permission === 'WRITE' || tool.permission === 'ADMIN';
+}
+
+function argumentsOf(given: unknown): Record<string, unknown> {
+  return typeof given === 'object' && given !== null ? { ...given } : {};
+}
+
+/** A change that was tried and refused is in the audit trail too; where the store is away, in the log alone. */
+async function auditFailure(
+  services: PipelineDependencies['services'],
+  origin: Origin,
+  error: ModelYardError,
+  logger: Logger,
+): Promise<void> {
+  const { model_id: modelId, version } = origin.arguments;
+  try {
+    const { audit } = await services();
+    await audit.append(origin, {
+      modelId: nameIn(modelId),
+      version: nameIn(version),
+      before: undefined,
+      after: undefined,
+      outcome: error.code,
+      detail: error.message,
+    });
+  } catch (thrown) {
+    logger.warn('a refused change could not be written to the audit trail', { error: thrown });
+  }
+}
+
+function nameIn(given: unknown): string | undefined {
+  return typeof given === 'string' || typeof given === 'number' ? String(given).slice(0, 128) : undefined;
 }
 
 function inOrder<T>(
@@ -66,7 +104,7 @@ function inOrder<T>(
 ): Promise<T> {
   const modelId = input.model_id;
   if (typeof modelId !== 'string') return handle();
-  if (tool.permission === 'WRITE' || tool.permission === 'ADMIN') return order.change(modelId, handle);
+  if (isChange(tool)) return order.change(modelId, handle);
   return order.use(
     modelId,
     handle,
@@ -121,7 +159,7 @@ function describeShape(input: z.ZodObject): string {
     .join(', ');
 }
 
-function requirePermission(tool: Tool, { caller }: CallContext): void {
+function requirePermission(tool: Tool, { caller }: Pick<CallContext, 'caller'>): void {
   if (may(caller, tool.permission)) return;
   throw new ModelYardError(
     'PERMISSION_DENIED',

@@ -56,8 +56,10 @@ export function createServer({ catalogue, services, caller, logger }: ServerDepe
       const known = tools.map((candidate) => candidate.name).join(', ');
       throw new McpError(ErrorCode.InvalidParams, `There is no tool ${name.slice(0, 100)}. Tools: ${known}.`);
     }
-    const context: CallContext = {
-      caller,
+    const client = server.getClientVersion();
+    const context: Omit<CallContext, 'origin'> = {
+      caller: { ...caller, client: client && `${client.name} ${client.version}`.slice(0, 200) },
+      ask: undefined,
       signal: extra.signal,
       progress: progressReporter(meta?.progressToken, extra.sendNotification),
     };

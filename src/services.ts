@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import type { Caller } from './access/roles.ts';
+import { type AuditedChange, appendAudit } from './access/audit.ts';
+import type { Origin } from './access/origin.ts';
 import { readHealth } from './monitoring/health.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
 import { openPredictionLog } from './monitoring/log/prediction_log.ts';
@@ -74,11 +75,11 @@ export async function openServices(settings: Settings, logger: Logger) {
     intervalMs: settings.healthCheckIntervalSec * 1000,
   });
 
-  const register = (registration: Registration, by: string, signal?: AbortSignal) =>
+  const register = (registration: Registration, origin: Origin, signal?: AbortSignal) =>
     registerVersion(
       { database, artifacts, inspector: engine, allowedRoots, clock },
       registration,
-      by,
+      origin,
       signal,
     );
   const deploying = { database, engine, served, register, clock };
@@ -96,20 +97,20 @@ export async function openServices(settings: Settings, logger: Logger) {
     storeKind: kind,
     registry: {
       register,
-      promote: (promotion: Promotion, caller: Caller) =>
+      promote: (promotion: Promotion, origin: Origin) =>
         promoteVersion(
           {
             database,
             artifacts,
             clock,
             deployer: {
-              prepare: (record, by) => prepareVersion(deploying, record, by),
+              prepare: (record, origin) => prepareVersion(deploying, record, origin),
               activate: activateVersion,
               routeChanged: served.forget,
             },
           },
           promotion,
-          caller,
+          origin,
         ),
       search: (search: VersionSearch) => searchVersions(database, search),
       describe: async (
@@ -121,8 +122,8 @@ export async function openServices(settings: Settings, logger: Logger) {
       },
     },
     serving: {
-      deploy: (deployment: Deployment, by: string, progress: Progress, signal: AbortSignal) =>
-        deployVersion(deploying, deployment, by, progress, signal),
+      deploy: (deployment: Deployment, origin: Origin, progress: Progress, signal: AbortSignal) =>
+        deployVersion(deploying, deployment, origin, progress, signal),
       predict: (request: PredictRequest) =>
         predict(
           { database, served, engine, breakers, sink: log, clock, random: Math.random, logger },
@@ -130,19 +131,18 @@ export async function openServices(settings: Settings, logger: Logger) {
         ),
     },
     traffic: {
-      set: (request: TrafficRequest, by: string) => setTraffic(traffic, request, by),
-      retire: (request: { modelId: string; version: string; force: boolean }, by: string) =>
-        retireVersion(traffic, request, by),
-      resetBreaker: async (modelId: string, version: string, reason: string | undefined) => {
+      set: (request: TrafficRequest, origin: Origin) => setTraffic(traffic, request, origin),
+      retire: (request: { modelId: string; version: string; force: boolean }, origin: Origin) =>
+        retireVersion(traffic, request, origin),
+      resetBreaker: async (modelId: string, version: string, origin: Origin) => {
         await findVersion(database, modelId, version);
-        const result = await breakers.reset(modelId, version);
+        const result = await breakers.reset(modelId, version, origin);
         served.forget(modelId);
-        logger.info('circuit breaker reset', { model_id: modelId, version, reason });
         return result;
       },
     },
     monitoring: {
-      setReference: (request: ReferenceRequest, by: string) => setReference(monitoring, request, by),
+      setReference: (request: ReferenceRequest, origin: Origin) => setReference(monitoring, request, origin),
       detectDrift: (request: DriftRequest) => detectDrift(monitoring, request),
       listPredictions: async (query: PredictionQuery) => {
         await log.flush();
@@ -163,6 +163,11 @@ export async function openServices(settings: Settings, logger: Logger) {
         ),
     },
     files,
+    audit: {
+      /** Writes what was tried and not done; what is done is written by the change itself. */
+      append: (origin: Origin, change: AuditedChange) =>
+        database.transaction().execute((transaction) => appendAudit(transaction, origin, change, clock())),
+    },
     async close(): Promise<void> {
       stopProbes();
       await files.close();

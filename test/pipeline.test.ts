@@ -63,6 +63,7 @@ const fine = { wanted: true };
 const call = (called: ReturnType<typeof tool>, given: unknown, caller = operator) =>
   callTool(dependencies, called, given, {
     caller,
+    ask: undefined,
     signal: new AbortController().signal,
     progress: () => undefined,
   });
@@ -168,7 +169,7 @@ describe('a defect', () => {
 
   test('in opening the services is answered too', async () => {
     const broken = { ...dependencies, services: () => Promise.reject(new Error(secret)) };
-    const context = { caller: operator, signal: new AbortController().signal, progress: () => undefined };
+    const context = { caller: operator, ask: undefined, signal: new AbortController().signal, progress: () => undefined };
     expect(await callTool(broken, says('yes'), { wanted: true }, context)).toMatchObject({ isError: true });
   });
 });

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
+import type { Call } from '../src/access/approval.ts';
 import type { Caller, Permission } from '../src/access/roles.ts';
 import type { Services } from '../src/services.ts';
 
 /** What a handler knows of the call besides its arguments. */
-export interface CallContext {
+export interface CallContext extends Call {
   caller: Caller;
   /** Aborted when the client cancels the call. */
   signal: AbortSignal;

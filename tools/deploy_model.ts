@@ -58,7 +58,7 @@ export const deployModel = defineTool({
     warmup_ms: z.number(),
     warnings,
   }),
-  async handle(services, input, { caller, signal, progress }) {
+  async handle(services, input, { origin, signal, progress }) {
     const outcome = await services.serving.deploy(
       {
         registration: { ...registrationOf(input), source: input.source },
@@ -68,7 +68,7 @@ export const deployModel = defineTool({
         probe: input.probe,
         instances: input.instances,
       },
-      caller.role,
+      origin,
       progress,
       signal,
     );

@@ -67,7 +67,7 @@ export function detail(described: DescribedVersion): z.output<typeof versionDeta
     signature: record.signature,
     class_labels: record.classLabels ?? null,
     hyperparameters: record.hyperparameters,
-    parent_version: record.parentVersion,
+    parent_version: described.parents[0] ?? null,
     deployed_at: deployedAt === undefined ? null : isoTime(deployedAt),
     warnings: record.warnings,
   };

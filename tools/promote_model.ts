@@ -30,7 +30,7 @@ export const promoteModel = defineTool({
     undo: z.string(),
     warnings,
   }),
-  async handle(services, input, { caller }) {
+  async handle(services, input, { origin }) {
     const outcome = await services.registry.promote(
       {
         modelId: input.model_id,
@@ -41,7 +41,7 @@ export const promoteModel = defineTool({
         force: input.force,
         activate: input.activate,
       },
-      caller,
+      origin,
     );
     return {
       model_id: input.model_id,

@@ -24,10 +24,10 @@ export const registerModel = defineTool({
     signature,
     warnings,
   }),
-  async handle(services, input, { caller, signal }) {
+  async handle(services, input, { origin, signal }) {
     const { record, created } = await services.registry.register(
       { ...registrationOf(input), source: input.source },
-      caller.role,
+      origin,
       signal,
     );
     return {

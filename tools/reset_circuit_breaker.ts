@@ -12,7 +12,7 @@ export const resetCircuitBreaker = defineTool({
   input: z.strictObject({
     model_id: modelId,
     version,
-    reason: z.string().min(1).max(2000).optional().describe('Goes to the server log'),
+    reason: z.string().min(1).max(2000).optional().describe('Goes to the audit trail'),
   }),
   output: z.strictObject({
     model_id: z.string(),
@@ -20,12 +20,8 @@ export const resetCircuitBreaker = defineTool({
     was_open: z.boolean(),
     circuit_breaker: z.strictObject({ state: z.literal('closed'), trips: z.number(), reopens_at: z.null() }),
   }),
-  async handle(services, input) {
-    const { wasOpen, trips } = await services.traffic.resetBreaker(
-      input.model_id,
-      input.version,
-      input.reason,
-    );
+  async handle(services, input, { origin }) {
+    const { wasOpen, trips } = await services.traffic.resetBreaker(input.model_id, input.version, origin);
     return {
       model_id: input.model_id,
       version: input.version,

@@ -17,10 +17,10 @@ export const retireModel = defineTool({
     active_version: z.string().nullable(),
     warnings,
   }),
-  async handle(services, input, { caller }) {
+  async handle(services, input, { origin }) {
     const retired = await services.traffic.retire(
       { modelId: input.model_id, version: input.version, force: input.force },
-      caller.role,
+      origin,
     );
     return {
       model_id: input.model_id,

@@ -35,14 +35,14 @@ export const setReferenceData = defineTool({
     predictions: z.array(z.string()),
     warnings,
   }),
-  async handle(services, input, { caller }) {
+  async handle(services, input, { origin }) {
     const {
       record: version_,
       reference,
       warnings: found,
     } = await services.monitoring.setReference(
       { modelId: input.model_id, version: input.version, rows: rowSource(input) },
-      caller.role,
+      origin,
     );
     return {
       model_id: version_.modelId,

@@ -29,7 +29,7 @@ export const setTraffic = defineTool({
     current: route,
     warnings,
   }),
-  async handle(services, input, { caller }) {
+  async handle(services, input, { origin }) {
     const changed = await services.traffic.set(
       {
         modelId: input.model_id,
@@ -37,7 +37,7 @@ export const setTraffic = defineTool({
         shadowVersion: input.shadow_version,
         sticky: input.sticky,
       },
-      caller.role,
+      origin,
     );
     return {
       model_id: input.model_id,

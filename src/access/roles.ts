@@ -13,6 +13,8 @@ const highestPermission = { viewer: 'READ', client: 'PREDICT', operator: 'WRITE'
 export interface Caller {
   role: Role;
   readOnly: boolean;
+  /** The client's name and version, as it gave them. */
+  client?: string | undefined;
 }
 
 /** Whether the caller may use what `permission` protects; a read-only server refuses every change. */

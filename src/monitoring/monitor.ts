@@ -1,3 +1,5 @@
+import { changeModel } from '../access/change_model.ts';
+import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import { findVersion, requireModel } from '../registry/lookup.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
@@ -11,7 +13,7 @@ import {
 } from './drift/index.ts';
 import { readWindow } from './log/window.ts';
 import { type ShownResult, withMedians } from './median_shift.ts';
-import { latestReference, type Reference, storeReference } from './reference.ts';
+import { latestReference, profileReference, type Reference, storeReference } from './reference.ts';
 import { type GivenRows, readGivenRows } from './rows.ts';
 import { type Scorer, scoreColumns } from './score_rows.ts';
 
@@ -48,11 +50,27 @@ export interface ReferenceRequest {
 export async function setReference(
   dependencies: MonitorDependencies,
   request: ReferenceRequest,
-  by: string,
+  origin: Origin,
 ): Promise<{ record: VersionRecord; reference: Reference; warnings: string[] }> {
   const record = await resolveVersion(dependencies.database, request.modelId, request.version);
   const { warnings, ...rows } = await readRows(dependencies, record, request.rows, true);
-  const reference = await storeReference(dependencies.database, record, rows, dependencies.clock(), by);
+  const profile = profileReference(rows);
+  const reference = await changeModel(
+    dependencies,
+    origin,
+    { modelId: record.modelId, version: record.version },
+    async (transaction, at) => {
+      const result = await storeReference(
+        transaction,
+        record,
+        { ...rows, profile },
+        at,
+        nameOf(origin.caller),
+      );
+      const { referenceId, source, rows: count } = result;
+      return { result, before: undefined, after: { reference_id: referenceId, source, rows: count } };
+    },
+  );
   return { record, reference, warnings };
 }
 

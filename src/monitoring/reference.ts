@@ -28,23 +28,32 @@ export interface Reference {
 /** The stored sample is exact; this is what one row of the database can sensibly hold. */
 export const maxReferenceRows = 100_000;
 
-export async function storeReference(
-  database: Database,
-  record: VersionRecord,
-  given: { features: Column[]; predictions: Column[]; rows: number; source: string },
-  at: number,
-  by: string,
-): Promise<Reference> {
+/** @throws LIMIT_EXCEEDED */
+export function profileReference(given: {
+  features: Column[];
+  predictions: Column[];
+  rows: number;
+}): ReferenceProfile {
   if (given.rows > maxReferenceRows)
     throw new ModelYardError(
       'LIMIT_EXCEEDED',
       `The reference has ${given.rows} rows; at most ${maxReferenceRows} are kept.`,
       'Give a random sample of the rows.',
     );
-  const profile = {
+  return {
     features: given.features.map(profileColumn),
     predictions: given.predictions.map(profileColumn),
   };
+}
+
+export async function storeReference(
+  database: Database,
+  record: VersionRecord,
+  given: { profile: ReferenceProfile; rows: number; source: string },
+  at: number,
+  by: string,
+): Promise<Reference> {
+  const { profile } = given;
   const referenceId = uuidv7();
   await database
     .insertInto('references')

@@ -8,6 +8,8 @@ export interface DescribedVersion {
   metrics: Record<string, number>;
   tags: Record<string, string>;
   deployedAt: number | undefined;
+  /** The versions it was derived from: `version`, or `model:version` of another model. */
+  parents: string[];
 }
 
 export interface StageTransition {
@@ -65,11 +67,11 @@ export async function describeModel(
     describeVersions(database, rows.map(versionRecord)),
     transitions.orderBy('at', 'desc').orderBy('transition_id', 'desc').limit(filter.limit).execute(),
     database
-      .selectFrom('versions')
+      .selectFrom('version_parents')
       .select(['version', 'parent_version'])
       .where('model_id', '=', modelId)
-      .where('parent_version', 'is not', null)
-      .orderBy('created_at', 'desc')
+      .where('parent_model_id', '=', modelId)
+      .orderBy('version', 'desc')
       .limit(filter.limit)
       .execute(),
   ]);
@@ -86,9 +88,7 @@ export async function describeModel(
       by: row.by,
       reason: row.reason,
     })),
-    lineage: lineage.flatMap((row) =>
-      row.parent_version === null ? [] : [{ parent: row.parent_version, child: row.version }],
-    ),
+    lineage: lineage.map((row) => ({ parent: row.parent_version, child: row.version })),
   };
 }
 
@@ -100,7 +100,7 @@ export async function describeVersions(
   if (records.length === 0) return [];
   const models = [...new Set(records.map((record) => record.modelId))];
   const versions = [...new Set(records.map((record) => record.version))];
-  const [metrics, tags, deployments] = await Promise.all([
+  const [metrics, tags, parents, deployments] = await Promise.all([
     database
       .selectFrom('version_metrics')
       .selectAll()
@@ -114,6 +114,14 @@ export async function describeVersions(
       .where('model_id', 'in', models)
       .where('version', 'in', versions)
       .orderBy('name')
+      .execute(),
+    database
+      .selectFrom('version_parents')
+      .selectAll()
+      .where('model_id', 'in', models)
+      .where('version', 'in', versions)
+      .orderBy('parent_model_id')
+      .orderBy('parent_version')
       .execute(),
     database
       .selectFrom('deployments')
@@ -130,6 +138,13 @@ export async function describeVersions(
       metrics: Object.fromEntries(metrics.filter(isOfRecord).map((row) => [row.name, row.value])),
       tags: Object.fromEntries(tags.filter(isOfRecord).map((row) => [row.name, row.value])),
       deployedAt: deployments.find(isOfRecord)?.deployed_at,
+      parents: parents
+        .filter(isOfRecord)
+        .map((row) =>
+          row.parent_model_id === row.model_id
+            ? row.parent_version
+            : `${row.parent_model_id}:${row.parent_version}`,
+        ),
     };
   });
 }

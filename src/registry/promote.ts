@@ -1,18 +1,20 @@
-import { sql, type Transaction } from 'kysely';
-import { uuidv7 } from 'uuidv7';
-import { type Caller, may } from '../access/roles.ts';
+import type { Transaction } from 'kysely';
+import { changeModel } from '../access/change_model.ts';
+import { nameOf, type Origin } from '../access/origin.ts';
+import { may } from '../access/roles.ts';
 import { ModelYardError } from '../errors.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 import { findVersion } from './lookup.ts';
+import { moveStage } from './move_stage.ts';
 import { judgeTransition, type Stage, stepsBetween } from './stages.ts';
 import type { VersionRecord } from './version_record.ts';
 
 /** What promotion with `activate` needs of serving. */
 export interface Deployer {
   /** Loads and warms a version and records it as deployed, without moving traffic. */
-  prepare(record: VersionRecord, by: string): Promise<void>;
+  prepare(record: VersionRecord, origin: Origin): Promise<void>;
   /** Gives a version all the traffic, in the promotion's transaction. */
   activate(
     transaction: Transaction<Tables>,
@@ -67,9 +69,10 @@ export interface PromoteDependencies {
 export async function promoteVersion(
   dependencies: PromoteDependencies,
   promotion: Promotion,
-  caller: Caller,
+  origin: Origin,
 ): Promise<PromotionOutcome> {
   const { database, deployer } = dependencies;
+  const { caller } = origin;
   const { modelId, version, targetStage } = promotion;
   if (promotion.force && !may(caller, 'ADMIN'))
     throw new ModelYardError(
@@ -104,12 +107,16 @@ export async function promoteVersion(
       'Remove the cause, then promote again; dry_run=true shows all gates.',
     );
 
-  if (promotion.activate) await deployer.prepare(record, caller.role);
-  const applied = await database
-    .transaction()
-    .execute((transaction) =>
-      applyPromotion(transaction, deployer, promotion, dependencies.clock(), caller.role),
-    );
+  if (promotion.activate) await deployer.prepare(record, origin);
+  const applied = await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
+    const result = await applyPromotion(transaction, deployer, promotion, at, nameOf(caller));
+    const { fromStage, archived } = result;
+    return {
+      result,
+      before: { stage: fromStage, production: archived },
+      after: { stage: targetStage, archived, activated: promotion.activate },
+    };
+  });
   deployer.routeChanged(modelId);
   return {
     ...outcome,
@@ -166,17 +173,13 @@ async function applyPromotion(
   by: string,
 ): Promise<{ fromStage: Stage; archived: string[]; transitionId: string }> {
   const { modelId, version, targetStage } = promotion;
-  // Raising the revision takes the model's row: changes of one model happen one after the other.
-  await transaction
-    .updateTable('models')
-    .set({ revision: sql<number>`revision + 1` })
-    .where('model_id', '=', modelId)
-    .execute();
   const record = await findVersion(transaction, modelId, version);
   requireLegal(record, targetStage);
   const incumbents = targetStage === 'production' ? await productionVersions(transaction, modelId) : [];
   for (const incumbent of incumbents)
-    await move(transaction, {
+    await moveStage(transaction, {
+      kind: 'promotion',
+      forced: false,
       modelId,
       version: incumbent,
       from: 'production',
@@ -186,7 +189,9 @@ async function applyPromotion(
       reason: `replaced in production by ${version}`,
     });
   const reason = promotion.reason ?? null;
-  const transitionId = await move(transaction, {
+  const transitionId = await moveStage(transaction, {
+    kind: 'promotion',
+    forced: promotion.force,
     modelId,
     version,
     from: record.stage,
@@ -197,41 +202,6 @@ async function applyPromotion(
   });
   if (promotion.activate) await deployer.activate(transaction, modelId, version, at, by);
   return { fromStage: record.stage, archived: incumbents, transitionId };
-}
-
-async function move(
-  transaction: Transaction<Tables>,
-  step: {
-    modelId: string;
-    version: string;
-    from: Stage;
-    to: Stage;
-    at: number;
-    by: string;
-    reason: string | null;
-  },
-): Promise<string> {
-  await transaction
-    .updateTable('versions')
-    .set({ stage: step.to })
-    .where('model_id', '=', step.modelId)
-    .where('version', '=', step.version)
-    .execute();
-  const transitionId = uuidv7();
-  await transaction
-    .insertInto('stage_transitions')
-    .values({
-      transition_id: transitionId,
-      model_id: step.modelId,
-      version: step.version,
-      from_stage: step.from,
-      to_stage: step.to,
-      at: step.at,
-      by: step.by,
-      reason: step.reason,
-    })
-    .execute();
-  return transitionId;
 }
 
 async function trafficWarnings(

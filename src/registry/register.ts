@@ -1,4 +1,6 @@
+import { changeModel } from '../access/change_model.ts';
 import { readableFile } from '../access/file_access.ts';
+import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
@@ -40,7 +42,7 @@ export interface RegisterDependencies {
 export async function registerVersion(
   dependencies: RegisterDependencies,
   registration: Registration,
-  by: string,
+  origin: Origin,
   signal?: AbortSignal,
 ): Promise<{ record: VersionRecord; created: boolean }> {
   const { database, artifacts } = dependencies;
@@ -72,7 +74,7 @@ export async function registerVersion(
       artifact,
       signature,
       [...inspected.warnings, ...warnings],
-      by,
+      origin,
     );
   } catch (error) {
     // Another process registered it meanwhile: judge its record as if it had been there before.
@@ -183,30 +185,29 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
 }
 
 async function insertVersion(
-  { database, clock }: RegisterDependencies,
+  dependencies: RegisterDependencies,
   registration: Registration,
   artifact: Artifact,
   signature: Signature,
   warnings: string[],
-  by: string,
+  origin: Origin,
 ): Promise<void> {
-  const key = { model_id: registration.modelId, version: registration.version };
+  const { modelId, version } = registration;
+  const key = { model_id: modelId, version };
   const classLabels = registration.classLabels ?? classesOf(signature.outputs);
-  await database.transaction().execute(async (transaction) => {
+  await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
     await transaction
       .insertInto('models')
-      .values({ model_id: key.model_id, created_at: clock(), revision: 1 })
-      .onConflict((conflict) =>
-        conflict.column('model_id').doUpdateSet((eb) => ({ revision: eb('models.revision', '+', 1) })),
-      )
+      .values({ model_id: modelId, created_at: at, revision: 1 })
+      .onConflict((conflict) => conflict.column('model_id').doNothing())
       .execute();
     await transaction
       .insertInto('versions')
       .values({
         ...key,
         stage: 'development',
-        created_at: clock(),
-        created_by: by,
+        created_at: at,
+        created_by: nameOf(origin.caller),
         source: registration.source,
         artifact_sha256: artifact.sha256,
         artifact_bytes: artifact.bytes,
@@ -217,7 +218,6 @@ async function insertVersion(
         hyperparameters:
           registration.hyperparameters === undefined ? null : JSON.stringify(registration.hyperparameters),
         description: registration.description ?? null,
-        parent_version: registration.parentVersion ?? null,
         warnings: JSON.stringify(warnings),
       })
       .execute();
@@ -229,5 +229,15 @@ async function insertVersion(
     if (metrics.length > 0) await transaction.insertInto('version_metrics').values(metrics).execute();
     const tags = Object.entries(registration.tags ?? {}).map(([name, value]) => ({ ...key, name, value }));
     if (tags.length > 0) await transaction.insertInto('version_tags').values(tags).execute();
+    if (registration.parentVersion !== undefined)
+      await transaction
+        .insertInto('version_parents')
+        .values({ ...key, parent_model_id: modelId, parent_version: registration.parentVersion })
+        .execute();
+    return {
+      result: undefined,
+      before: undefined,
+      after: { stage: 'development', artifact_sha256: artifact.sha256, source: registration.source },
+    };
   });
 }

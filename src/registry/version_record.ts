@@ -19,12 +19,19 @@ export interface VersionRecord {
   algorithm: string | null;
   hyperparameters: Record<string, unknown> | null;
   description: string | null;
-  parentVersion: string | null;
   warnings: string[];
+  author: string | null;
+  /** The software that wrote the file, as the file says. */
+  producer: string | null;
+  /** Operator set to version; "" is ONNX's own. */
+  opsets: Record<string, number> | null;
+  updatedAt: number | null;
+  updatedBy: string | null;
 }
 
 const labels = z.array(z.string());
 const object = z.record(z.string(), z.unknown());
+const opsets = z.record(z.string(), z.number());
 const stage = z.enum(stages);
 
 export function versionRecord(row: VersionRow): VersionRecord {
@@ -42,7 +49,11 @@ export function versionRecord(row: VersionRow): VersionRecord {
     algorithm: row.algorithm,
     hyperparameters: row.hyperparameters === null ? null : object.parse(JSON.parse(row.hyperparameters)),
     description: row.description,
-    parentVersion: row.parent_version,
     warnings: labels.parse(JSON.parse(row.warnings)),
+    author: row.author,
+    producer: row.producer,
+    opsets: row.opsets === null ? null : opsets.parse(JSON.parse(row.opsets)),
+    updatedAt: row.updated_at,
+    updatedBy: row.updated_by,
   };
 }

@@ -1,3 +1,5 @@
+import { changeModel } from '../access/change_model.ts';
+import type { Origin } from '../access/origin.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import {
@@ -21,7 +23,7 @@ export interface Breakers {
   /** Takes note of how it went, and opens or closes the breaker if that follows. */
   end(version: ServedVersion, ticket: Ticket, outcome: CallOutcome | 'not_counted'): void;
   /** Forgets this process's window of a version and closes its breaker for all. */
-  reset(modelId: string, version: string): Promise<{ wasOpen: boolean; trips: number }>;
+  reset(modelId: string, version: string, origin: Origin): Promise<{ wasOpen: boolean; trips: number }>;
 }
 
 /** Which half-open phase a trial belongs to, by its `reopensAt`; undefined for a call through a closed breaker. */
@@ -113,17 +115,23 @@ export function createBreakers(options: {
       else if (++trials.succeeded >= version.policy.trials) close(version, trialOf);
     },
 
-    async reset(modelId, version) {
+    async reset(modelId, version, origin) {
       locals.delete(`${modelId}@${version}`);
-      const before = await database
-        .selectFrom('breakers')
-        .select(['reopens_at', 'trips'])
-        .where('model_id', '=', modelId)
-        .where('version', '=', version)
-        .executeTakeFirst();
-      await writeClosed(database, modelId, version);
-      const wasOpen = before !== undefined && before.reopens_at !== null;
-      return { wasOpen, trips: before?.trips ?? 0 };
+      return changeModel({ database, clock }, origin, { modelId, version }, async (transaction) => {
+        const before = await transaction
+          .selectFrom('breakers')
+          .select(['reopens_at', 'trips'])
+          .where('model_id', '=', modelId)
+          .where('version', '=', version)
+          .executeTakeFirst();
+        await writeClosed(transaction, modelId, version);
+        const wasOpen = before !== undefined && before.reopens_at !== null;
+        return {
+          result: { wasOpen, trips: before?.trips ?? 0 },
+          before: { open: wasOpen },
+          after: { open: false },
+        };
+      });
     },
   };
 }

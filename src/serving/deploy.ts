@@ -1,3 +1,5 @@
+import { changeModel } from '../access/change_model.ts';
+import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import { findVersion } from '../registry/lookup.ts';
 import type { Registration } from '../registry/register.ts';
@@ -6,13 +8,13 @@ import type { Database } from '../storage/database.ts';
 import type { Engine, LoadReport } from './engine/engine.ts';
 import { scoreRecords } from './predict.ts';
 import { judgeProbe, type Probe, parseProbe } from './probe.ts';
-import { activateVersion, lockModel, readRoute } from './routes.ts';
+import { activateVersion, readRoute } from './routes.ts';
 import { engineModel, type ServedModels } from './served_models.ts';
 
 /** What deployment needs of the registry when the version is new. */
 export type Register = (
   registration: Registration,
-  by: string,
+  origin: Origin,
   signal?: AbortSignal,
 ) => Promise<{ record: VersionRecord; created: boolean }>;
 
@@ -54,13 +56,13 @@ export type Progress = (done: number, total: number, message: string) => void;
 export async function deployVersion(
   dependencies: DeployDependencies,
   deployment: Deployment,
-  by: string,
+  origin: Origin,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<DeploymentOutcome> {
   const { engine } = dependencies;
   progress(0, 3, 'registering');
-  const { record, warnings } = await registeredVersion(dependencies, deployment, by, signal);
+  const { record, warnings } = await registeredVersion(dependencies, deployment, origin, signal);
   requireNotCancelled(signal);
   progress(1, 3, 'loading and warming');
   const stored = await readDeployment(dependencies.database, record);
@@ -69,7 +71,7 @@ export async function deployVersion(
   progress(2, 3, 'probing');
   await probeOrRequireWarm(engine, record, deployment.probe ?? stored.probe, report);
   requireNotCancelled(signal);
-  const previousActive = await recordDeployment(dependencies, record, deployment, by);
+  const previousActive = await recordDeployment(dependencies, record, deployment, origin);
   progress(3, 3, 'ready');
   const active = deployment.setActive ? record.version : previousActive;
   return {
@@ -92,12 +94,12 @@ export async function deployVersion(
 export async function prepareVersion(
   dependencies: DeployDependencies,
   record: VersionRecord,
-  by: string,
+  origin: Origin,
 ): Promise<void> {
   const { instances, probe } = await readDeployment(dependencies.database, record);
   const report = await dependencies.engine.load(engineModel(record, instances));
   await probeOrRequireWarm(dependencies.engine, record, probe, report);
-  await recordDeployment(dependencies, record, undefined, by);
+  await recordDeployment(dependencies, record, undefined, origin);
 }
 
 /** What an earlier deployment of the version set. */
@@ -118,7 +120,7 @@ async function readDeployment(
 async function registeredVersion(
   { database, register }: DeployDependencies,
   { registration }: Deployment,
-  by: string,
+  origin: Origin,
   signal: AbortSignal,
 ): Promise<{ record: VersionRecord; warnings: string[] }> {
   const { source, ...facts } = registration;
@@ -135,7 +137,7 @@ async function registeredVersion(
     );
     return { record, warnings: [...record.warnings, ...unusedFacts(facts)] };
   }
-  const { record, created } = await register({ ...facts, source }, by, signal);
+  const { record, created } = await register({ ...facts, source }, origin, signal);
   return { record, warnings: [...record.warnings, ...(created ? [] : unusedFacts(facts))] };
 }
 
@@ -171,15 +173,14 @@ async function probeOrRequireWarm(
  * @returns the version that was active before, or null.
  */
 async function recordDeployment(
-  { database, served, clock }: DeployDependencies,
+  dependencies: DeployDependencies,
   record: VersionRecord,
   deployment: Omit<Deployment, 'registration'> | undefined,
-  by: string,
+  origin: Origin,
 ): Promise<string | null> {
   const { modelId, version } = record;
-  const at = clock();
-  const previous = await database.transaction().execute(async (transaction) => {
-    await lockModel(transaction, modelId);
+  const by = nameOf(origin.caller);
+  const previous = await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
     const when = { deployed_at: at, deployed_by: by };
     const given = deployment === undefined ? {} : givenSettings(deployment, at);
     await transaction
@@ -203,9 +204,14 @@ async function recordDeployment(
       .execute();
     const before = await readRoute(transaction, modelId);
     if (deployment?.setActive) await activateVersion(transaction, modelId, version, at, by);
-    return before?.activeVersion ?? null;
+    const after = await readRoute(transaction, modelId);
+    return {
+      result: before?.activeVersion ?? null,
+      before: { route: before },
+      after: { route: after, deployed: true },
+    };
   });
-  served.forget(modelId);
+  dependencies.served.forget(modelId);
   return previous;
 }
 

@@ -1,4 +1,6 @@
-import { sql, type Transaction } from 'kysely';
+import type { Transaction } from 'kysely';
+import { changeModel } from '../access/change_model.ts';
+import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import { findVersion } from '../registry/lookup.ts';
 import type { Database } from '../storage/database.ts';
@@ -6,15 +8,6 @@ import type { Tables } from '../storage/schema.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Route } from './routing.ts';
 import { engineKey, explainNotServed, parseWeights, type ServedModels } from './served_models.ts';
-
-/** Takes the model's row, so that changes of one model happen one after the other. */
-export async function lockModel(transaction: Transaction<Tables>, modelId: string): Promise<void> {
-  await transaction
-    .updateTable('models')
-    .set({ revision: sql<number>`revision + 1` })
-    .where('model_id', '=', modelId)
-    .execute();
-}
 
 export async function readRoute(transaction: Database, modelId: string): Promise<Route | undefined> {
   const row = await transaction
@@ -93,10 +86,11 @@ export interface TrafficRequest {
  * @throws INVALID_INPUT, MODEL_NOT_FOUND, VERSION_NOT_FOUND, NOT_DEPLOYED, and what loading throws
  */
 export async function setTraffic(
-  { database, engine, served, clock }: TrafficDependencies,
+  dependencies: TrafficDependencies,
   request: TrafficRequest,
-  by: string,
+  origin: Origin,
 ): Promise<{ previous: Route | undefined; current: Route; warnings: string[] }> {
+  const { database, engine, served } = dependencies;
   const { modelId, shadowVersion } = request;
   requireWeights(request);
   const versions = [...Object.keys(request.weights), ...(shadowVersion === undefined ? [] : [shadowVersion])];
@@ -116,12 +110,11 @@ export async function setTraffic(
   );
   const [activeVersion] = weights.reduce((most, entry) => (entry[1] > most[1] ? entry : most));
   const current = { activeVersion, weights, sticky: request.sticky, shadowVersion };
-  const previous = await database.transaction().execute(async (transaction) => {
-    await lockModel(transaction, modelId);
+  const previous = await changeModel(dependencies, origin, { modelId }, async (transaction, at) => {
     await requireDeployed(transaction, modelId, versions);
     const before = await readRoute(transaction, modelId);
-    await writeRoute(transaction, modelId, current, clock(), by);
-    return before;
+    await writeRoute(transaction, modelId, current, at, nameOf(origin.caller));
+    return { result: before, before, after: current };
   });
   served.forget(modelId);
   const archived = records.filter((record) => record.stage === 'archived').map((record) => record.version);
@@ -180,14 +173,14 @@ async function requireDeployed(
  * @throws VERSION_NOT_FOUND, NOT_DEPLOYED, INVALID_INPUT when it carries traffic and force is false
  */
 export async function retireVersion(
-  { database, engine, served, clock }: TrafficDependencies,
+  dependencies: TrafficDependencies,
   request: { modelId: string; version: string; force: boolean },
-  by: string,
+  origin: Origin,
 ): Promise<{ current: Route | undefined; warnings: string[] }> {
+  const { database, engine, served } = dependencies;
   const { modelId, version } = request;
   await findVersion(database, modelId, version);
-  const current = await database.transaction().execute(async (transaction) => {
-    await lockModel(transaction, modelId);
+  const current = await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
     const { deployments } = await transaction
       .selectFrom('deployments')
       .select((eb) => eb.fn.countAll<number>().as('deployments'))
@@ -210,13 +203,17 @@ export async function retireVersion(
         'Move the traffic with set_traffic or deploy_model first, or retire it with force=true.',
       );
     if (after === undefined) await transaction.deleteFrom('routes').where('model_id', '=', modelId).execute();
-    else await writeRoute(transaction, modelId, after, clock(), by);
+    else await writeRoute(transaction, modelId, after, at, nameOf(origin.caller));
     await transaction
       .deleteFrom('deployments')
       .where('model_id', '=', modelId)
       .where('version', '=', version)
       .execute();
-    return after;
+    return {
+      result: after,
+      before: { route: before, deployed: true },
+      after: { route: after, deployed: false },
+    };
   });
   served.forget(modelId);
   await engine.unload(engineKey(modelId, version));

@@ -1,3 +1,5 @@
+import type { Generated, Selectable } from 'kysely';
+
 /**
  * The tables, as Kysely sees them on both databases. Times are milliseconds since 1970 (UTC), structured
  * values are JSON text: the same types on SQLite and PostgreSQL, so that one query code serves both.
@@ -5,10 +7,17 @@
 
 export interface Tables {
   models: ModelRow;
-  versions: VersionRow;
+  versions: VersionsTable;
   version_metrics: { model_id: string; version: string; name: string; value: number };
   version_tags: { model_id: string; version: string; name: string; value: string };
+  version_parents: { model_id: string; version: string; parent_model_id: string; parent_version: string };
+  deleted_versions: DeletedVersionRow;
+  aliases: AliasRow;
+  gate_policies: GatePolicyRow;
   stage_transitions: StageTransitionRow;
+  approvals: ApprovalRow;
+  audit_entries: AuditEntryRow;
+  audit_head: { id: number; sequence: number; hash: string };
   deployments: DeploymentRow;
   routes: RouteRow;
   breakers: BreakerRow;
@@ -25,9 +34,12 @@ interface ModelRow {
   created_at: number;
   /** Raised by every change of the model's versions, stages or routing; also the lock that orders them. */
   revision: number;
+  description: string | null;
+  /** JSON object of texts, or null. */
+  tags: string | null;
 }
 
-export interface VersionRow {
+interface VersionsTable {
   model_id: string;
   version: string;
   stage: string;
@@ -46,20 +58,102 @@ export interface VersionRow {
   /** JSON object, or null. */
   hyperparameters: string | null;
   description: string | null;
-  parent_version: string | null;
   /** JSON array of sentences that the registration warned with. */
   warnings: string;
+  author: string | null;
+  /** The software that wrote the file, as the file says. */
+  producer: string | null;
+  /** JSON object of operator set to version ("" is ONNX's own), or null. */
+  opsets: string | null;
+  /** When and by whom its descriptive facts were last changed; null: never. */
+  updated_at: number | null;
+  updated_by: string | null;
+  /** How many stage transitions it has made: the sequence of the last. */
+  transitions: Generated<number>;
+}
+
+export type VersionRow = Selectable<VersionsTable>;
+
+interface DeletedVersionRow {
+  model_id: string;
+  version: string;
+  deleted_at: number;
+  deleted_by: string;
+  artifact_sha256: string;
+}
+
+interface AliasRow {
+  model_id: string;
+  alias: string;
+  version: string;
+  changed_at: number;
+  changed_by: string;
+}
+
+interface GatePolicyRow {
+  model_id: string;
+  /** The stage whose entry it guards. */
+  stage: string;
+  /** JSON of registry/gate_policy.ts. */
+  policy: string;
+  changed_at: number;
+  changed_by: string;
 }
 
 export interface StageTransitionRow {
   transition_id: string;
   model_id: string;
   version: string;
+  /** 1, 2, 3 … for each version. */
+  sequence: number;
+  kind: 'promotion' | 'rollback';
+  /** 1: a gate failed and was overridden. */
+  forced: number;
   from_stage: string;
   to_stage: string;
   at: number;
   by: string;
   reason: string | null;
+}
+
+/** A change that waits for a person's word, or for the confirmation of who previewed it. */
+export interface ApprovalRow {
+  request_id: string;
+  created_at: number;
+  expires_at: number;
+  requested_by: string;
+  action: string;
+  model_id: string;
+  /** JSON array of sentences: what will change. */
+  summary: string;
+  /** SHA-256 of exactly the change that is asked for. */
+  fingerprint: string;
+  granted_at: number | null;
+  granted_by: string | null;
+  /** A grant is used once. */
+  used_at: number | null;
+}
+
+/** One link of the audit trail's chain; see access/audit.ts. */
+export interface AuditEntryRow {
+  sequence: number;
+  at: number;
+  request_id: string;
+  role: string;
+  client: string | null;
+  action: string;
+  model_id: string | null;
+  version: string | null;
+  /** JSON, without secrets. */
+  arguments: string;
+  /** JSON, or null. */
+  before: string | null;
+  after: string | null;
+  /** `done`, or an error's code. */
+  outcome: string;
+  detail: string | null;
+  previous_hash: string;
+  hash: string;
 }
 
 interface DeploymentRow {

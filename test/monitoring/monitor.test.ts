@@ -12,6 +12,7 @@ import {
 import type { Scorer } from '../../src/monitoring/score_rows.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { callBy } from '../access/origins.ts';
 import { seeder } from '../registry/seed.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 import { temporaryDirectory } from '../temporary.ts';
@@ -56,7 +57,7 @@ describeOnEachDatabase('monitoring', (store) => {
   const detect = (request: Partial<DriftRequest> & { rows: RowSource }) =>
     detectDrift(dependencies, { modelId: 'm', target: 'all', options, ...request });
   const reference = (rows: RowSource, version?: string) =>
-    setReference(dependencies, { modelId: 'm', version, rows }, 'operator');
+    setReference(dependencies, { modelId: 'm', version, rows }, callBy('operator'));
 
   test('needs a reference first', async () => {
     await expect(detect({ rows: records(spread(100)) })).rejects.toMatchObject({

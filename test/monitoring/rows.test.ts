@@ -34,7 +34,11 @@ function versionWith(features: Record<string, DatatypeName>): VersionRecord {
     algorithm: null,
     hyperparameters: null,
     description: null,
-    parentVersion: null,
+    author: null,
+    producer: null,
+    opsets: null,
+    updatedAt: null,
+    updatedBy: null,
     warnings: [],
   };
 }

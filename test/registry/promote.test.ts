@@ -1,18 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Caller } from '../../src/access/roles.ts';
 import { describeModel } from '../../src/registry/describe.ts';
 import { type Deployer, type Promotion, promoteVersion } from '../../src/registry/promote.ts';
 import { describeTraffic } from '../../src/serving/describe_traffic.ts';
 import { activateVersion } from '../../src/serving/routes.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
+import { callBy } from '../access/origins.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 import { inProcesses } from '../storage/processes.ts';
 import { deployRow, seeder } from './seed.ts';
 
-const operator: Caller = { role: 'operator', readOnly: false };
-const admin: Caller = { role: 'admin', readOnly: false };
+const operator = callBy('operator');
+const admin = callBy('admin');
 const now = Date.UTC(2026, 1, 1);
 
 describeOnEachDatabase('promoteVersion', (store) => {

@@ -7,6 +7,7 @@ import { type Registration, registerVersion } from '../../src/registry/register.
 import { createEngine } from '../../src/serving/engine/engine.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
+import { callBy } from '../access/origins.ts';
 import { modelFile } from '../models/model_file.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 import { temporaryDirectory } from '../temporary.ts';
@@ -37,7 +38,7 @@ describeOnEachDatabase('registerVersion', (store) => {
     registerVersion(
       { database: by, artifacts, inspector, allowedRoots, clock: () => now },
       registration,
-      'operator',
+      callBy('operator'),
     );
   const linear = (facts: Partial<Registration>): Registration => ({
     modelId: 'linear',
@@ -68,7 +69,6 @@ describeOnEachDatabase('registerVersion', (store) => {
       createdBy: 'operator',
       source: modelFile('linear_float32'),
       classLabels: undefined,
-      parentVersion: null,
       warnings: [],
     });
     expect(record.signature).toMatchObject({
@@ -78,7 +78,7 @@ describeOnEachDatabase('registerVersion', (store) => {
     });
     await artifacts.verify(record.artifact);
     const described = await describeModel(database, 'facts', { limit: 10 });
-    expect(described.versions).toEqual([{ record, metrics, tags, deployedAt: undefined }]);
+    expect(described.versions).toEqual([{ record, metrics, tags, deployedAt: undefined, parents: [] }]);
   });
 
   test('changes nothing when the same is registered again', async () => {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { searchVersions, type VersionSearch } from '../../src/registry/search.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
-import { seeder } from './seed.ts';
+import { moveTo, seeder } from './seed.ts';
 
 describeOnEachDatabase('searchVersions', (store) => {
   let database: Database;
@@ -29,12 +29,7 @@ describeOnEachDatabase('searchVersions', (store) => {
     });
     await seed({ modelId: 'fraud', version: '1', framework: 'PyTorch', metrics: { auc: 0.9 } });
     await seed({ modelId: 'fraud', version: '2', framework: 'pytorch', description: 'a\\b' });
-    await database
-      .updateTable('versions')
-      .set({ stage: 'production' })
-      .where('model_id', '=', 'fraud')
-      .where('version', '=', '1')
-      .execute();
+    await moveTo(database, 'fraud', '1', 'production');
   });
 
   test('finds all, newest first', async () => {

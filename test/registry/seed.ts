@@ -1,11 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Insertable } from 'kysely';
+import { moveStage } from '../../src/registry/move_stage.ts';
 import { type Registration, registerVersion } from '../../src/registry/register.ts';
+import type { Stage } from '../../src/registry/stages.ts';
 import type { VersionRecord } from '../../src/registry/version_record.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
 import type { Tables } from '../../src/storage/schema.ts';
+import { callBy } from '../access/origins.ts';
 
 /**
  * Registers versions quickly: of files that no runtime has to load, since their signature is said here.
@@ -32,7 +35,7 @@ export function seeder(database: Database, directory: string) {
         },
       },
       { ...registration, source },
-      'operator',
+      callBy('operator'),
     );
     return record;
   };
@@ -52,4 +55,26 @@ export function deployRow(modelId: string, version: string): Insertable<Tables['
     probed_at: null,
     probe_failure: null,
   };
+}
+
+/** Takes a version from development to a stage, as a promotion would, without gates. */
+export async function moveTo(
+  database: Database,
+  modelId: string,
+  version: string,
+  to: Exclude<Stage, 'development'>,
+): Promise<void> {
+  await database.transaction().execute((transaction) =>
+    moveStage(transaction, {
+      modelId,
+      version,
+      kind: 'promotion',
+      forced: false,
+      from: 'development',
+      to,
+      at: Date.UTC(2026, 0, 1),
+      by: 'operator',
+      reason: null,
+    }),
+  );
 }

@@ -3,6 +3,7 @@ import { type Breakers, createBreakers } from '../../src/serving/breakers.ts';
 import { type ServedModels, type ServedVersion, servedModels } from '../../src/serving/served_models.ts';
 import type { Database } from '../../src/storage/database.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
+import { callBy } from '../access/origins.ts';
 import { until } from '../e2e/until.ts';
 import { deployRow, seeder } from '../registry/seed.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
@@ -194,13 +195,13 @@ describeOnEachDatabase('circuit breakers', (store) => {
 
   test('a reset closes it for all, and keeps the count', async () => {
     const [here] = await fresh();
-    expect(await one.breakers.reset(modelId, '1')).toEqual({ wasOpen: false, trips: 0 });
+    expect(await one.breakers.reset(modelId, '1', callBy('operator'))).toEqual({ wasOpen: false, trips: 0 });
     call(one, here, ...times(20, failed));
     await untilOpen();
-    expect(await two.breakers.reset(modelId, '1')).toEqual({ wasOpen: true, trips: 1 });
+    expect(await two.breakers.reset(modelId, '1', callBy('operator'))).toEqual({ wasOpen: true, trips: 1 });
     expect(one.breakers.allows(await one.read())).toBe(true);
     expect(two.breakers.allows(await two.read())).toBe(true);
-    expect(await two.breakers.reset(modelId, '1')).toEqual({ wasOpen: false, trips: 1 });
+    expect(await two.breakers.reset(modelId, '1', callBy('operator'))).toEqual({ wasOpen: false, trips: 1 });
     // The window begins anew: 19 failures do not open it.
     const closed = await one.read();
     call(one, closed, ...times(19, failed));

@@ -13,6 +13,7 @@ import { scoreRecords } from '../../src/serving/predict.ts';
 import { engineModel } from '../../src/serving/served_models.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import { type OpenDatabase, openDatabase } from '../../src/storage/database.ts';
+import { callBy } from '../access/origins.ts';
 import { modelFile } from '../models/model_file.ts';
 import { temporaryDirectory } from '../temporary.ts';
 
@@ -87,7 +88,7 @@ async function register(source: string, facts: Partial<Registration> = {}): Prom
       clock: Date.now,
     },
     { ...facts, modelId: randomUUID(), version: '1', source },
-    'operator',
+    callBy('operator'),
   );
   return record;
 }

@@ -5,6 +5,7 @@ import { probeLoadedVersions } from '../../src/serving/probe_rounds.ts';
 import { engineModel, servedModels } from '../../src/serving/served_models.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import { openDatabase } from '../../src/storage/database.ts';
+import { callBy } from '../access/origins.ts';
 import { modelFile } from '../models/model_file.ts';
 import { deployRow } from '../registry/seed.ts';
 import { temporaryDirectory } from '../temporary.ts';
@@ -61,7 +62,7 @@ beforeAll(async () => {
         inspector: engine,
       },
       { modelId: 'm', version, source: modelFile('fails_run') },
-      'operator',
+      callBy('operator'),
     );
     await database.insertInto('deployments').values(deployRow('m', version)).execute();
   }

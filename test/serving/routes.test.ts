@@ -9,7 +9,8 @@ import {
   type TrafficRequest,
 } from '../../src/serving/routes.ts';
 import { servedModels } from '../../src/serving/served_models.ts';
-import { deployRow, seeder } from '../registry/seed.ts';
+import { callBy } from '../access/origins.ts';
+import { deployRow, moveTo, seeder } from '../registry/seed.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 
 /** An engine that loads at once and notes what it was asked to do. */
@@ -62,9 +63,9 @@ describeOnEachDatabase('routes', (store) => {
   });
 
   const set = (weights: Record<string, number>, more: Partial<TrafficRequest> = {}) =>
-    setTraffic(traffic, { modelId, weights, sticky: true, ...more }, 'operator');
+    setTraffic(traffic, { modelId, weights, sticky: true, ...more }, callBy('operator'));
   const retire = (version: string, force = false) =>
-    retireVersion(traffic, { modelId, version, force }, 'operator');
+    retireVersion(traffic, { modelId, version, force }, callBy('operator'));
   const route = () => readRoute(traffic.database, modelId);
   const revision = async () => {
     const { revision: found } = await traffic.database
@@ -144,12 +145,7 @@ describeOnEachDatabase('routes', (store) => {
   });
 
   test('an archived version may serve, with a warning', async () => {
-    await traffic.database
-      .updateTable('versions')
-      .set({ stage: 'archived' })
-      .where('model_id', '=', modelId)
-      .where('version', '=', '2')
-      .execute();
+    await moveTo(traffic.database, modelId, '2', 'archived');
     expect((await set({ '1': 0.5, '2': 0.5 })).warnings).toEqual(['Archived, but serving: 2.']);
   });
 

@@ -2,9 +2,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { appendAudit } from '../../src/access/audit.ts';
 import { ModelYardError } from '../../src/errors.ts';
+import { moveStage } from '../../src/registry/move_stage.ts';
+import type { Stage } from '../../src/registry/stages.ts';
 import { type Database, isUniqueViolation, openDatabase, storageError } from '../../src/storage/database.ts';
 import { migrations } from '../../src/storage/migrations/index.ts';
+import { callBy } from '../access/origins.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { describeOnEachDatabase } from './databases.ts';
 import { inProcesses } from './processes.ts';
@@ -27,10 +31,27 @@ const insertVersion = (database: Database, version: string, stage: string, model
       algorithm: null,
       hyperparameters: null,
       description: null,
-      parent_version: null,
       warnings: '[]',
     })
     .execute();
+
+/** A version that went from development to the stage by a step in the history. */
+const insertMoved = async (database: Database, version: string, stage: Stage, modelId = 'm') => {
+  await insertVersion(database, version, 'development', modelId);
+  await database.transaction().execute((transaction) =>
+    moveStage(transaction, {
+      modelId,
+      version,
+      kind: 'promotion',
+      forced: false,
+      from: 'development',
+      to: stage,
+      at: 1,
+      by: 'operator',
+      reason: null,
+    }),
+  );
+};
 
 const thrownBy = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
@@ -59,20 +80,91 @@ describeOnEachDatabase('the database', (store) => {
   });
 
   test('has at most one production version a model, whatever the code does', async () => {
-    await insertVersion(database, 'first', 'production');
-    await insertVersion(database, 'second', 'staging');
-    const setStage = (stage: string) =>
-      database.updateTable('versions').set({ stage }).where('version', '=', 'second').execute();
-    expect(isUniqueViolation(await thrownBy(setStage('production')))).toBe(true);
-    expect(isUniqueViolation(await thrownBy(insertVersion(database, 'third', 'production')))).toBe(true);
+    await insertMoved(database, 'first', 'production');
+    expect(isUniqueViolation(await thrownBy(insertMoved(database, 'second', 'production')))).toBe(true);
     await database.insertInto('models').values({ model_id: 'other', created_at: 1, revision: 1 }).execute();
-    await insertVersion(database, 'first', 'production', 'other');
+    await insertMoved(database, 'first', 'production', 'other');
+  });
+
+  test('lets no stage change but by a legal step in the history', async () => {
+    await insertMoved(database, 'stepping', 'staging');
+    const setStage = (stage: string, transitions: number) =>
+      thrownBy(
+        database
+          .updateTable('versions')
+          .set({ stage, transitions })
+          .where('version', '=', 'stepping')
+          .execute(),
+      );
+    const step = (values: { from_stage: string; to_stage: string; sequence: number }) =>
+      thrownBy(
+        database
+          .insertInto('stage_transitions')
+          .values({
+            transition_id: `stepping ${values.sequence} ${values.to_stage}`,
+            model_id: 'm',
+            version: 'stepping',
+            kind: 'promotion',
+            forced: 0,
+            at: 1,
+            by: 'operator',
+            ...values,
+          })
+          .execute(),
+      );
+    for (const [stage, transitions] of [
+      ['archived', 1],
+      ['archived', 2],
+      ['staging', 2],
+      ['development', 1],
+    ] as const)
+      expect(await setStage(stage, transitions), `${stage} ${transitions}`).toMatchObject({
+        message: expect.stringContaining('a stage changes only by a transition'),
+      });
+    for (const values of [
+      { from_stage: 'staging', to_stage: 'development', sequence: 2 },
+      { from_stage: 'development', to_stage: 'staging', sequence: 2 },
+      { from_stage: 'staging', to_stage: 'archived', sequence: 3 },
+      { from_stage: 'archived', to_stage: 'production', sequence: 2 },
+    ])
+      expect(await step(values), JSON.stringify(values)).toMatchObject({
+        message: expect.stringContaining('illegal stage transition'),
+      });
+    expect(await step({ from_stage: 'staging', to_stage: 'archived', sequence: 2 })).toBeUndefined();
+    expect(await setStage('archived', 2)).toBeUndefined();
+    expect(await thrownBy(insertVersion(database, 'born', 'staging'))).toMatchObject({
+      message: expect.stringContaining('a version begins in development'),
+    });
+  });
+
+  test('only ever adds to the history and to the audit trail', async () => {
+    await insertMoved(database, 'kept', 'staging');
+    const origin = callBy('operator');
+    await database
+      .transaction()
+      .execute((transaction) =>
+        appendAudit(
+          transaction,
+          origin,
+          { modelId: 'm', version: 'kept', before: 1, after: 2, outcome: 'done' },
+          1,
+        ),
+      );
+    for (const change of [
+      database.updateTable('stage_transitions').set({ reason: 'another' }),
+      database.deleteFrom('stage_transitions'),
+      database.updateTable('audit_entries').set({ outcome: 'another' }),
+      database.deleteFrom('audit_entries'),
+    ])
+      expect(await thrownBy(change.execute())).toMatchObject({
+        message: expect.stringContaining('append-only'),
+      });
   });
 
   test('knows the four stages only, and no version without its model', async () => {
     for (const [stage, modelId] of [
       ['retired', 'm'],
-      ['staging', 'no-such-model'],
+      ['development', 'no-such-model'],
     ] as const) {
       const error = await thrownBy(insertVersion(database, 'v', stage, modelId));
       expect(error).toBeInstanceOf(Error);
@@ -83,14 +175,14 @@ describeOnEachDatabase('the database', (store) => {
   });
 
   test('tells a key that exists already from other failures', async () => {
-    await insertVersion(database, 'same', 'staging');
-    const error = await thrownBy(insertVersion(database, 'same', 'staging'));
+    await insertVersion(database, 'same', 'development');
+    const error = await thrownBy(insertVersion(database, 'same', 'development'));
     expect(isUniqueViolation(error)).toBe(true);
     expect(isUniqueViolation(new Error('another'))).toBe(false);
   });
 
   test('gives bigint columns as numbers', async () => {
-    await insertVersion(database, 'large', 'staging');
+    await insertVersion(database, 'large', 'development');
     const row = await database
       .selectFrom('versions')
       .select(['artifact_bytes', 'created_at'])

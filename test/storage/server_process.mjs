@@ -3,6 +3,7 @@
  * several can begin together, does one task and prints its result as JSON.
  */
 import { text } from 'node:stream/consumers';
+import { originOf } from '../../dist/src/access/origin.js';
 import { openJournal } from '../../dist/src/monitoring/log/journal.js';
 import { moveJournals } from '../../dist/src/monitoring/log/move_journals.js';
 import { promoteVersion } from '../../dist/src/registry/promote.js';
@@ -36,7 +37,7 @@ const tasks = {
         await promoteVersion(
           dependencies,
           { ...promotion, dryRun: false, force: false, activate: false },
-          { role: 'operator', readOnly: false },
+          originOf({ role: 'operator', readOnly: false }, 'promote_model', {}),
         ).then(
           () => 'applied',
           (error) => error.code,

@@ -18,7 +18,11 @@ const recordOf = (datatype: DatatypeName, classLabels?: string[]): VersionRecord
   algorithm: null,
   hyperparameters: null,
   description: null,
-  parentVersion: null,
+  author: null,
+  producer: null,
+  opsets: null,
+  updatedAt: null,
+  updatedBy: null,
   warnings: [],
 });
 const predicted = (value: PredictedValue, probabilities?: [string, number][]): RowPrediction => ({

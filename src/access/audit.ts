@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { sql, type Transaction } from 'kysely';
+import type { AuditEntryRow, Tables } from '../storage/schema.ts';
+import type { Origin } from './origin.ts';
+import { redact, redactText } from './redact.ts';
+
+/** What happened to what: the part of an audit entry that the change itself knows. */
+export interface AuditedChange {
+  modelId: string | undefined;
+  version: string | undefined;
+  before: unknown;
+  after: unknown;
+  /** `done`, or the code of the error that the call ended with. */
+  outcome: string;
+  detail?: string | undefined;
+}
+
+/** The hash before the first entry. */
+export const firstHash = '0'.repeat(64);
+
+/**
+ * Adds an entry to the audit trail, in the transaction of the change it tells of: both are kept or neither.
+ * Each entry carries the hash of the one before, so one that is altered or taken out breaks the chain. Taking
+ * the chain's end also makes all changes of a store follow one another; do it last in a transaction.
+ */
+export async function appendAudit(
+  transaction: Transaction<Tables>,
+  origin: Origin,
+  change: AuditedChange,
+  at: number,
+): Promise<void> {
+  await transaction.updateTable('audit_head').set({ sequence: sql<number>`sequence + 1` }).execute();
+  const head = await transaction
+    .selectFrom('audit_head')
+    .select(['sequence', 'hash'])
+    .executeTakeFirstOrThrow();
+  const entry = {
+    sequence: head.sequence,
+    at,
+    request_id: origin.requestId,
+    role: origin.caller.role,
+    client: origin.caller.client ?? null,
+    action: origin.action,
+    model_id: change.modelId ?? null,
+    version: change.version ?? null,
+    arguments: shownJson(origin.arguments),
+    before: change.before === undefined ? null : shownJson(change.before),
+    after: change.after === undefined ? null : shownJson(change.after),
+    outcome: change.outcome,
+    detail: change.detail === undefined ? null : redactText(change.detail).slice(0, 2000),
+    previous_hash: head.hash,
+  };
+  const hash = hashOf(entry);
+  await transaction
+    .insertInto('audit_entries')
+    .values({ ...entry, hash })
+    .execute();
+  await transaction.updateTable('audit_head').set({ hash }).execute();
+}
+
+/** SHA-256, in hexadecimal, of the JSON array of an entry's fields in this order. */
+export function hashOf(entry: Omit<AuditEntryRow, 'hash'>): string {
+  const fields = [
+    entry.sequence,
+    entry.at,
+    entry.request_id,
+    entry.role,
+    entry.client,
+    entry.action,
+    entry.model_id,
+    entry.version,
+    entry.arguments,
+    entry.before,
+    entry.after,
+    entry.outcome,
+    entry.detail,
+    entry.previous_hash,
+  ];
+  return createHash('sha256').update(JSON.stringify(fields)).digest('hex');
+}
+
+/** The JSON of more characters than this is told by its hash: an entry is no place for a thousand rows. */
+const shownCharacters = 2000;
+
+/** JSON without secrets; members that are too long are replaced by their length and SHA-256. */
+function shownJson(value: unknown): string {
+  const shown = redact(value);
+  if (typeof shown !== 'object' || shown === null || Array.isArray(shown)) return shortJson(shown);
+  const members = Object.entries(shown).map(
+    ([name, item]) => `${JSON.stringify(name.slice(0, 256))}:${shortJson(item)}`,
+  );
+  const text = `{${members.join(',')}}`;
+  return text.length > 10 * shownCharacters ? shortJson(text) : text;
+}
+
+function shortJson(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'null';
+  if (text.length <= shownCharacters) return text;
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  return JSON.stringify({ characters: text.length, sha256 });
+}

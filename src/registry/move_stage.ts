@@ -1,0 +1,56 @@
+import type { Transaction } from 'kysely';
+import { uuidv7 } from 'uuidv7';
+import type { StageTransitionRow, Tables } from '../storage/schema.ts';
+import type { Stage } from './stages.ts';
+
+export interface StageStep {
+  modelId: string;
+  version: string;
+  kind: StageTransitionRow['kind'];
+  /** Whether a failed gate or a rule of the policy was overridden. */
+  forced: boolean;
+  from: Stage;
+  to: Stage;
+  at: number;
+  by: string;
+  reason: string | null;
+}
+
+/**
+ * Moves a version to another stage: first the step in the history, then the stage. The database's own triggers
+ * refuse a step that is illegal, and a stage that changes without one.
+ * @returns the transition's id
+ */
+export async function moveStage(transaction: Transaction<Tables>, step: StageStep): Promise<string> {
+  const { transitions } = await transaction
+    .selectFrom('versions')
+    .select('transitions')
+    .where('model_id', '=', step.modelId)
+    .where('version', '=', step.version)
+    .executeTakeFirstOrThrow();
+  const sequence = transitions + 1;
+  const transitionId = uuidv7();
+  await transaction
+    .insertInto('stage_transitions')
+    .values({
+      transition_id: transitionId,
+      model_id: step.modelId,
+      version: step.version,
+      sequence,
+      kind: step.kind,
+      forced: step.forced ? 1 : 0,
+      from_stage: step.from,
+      to_stage: step.to,
+      at: step.at,
+      by: step.by,
+      reason: step.reason,
+    })
+    .execute();
+  await transaction
+    .updateTable('versions')
+    .set({ stage: step.to, transitions: sequence })
+    .where('model_id', '=', step.modelId)
+    .where('version', '=', step.version)
+    .execute();
+  return transitionId;
+}
