@@ -48,5 +48,8 @@ call set_traffic model_id=nba 'weights={"0": 0.1, "1": 0.9}'
 call reset_circuit_breaker model_id=nba version=0
 call set_traffic model_id=nba 'weights={"1": 1}'
 call retire_model model_id=nba version=0
+call promote_model model_id=nba version=1 target_stage=production
+call promote_model model_id=nba version=0 target_stage=production
+call rollback_model model_id=nba reason=trial
 missed=$(comm -23 <(printf '%s\n' "$listed") <(printf '%s\n' $called | sort -u))
 [ -z "$missed" ] || { echo "tools that were listed but not called: $missed" >&2; exit 1; }

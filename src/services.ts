@@ -1,19 +1,35 @@
 import { mkdirSync } from 'node:fs';
+import type { Call } from './access/approval.ts';
+import { createApprovals } from './access/approvals.ts';
 import { type AuditedChange, appendAudit } from './access/audit.ts';
 import type { Origin } from './access/origin.ts';
 import { readHealth } from './monitoring/health.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
 import { openPredictionLog } from './monitoring/log/prediction_log.ts';
-import { type DriftRequest, detectDrift, type ReferenceRequest, setReference } from './monitoring/monitor.ts';
+import {
+  criticalDrift,
+  type DriftRequest,
+  detectDrift,
+  type ReferenceRequest,
+  setReference,
+} from './monitoring/monitor.ts';
+import { type Deletion, deleteVersions } from './registry/delete.ts';
 import { describeModel } from './registry/describe.ts';
 import { findVersion } from './registry/lookup.ts';
-import { type Promotion, promoteVersion } from './registry/promote.ts';
+import { type Promotion, promoteVersion, type StageDependencies } from './registry/promote.ts';
 import { type Registration, registerVersion } from './registry/register.ts';
+import { type Rollback, rollbackModel } from './registry/rollback.ts';
 import { searchVersions, type VersionSearch } from './registry/search.ts';
 import type { Stage } from './registry/stages.ts';
 import { createBreakers } from './serving/breakers.ts';
-import { type Deployment, deployVersion, type Progress, prepareVersion } from './serving/deploy.ts';
-import { describeTraffic } from './serving/describe_traffic.ts';
+import {
+  type Deployment,
+  deployVersion,
+  type Progress,
+  prepareVersion,
+  storedProbeFailure,
+} from './serving/deploy.ts';
+import { describeTraffic, totalAgreement } from './serving/describe_traffic.ts';
 import { createEngine } from './serving/engine/engine.ts';
 import { createFilePredictor } from './serving/file/predict_file.ts';
 import { type PredictRequest, predict, scoreRecords } from './serving/predict.ts';
@@ -90,6 +106,22 @@ export async function openServices(settings: Settings, logger: Logger) {
     allowedRoots,
     clock,
   };
+  const approvals = createApprovals();
+  const stages: StageDependencies = {
+    database,
+    clock,
+    deployer: {
+      prepare: (record, origin) => prepareVersion(deploying, record, origin),
+      activate: activateVersion,
+      routeChanged: served.forget,
+    },
+    evidence: {
+      verifyArtifact: (record) => artifacts.verify(record.artifact),
+      probeFailure: (record) => storedProbeFailure(deploying, record),
+      shadowAgreement: (record) => totalAgreement(database, record.modelId, record.version),
+      criticalDrift: (record) => criticalDrift(monitoring, record, settings.driftThreshold),
+    },
+  };
 
   return {
     settings,
@@ -97,21 +129,12 @@ export async function openServices(settings: Settings, logger: Logger) {
     storeKind: kind,
     registry: {
       register,
-      promote: (promotion: Promotion, origin: Origin) =>
-        promoteVersion(
-          {
-            database,
-            artifacts,
-            clock,
-            deployer: {
-              prepare: (record, origin) => prepareVersion(deploying, record, origin),
-              activate: activateVersion,
-              routeChanged: served.forget,
-            },
-          },
-          promotion,
-          origin,
-        ),
+      promote: (promotion: Promotion, call: Call) =>
+        promoteVersion(stages, promotion, call.origin, approvals.approverOf()),
+      rollback: (rollback: Rollback, call: Call) =>
+        rollbackModel(stages, rollback, call.origin, approvals.approverOf()),
+      delete: (deletion: Deletion, call: Call) =>
+        deleteVersions({ database, artifacts, clock }, deletion, call.origin, approvals.approverOf()),
       search: (search: VersionSearch) => searchVersions(database, search),
       describe: async (
         modelId: string,

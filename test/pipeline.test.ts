@@ -169,7 +169,12 @@ describe('a defect', () => {
 
   test('in opening the services is answered too', async () => {
     const broken = { ...dependencies, services: () => Promise.reject(new Error(secret)) };
-    const context = { caller: operator, ask: undefined, signal: new AbortController().signal, progress: () => undefined };
+    const context = {
+      caller: operator,
+      ask: undefined,
+      signal: new AbortController().signal,
+      progress: () => undefined,
+    };
     expect(await callTool(broken, says('yes'), { wanted: true }, context)).toMatchObject({ isError: true });
   });
 });

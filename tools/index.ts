@@ -1,4 +1,5 @@
 import type { Tool } from './define_tool.ts';
+import { deleteModel } from './delete_model.ts';
 import { deployModel } from './deploy_model.ts';
 import { detectDrift } from './detect_drift.ts';
 import { getModel } from './get_model.ts';
@@ -10,6 +11,7 @@ import { promoteModel } from './promote_model.ts';
 import { registerModel } from './register_model.ts';
 import { resetCircuitBreaker } from './reset_circuit_breaker.ts';
 import { retireModel } from './retire_model.ts';
+import { rollbackModel } from './rollback_model.ts';
 import { searchModels } from './search_models.ts';
 import { setReferenceData } from './set_reference_data.ts';
 import { setTraffic } from './set_traffic.ts';
@@ -30,4 +32,6 @@ export const catalogue: readonly Tool[] = [
   setTraffic,
   retireModel,
   resetCircuitBreaker,
+  rollbackModel,
+  deleteModel,
 ];

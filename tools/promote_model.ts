@@ -6,7 +6,7 @@ export const promoteModel = defineTool({
   name: 'promote_model',
   title: 'Promote a model version',
   description:
-    'Moves a version along development → staging → production → archived (and from archived back to development). Promotion to production archives the version that was there, in one transaction. It changes the stage only; activate=true moves the traffic too. All gates run first and are reported; dry_run=true shows them and what would happen, changing nothing. The answer says which calls undo it. Next: health_check, get_model.',
+    'Moves a version along development → staging → production → archived (and from archived back to development). Promotion to production archives the version that was there, in one transaction. It changes the stage only; activate=true moves the traffic too. All gates of the model run first and are reported; dry_run=true shows them and what would happen. To undo call rollback_model. Next: health_check, get_model.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: false },
   input: z.strictObject({
@@ -15,7 +15,7 @@ export const promoteModel = defineTool({
     target_stage: stage,
     reason: z.string().min(1).max(2000).optional().describe('Kept in the stage history'),
     dry_run: z.boolean().default(false),
-    force: z.boolean().default(false).describe('Promote although a gate fails; needs the role admin'),
+    force: z.boolean().default(false).describe('Although a gate fails; needs the role admin'),
     activate: z.boolean().default(false).describe('Also deploy it and move all traffic to it'),
   }),
   output: z.strictObject({
@@ -30,7 +30,7 @@ export const promoteModel = defineTool({
     undo: z.string(),
     warnings,
   }),
-  async handle(services, input, { origin }) {
+  async handle(services, input, call) {
     const outcome = await services.registry.promote(
       {
         modelId: input.model_id,
@@ -41,11 +41,11 @@ export const promoteModel = defineTool({
         force: input.force,
         activate: input.activate,
       },
-      origin,
+      call,
     );
     return {
       model_id: input.model_id,
-      version: input.version,
+      version: outcome.version,
       from_stage: outcome.fromStage,
       to_stage: outcome.toStage,
       applied: outcome.applied,

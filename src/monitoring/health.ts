@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { sql } from 'kysely';
 import { requireModel } from '../registry/lookup.ts';
 import { type BreakerState, breakerState } from '../serving/breaker.ts';
-import { readShadowAgreement } from '../serving/describe_traffic.ts';
+import { totalAgreement } from '../serving/describe_traffic.ts';
 import { parseWeights } from '../serving/served_models.ts';
 import type { Artifact } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
@@ -177,19 +177,14 @@ async function checkModels(
         deployedAt: row.deployed_at,
         breaker: { state: breaker, trips: row.trips ?? 0, reopensAt: reopensAt ?? null },
         shadowAgreement:
-          row.shadow_version === version ? await agreementOf(database, model_id, version) : null,
+          row.shadow_version === version
+            ? (await totalAgreement(database, model_id, version)).agreement
+            : null,
         statistics: own,
         ...judged,
       };
     }),
   );
-}
-
-/** Over all versions that answered while this one shadowed them. */
-async function agreementOf(database: Database, modelId: string, version: string): Promise<number | null> {
-  const own = (await readShadowAgreement(database, modelId)).filter((one) => one.shadowVersion === version);
-  const rows = own.reduce((sum, one) => sum + one.rows, 0);
-  return rows === 0 ? null : own.reduce((sum, one) => sum + (one.agreement ?? 0) * one.rows, 0) / rows;
 }
 
 /** What a version is judged by. */

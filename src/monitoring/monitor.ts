@@ -136,6 +136,28 @@ export async function detectDrift(
   };
 }
 
+/**
+ * What of a version's last 24 hours has drifted with the gravest severity.
+ * @throws NO_REFERENCE, NOT_ENOUGH_DATA
+ */
+export async function criticalDrift(
+  dependencies: MonitorDependencies,
+  record: VersionRecord,
+  significance: number,
+): Promise<string[]> {
+  const until = dependencies.clock() + 1;
+  const { results } = await detectDrift(dependencies, {
+    modelId: record.modelId,
+    version: record.version,
+    target: 'all',
+    rows: { kind: 'window', since: until - 24 * 3_600_000, until },
+    options: { method: 'auto', correction: 'bh', significance },
+  });
+  return results
+    .filter(({ is_drift, severity }) => is_drift && severity === 'high')
+    .map(({ feature }) => feature);
+}
+
 /** The version named, else the active one, else the one in production. */
 async function resolveVersion(
   database: Database,

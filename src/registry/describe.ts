@@ -65,7 +65,7 @@ export async function describeModel(
       .where('model_id', '=', modelId)
       .executeTakeFirstOrThrow(),
     describeVersions(database, rows.map(versionRecord)),
-    transitions.orderBy('at', 'desc').orderBy('transition_id', 'desc').limit(filter.limit).execute(),
+    transitions.orderBy('revision', 'desc').orderBy('transition_id', 'desc').limit(filter.limit).execute(),
     database
       .selectFrom('version_parents')
       .select(['version', 'parent_version'])

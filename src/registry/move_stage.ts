@@ -22,11 +22,12 @@ export interface StageStep {
  * @returns the transition's id
  */
 export async function moveStage(transaction: Transaction<Tables>, step: StageStep): Promise<string> {
-  const { transitions } = await transaction
+  const { transitions, revision } = await transaction
     .selectFrom('versions')
-    .select('transitions')
-    .where('model_id', '=', step.modelId)
-    .where('version', '=', step.version)
+    .innerJoin('models', 'models.model_id', 'versions.model_id')
+    .select(['versions.transitions', 'models.revision'])
+    .where('versions.model_id', '=', step.modelId)
+    .where('versions.version', '=', step.version)
     .executeTakeFirstOrThrow();
   const sequence = transitions + 1;
   const transitionId = uuidv7();
@@ -37,6 +38,7 @@ export async function moveStage(transaction: Transaction<Tables>, step: StageSte
       model_id: step.modelId,
       version: step.version,
       sequence,
+      revision,
       kind: step.kind,
       forced: step.forced ? 1 : 0,
       from_stage: step.from,

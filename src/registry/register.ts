@@ -1,9 +1,11 @@
+import type { Transaction } from 'kysely';
 import { changeModel } from '../access/change_model.ts';
 import { readableFile } from '../access/file_access.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
+import type { Tables } from '../storage/schema.ts';
 import { classesOf, labelledOutputs } from './class_labels.ts';
 import type { ModelInspector } from './model_inspector.ts';
 import { deriveFeatures, type Signature } from './signature.ts';
@@ -198,7 +200,7 @@ async function insertVersion(
   await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
     await transaction
       .insertInto('models')
-      .values({ model_id: modelId, created_at: at, revision: 1 })
+      .values({ model_id: modelId, created_at: at, revision: await lastRevision(transaction, modelId) })
       .onConflict((conflict) => conflict.column('model_id').doNothing())
       .execute();
     await transaction
@@ -240,4 +242,14 @@ async function insertVersion(
       after: { stage: 'development', artifact_sha256: artifact.sha256, source: registration.source },
     };
   });
+}
+
+/** Above those of a model of this name that was deleted: its history goes on. */
+async function lastRevision(transaction: Transaction<Tables>, modelId: string): Promise<number> {
+  const { last } = await transaction
+    .selectFrom('stage_transitions')
+    .select((eb) => eb.fn.max('revision').as('last'))
+    .where('model_id', '=', modelId)
+    .executeTakeFirstOrThrow();
+  return (last ?? 0) + 1;
 }

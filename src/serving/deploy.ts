@@ -102,6 +102,23 @@ export async function prepareVersion(
   await recordDeployment(dependencies, record, undefined, origin);
 }
 
+/** Runs the probe that a version was deployed with. @returns why it failed, or undefined when it passes. */
+export async function storedProbeFailure(
+  { database, engine }: DeployDependencies,
+  record: VersionRecord,
+): Promise<string | undefined> {
+  const { instances, probe } = await readDeployment(database, record);
+  if (probe === undefined) return 'No probe is set: deploy the version with one first.';
+  try {
+    await engine.load(engineModel(record, instances));
+    judgeProbe(probe, await scoreRecords(engine, record, probe.inputs));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ModelYardError)) throw error;
+    return error.message;
+  }
+}
+
 /** What an earlier deployment of the version set. */
 async function readDeployment(
   database: Database,

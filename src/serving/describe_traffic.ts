@@ -34,6 +34,20 @@ export async function describeTraffic(database: Database, modelId: string): Prom
   return { route, deployedVersions: deployed.map((row) => row.version), shadows };
 }
 
+/** How a version agreed with all those that answered while it was the shadow. */
+export async function totalAgreement(
+  database: Database,
+  modelId: string,
+  version: string,
+): Promise<{ calls: number; agreement: number | null }> {
+  const own = (await readShadowAgreement(database, modelId)).filter((one) => one.shadowVersion === version);
+  const rows = own.reduce((sum, one) => sum + one.rows, 0);
+  return {
+    calls: own.reduce((sum, one) => sum + one.calls, 0),
+    agreement: rows === 0 ? null : own.reduce((sum, one) => sum + (one.agreement ?? 0) * one.rows, 0) / rows,
+  };
+}
+
 export async function readShadowAgreement(database: Database, modelId: string): Promise<ShadowAgreement[]> {
   const rows = await database
     .selectFrom('shadow_totals')

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ModelYardError } from '../errors.ts';
 
@@ -26,6 +26,8 @@ export interface ArtifactStore {
   verify(artifact: Artifact): Promise<void>;
   /** Removes an artifact that nothing refers to. */
   discard(artifact: Artifact): Promise<void>;
+  /** Every artifact that is there, with the time its file was made, milliseconds since 1970. */
+  list(): AsyncIterable<Artifact & { at: number }>;
   /** A quick look: is the file there with the right size? */
   isPresent(artifact: Artifact): Promise<boolean>;
 }
@@ -59,6 +61,16 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
       } finally {
         await unlink(incoming).catch(() => undefined);
       }
+    },
+
+    async *list() {
+      const folder = join(directory, 'artifacts');
+      for (const name of await readdir(folder).catch(() => []))
+        for (const file of await readdir(join(folder, name)).catch(() => [])) {
+          const sha256 = `${name}${file.replace(/\.onnx$/, '')}`;
+          const found = await stat(pathOf(sha256)).catch(() => undefined);
+          if (found?.isFile()) yield { sha256, bytes: found.size, at: found.mtimeMs };
+        }
     },
 
     discard: (artifact) => unlink(pathOf(artifact.sha256)).catch(() => undefined),

@@ -106,6 +106,8 @@ export interface StageTransitionRow {
   version: string;
   /** 1, 2, 3 … for each version. */
   sequence: number;
+  /** The model's revision that the step made. */
+  revision: number;
   kind: 'promotion' | 'rollback';
   /** 1: a gate failed and was overridden. */
   forced: number;

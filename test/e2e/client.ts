@@ -4,6 +4,7 @@ import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.j
 import { type CallToolResult, CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { deleteModel } from '../../tools/delete_model.ts';
 import { deployModel } from '../../tools/deploy_model.ts';
 import { detectDrift } from '../../tools/detect_drift.ts';
 import { getModel } from '../../tools/get_model.ts';
@@ -16,6 +17,7 @@ import { promoteModel } from '../../tools/promote_model.ts';
 import { registerModel } from '../../tools/register_model.ts';
 import { resetCircuitBreaker } from '../../tools/reset_circuit_breaker.ts';
 import { retireModel } from '../../tools/retire_model.ts';
+import { rollbackModel } from '../../tools/rollback_model.ts';
 import { searchModels } from '../../tools/search_models.ts';
 import { setReferenceData } from '../../tools/set_reference_data.ts';
 import { setTraffic } from '../../tools/set_traffic.ts';
@@ -37,6 +39,8 @@ const tools = {
   retire_model: retireModel,
   reset_circuit_breaker: resetCircuitBreaker,
   list_predictions: listPredictions,
+  rollback_model: rollbackModel,
+  delete_model: deleteModel,
 };
 export type ToolName = keyof typeof tools;
 export type ToolOutput<Name extends ToolName> = z.output<(typeof tools)[Name]['output']>;

@@ -7,7 +7,7 @@ type Listed = Awaited<ReturnType<TestServer['client']['listTools']>>['tools'];
 let server: TestServer;
 let tools: Listed;
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ settings: { MODELYARD_ROLE: 'admin' } });
   ({ tools } = await server.client.listTools());
 });
 afterAll(() => server.close());

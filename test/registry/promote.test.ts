@@ -6,9 +6,11 @@ import { describeTraffic } from '../../src/serving/describe_traffic.ts';
 import { activateVersion } from '../../src/serving/routes.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
+import { freely } from '../access/approvers.ts';
 import { callBy } from '../access/origins.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 import { inProcesses } from '../storage/processes.ts';
+import { artifactEvidence } from './evidence.ts';
 import { deployRow, seeder } from './seed.ts';
 
 const operator = callBy('operator');
@@ -40,9 +42,10 @@ describeOnEachDatabase('promoteVersion', (store) => {
     deploying = deployer,
   ) =>
     promoteVersion(
-      { database, artifacts, deployer: deploying, clock: () => now },
+      { database, evidence: artifactEvidence(artifacts), deployer: deploying, clock: () => now },
       { dryRun: false, force: false, activate: false, ...promotion },
       caller,
+      freely,
     );
 
   const stagesOf = async (modelId: string) => {
@@ -89,7 +92,7 @@ describeOnEachDatabase('promoteVersion', (store) => {
     const outcome = await promote({ modelId: 'two', version: '2', targetStage: 'production' });
     expect(outcome.archived).toEqual(['1']);
     expect(outcome.warnings).toContain('It went to production without having been in staging.');
-    expect(outcome.undo).toContain('version=1 and target_stage=development, then target_stage=production');
+    expect(outcome.undo).toContain('rollback_model with to_version=1');
     expect(await stagesOf('two')).toEqual({ 1: 'archived', 2: 'production' });
     const [last, before] = await historyOf('two');
     expect(last).toMatchObject({ version: '2', toStage: 'production' });

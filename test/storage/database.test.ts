@@ -104,6 +104,7 @@ describeOnEachDatabase('the database', (store) => {
             transition_id: `stepping ${values.sequence} ${values.to_stage}`,
             model_id: 'm',
             version: 'stepping',
+            revision: 1,
             kind: 'promotion',
             forced: 0,
             at: 1,

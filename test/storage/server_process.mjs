@@ -26,7 +26,9 @@ const tasks = {
   async promote({ database }) {
     const dependencies = {
       database,
-      artifacts: artifactStore(address.directory, 1e9),
+      evidence: {
+        verifyArtifact: (record) => artifactStore(address.directory, 1e9).verify(record.artifact),
+      },
       deployer: { prepare: async () => undefined, routeChanged: () => undefined },
       clock: Date.now,
     };
@@ -38,6 +40,7 @@ const tasks = {
           dependencies,
           { ...promotion, dryRun: false, force: false, activate: false },
           originOf({ role: 'operator', readOnly: false }, 'promote_model', {}),
+          { obtain: async () => ({ by: null, use: async () => undefined }) },
         ).then(
           () => 'applied',
           (error) => error.code,

@@ -35,6 +35,8 @@ async function growHistory(database: Kysely<unknown>): Promise<void> {
     .addColumn('model_id', 'text', (column) => column.notNull())
     .addColumn('version', 'text', (column) => column.notNull())
     .addColumn('sequence', 'bigint', (column) => column.notNull())
+    // The model's revision that the step made: orders the steps of a model whatever the clocks say.
+    .addColumn('revision', 'bigint', (column) => column.notNull())
     .addColumn('kind', 'text', (column) => column.notNull().check(sql`kind in ('promotion', 'rollback')`))
     .addColumn('forced', 'integer', (column) => column.notNull())
     .addColumn('from_stage', 'text', (column) => column.notNull())
@@ -48,6 +50,7 @@ async function growHistory(database: Kysely<unknown>): Promise<void> {
     insert into stage_history
     select transition_id, model_id, version,
       row_number() over (partition by model_id, version order by at, transition_id),
+      row_number() over (partition by model_id order by at, transition_id),
       'promotion', 0, from_stage, to_stage, at, ${sql.ref('by')}, reason
     from stage_transitions`.execute(database);
   await sql`
@@ -60,7 +63,7 @@ async function growHistory(database: Kysely<unknown>): Promise<void> {
   await schema
     .createIndex('stage_transitions_by_model')
     .on('stage_transitions')
-    .columns(['model_id', 'at', 'transition_id'])
+    .columns(['model_id', 'revision'])
     .execute();
 }
 

@@ -1,0 +1,82 @@
+import type { Transaction } from 'kysely';
+import { z } from 'zod';
+import type { Database } from '../storage/database.ts';
+import type { Tables } from '../storage/schema.ts';
+
+/** The stages whose entry a model can guard. */
+export const guardedStages = ['staging', 'production'] as const;
+export type GuardedStage = (typeof guardedStages)[number];
+
+const metrics = z.record(z.string().min(1).max(256), z.number());
+
+/** What must hold before a version enters a stage; nothing is asked that is not named. */
+export const gatePolicySchema = z.strictObject({
+  min_metrics: metrics.optional(),
+  max_metrics: metrics.optional(),
+  not_worse_than_incumbent: z.record(z.string().min(1).max(256), z.number().min(0)).optional(),
+  lower_is_better: z.array(z.string().min(1).max(256)).max(100).optional(),
+  probe: z.boolean().optional(),
+  signature: z.boolean().optional(),
+  shadow_agreement: z
+    .strictObject({ min: z.number().min(0).max(1), calls: z.number().int().min(1) })
+    .optional(),
+  no_critical_drift: z.boolean().optional(),
+  min_hours_in_staging: z.number().positive().optional(),
+  require_staging: z.boolean().optional(),
+  approval: z.boolean().optional(),
+});
+export type GatePolicy = z.output<typeof gatePolicySchema>;
+
+/** The policy for entering a stage; empty when none was set. */
+export async function readGatePolicy(
+  database: Database,
+  modelId: string,
+  stage: string,
+): Promise<GatePolicy> {
+  const row = await database
+    .selectFrom('gate_policies')
+    .select('policy')
+    .where('model_id', '=', modelId)
+    .where('stage', '=', stage)
+    .executeTakeFirst();
+  return row === undefined ? {} : gatePolicySchema.parse(JSON.parse(row.policy));
+}
+
+export async function readGatePolicies(
+  database: Database,
+  modelId: string,
+): Promise<Partial<Record<GuardedStage, GatePolicy>>> {
+  const rows = await database
+    .selectFrom('gate_policies')
+    .select(['stage', 'policy'])
+    .where('model_id', '=', modelId)
+    .orderBy('stage')
+    .execute();
+  return Object.fromEntries(
+    rows.map(({ stage, policy }) => [stage, gatePolicySchema.parse(JSON.parse(policy))]),
+  );
+}
+
+/** Sets the policies given, whole; null takes a stage's policy away. */
+export async function writeGatePolicies(
+  transaction: Transaction<Tables>,
+  modelId: string,
+  policies: Partial<Record<GuardedStage, GatePolicy | null | undefined>>,
+  at: number,
+  by: string,
+): Promise<void> {
+  for (const stage of guardedStages) {
+    const policy = policies[stage];
+    if (policy === undefined) continue;
+    await transaction
+      .deleteFrom('gate_policies')
+      .where('model_id', '=', modelId)
+      .where('stage', '=', stage)
+      .execute();
+    if (policy !== null)
+      await transaction
+        .insertInto('gate_policies')
+        .values({ model_id: modelId, stage, policy: JSON.stringify(policy), changed_at: at, changed_by: by })
+        .execute();
+  }
+}

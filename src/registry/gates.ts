@@ -1,0 +1,194 @@
+import { ModelYardError } from '../errors.ts';
+import type { GatePolicy } from './gate_policy.ts';
+import { metricDirection } from './metric_direction.ts';
+import { compareSignatures } from './signature_compatibility.ts';
+import type { VersionRecord } from './version_record.ts';
+
+export interface Gate {
+  name: string;
+  passed: boolean;
+  detail: string;
+}
+
+/** What gates have to know of serving and monitoring. */
+export interface GateEvidence {
+  /** @throws ARTIFACT_MISMATCH */
+  verifyArtifact(record: VersionRecord): Promise<void>;
+  /** Runs the probe that the version was deployed with. @returns why it failed, or undefined. */
+  probeFailure(record: VersionRecord): Promise<string | undefined>;
+  /** How a version's answers as a shadow compare with those that were given. */
+  shadowAgreement(record: VersionRecord): Promise<{ calls: number; agreement: number | null }>;
+  /** What of a version's last day has drifted critically. @throws NO_REFERENCE, NOT_ENOUGH_DATA */
+  criticalDrift(record: VersionRecord): Promise<string[]>;
+}
+
+/** One of the two versions that gates compare. */
+export interface Contender {
+  record: VersionRecord;
+  metrics: Record<string, number>;
+}
+
+export interface Candidacy {
+  candidate: Contender;
+  /** The version in the stage that the candidate would replace. */
+  incumbent: Contender | undefined;
+  /** When the candidate came into staging, if it is there. */
+  inStagingSince: number | undefined;
+  now: number;
+}
+
+/** Runs all gates of a policy, whatever the first ones say; a gate that cannot be judged has not passed. */
+export async function runGates(
+  evidence: GateEvidence,
+  policy: GatePolicy,
+  candidacy: Candidacy,
+): Promise<Gate[]> {
+  const { record } = candidacy.candidate;
+  return [
+    await artifactGate(evidence, record),
+    ...metricGates(policy, candidacy),
+    ...(policy.require_staging || policy.min_hours_in_staging !== undefined
+      ? [stagingGate(policy, candidacy)]
+      : []),
+    ...(policy.signature ? [signatureGate(candidacy)] : []),
+    ...(policy.probe ? [await judged('probe', () => judgeProbe(evidence, record))] : []),
+    ...(policy.shadow_agreement === undefined
+      ? []
+      : [await judged('shadow_agreement', () => judgeShadow(evidence, policy, record))]),
+    ...(policy.no_critical_drift
+      ? [await judged('no_critical_drift', () => judgeDrift(evidence, record))]
+      : []),
+  ];
+}
+
+function artifactGate(evidence: GateEvidence, record: VersionRecord): Promise<Gate> {
+  return judged('artifact_intact', async () => {
+    await evidence.verifyArtifact(record);
+    return { passed: true, detail: `SHA-256 ${record.artifact.sha256.slice(0, 12)}… verified.` };
+  });
+}
+
+type Judgement = Omit<Gate, 'name'>;
+
+/** A gate whose evidence fails for a known reason has not passed, and says why. */
+async function judged(name: string, judge: () => Promise<Judgement>): Promise<Gate> {
+  try {
+    return { name, ...(await judge()) };
+  } catch (error) {
+    if (!(error instanceof ModelYardError)) throw error;
+    return { name, passed: false, detail: `${error.message} ${error.hint}` };
+  }
+}
+
+function metricGates(policy: GatePolicy, { candidate, incumbent }: Candidacy): Gate[] {
+  const bound = (kind: 'min_metric' | 'max_metric', name: string, limit: number): Gate => {
+    const value = candidate.metrics[name];
+    const holds = value !== undefined && (kind === 'min_metric' ? value >= limit : value <= limit);
+    return {
+      name: `${kind}:${name}`,
+      passed: holds,
+      detail:
+        value === undefined
+          ? `${candidate.record.version} has no metric ${name}: add it with update_model.`
+          : `${name} is ${value}, ${kind === 'min_metric' ? 'at least' : 'at most'} ${limit} is wanted.`,
+    };
+  };
+  return [
+    ...Object.entries(policy.min_metrics ?? {}).map(([name, limit]) => bound('min_metric', name, limit)),
+    ...Object.entries(policy.max_metrics ?? {}).map(([name, limit]) => bound('max_metric', name, limit)),
+    ...Object.entries(policy.not_worse_than_incumbent ?? {}).map(([name, tolerance]) => ({
+      name: `not_worse_than_incumbent:${name}`,
+      ...compareWithIncumbent(policy, name, tolerance, candidate, incumbent),
+    })),
+  ];
+}
+
+function compareWithIncumbent(
+  policy: GatePolicy,
+  name: string,
+  tolerance: number,
+  candidate: Contender,
+  incumbent: Contender | undefined,
+): Judgement {
+  if (incumbent === undefined) return { passed: true, detail: 'There is no incumbent.' };
+  const direction = policy.lower_is_better?.includes(name) ? 'lower' : metricDirection(name);
+  if (direction === undefined)
+    return {
+      passed: false,
+      detail: `Whether more ${name} is better is not known: name it in lower_is_better, or use min_metrics.`,
+    };
+  const own = candidate.metrics[name];
+  const other = incumbent.metrics[name];
+  if (own === undefined || other === undefined) {
+    const lacking = own === undefined ? candidate : incumbent;
+    return {
+      passed: false,
+      detail: `${lacking.record.version} has no metric ${name}: add it with update_model.`,
+    };
+  }
+  const worseBy = direction === 'higher' ? other - own : own - other;
+  return {
+    // Differences of decimals carry a rounding error that is nobody's loss.
+    passed: worseBy <= tolerance + 1e-12 * Math.max(1, Math.abs(own), Math.abs(other)),
+    detail: `${name} is ${own}, of the incumbent ${incumbent.record.version} ${other}: ${worseBy > 0 ? `worse by ${Number(worseBy.toPrecision(6))}, ${tolerance} is allowed` : 'not worse'}.`,
+  };
+}
+
+function stagingGate(policy: GatePolicy, { candidate, inStagingSince, now }: Candidacy): Gate {
+  const name = policy.min_hours_in_staging === undefined ? 'require_staging' : 'min_hours_in_staging';
+  if (inStagingSince === undefined)
+    return {
+      name,
+      passed: false,
+      detail: `${candidate.record.version} is not in staging: promote it to staging first.`,
+    };
+  const hours = (now - inStagingSince) / 3_600_000;
+  const wanted = policy.min_hours_in_staging ?? 0;
+  return {
+    name,
+    passed: hours >= wanted,
+    detail: `In staging for ${hours.toFixed(1)} hours${wanted > 0 ? `, ${wanted} are wanted` : ''}.`,
+  };
+}
+
+function signatureGate({ candidate, incumbent }: Candidacy): Gate {
+  const name = 'signature';
+  if (incumbent === undefined) return { name, passed: true, detail: 'There is no incumbent.' };
+  const { breaking } = compareSignatures(incumbent.record, candidate.record);
+  return {
+    name,
+    passed: breaking.length === 0,
+    detail:
+      breaking.length === 0
+        ? `Callers of ${incumbent.record.version} can call it unchanged.`
+        : `It breaks callers of ${incumbent.record.version}: ${breaking.slice(0, 10).join(' ')}`,
+  };
+}
+
+async function judgeProbe(evidence: GateEvidence, record: VersionRecord): Promise<Judgement> {
+  const failure = await evidence.probeFailure(record);
+  return { passed: failure === undefined, detail: failure ?? 'The probe passes.' };
+}
+
+async function judgeShadow(
+  evidence: GateEvidence,
+  { shadow_agreement: wanted = { min: 0, calls: 0 } }: GatePolicy,
+  record: VersionRecord,
+): Promise<Judgement> {
+  const { calls, agreement } = await evidence.shadowAgreement(record);
+  return {
+    passed: calls >= wanted.calls && agreement !== null && agreement >= wanted.min,
+    detail: `As a shadow it agreed in ${agreement === null ? 'no row' : `${(100 * agreement).toFixed(2)} % of the rows`} of ${calls} calls; ${(100 * wanted.min).toFixed(2)} % of at least ${wanted.calls} are wanted.`,
+  };
+}
+
+async function judgeDrift(evidence: GateEvidence, record: VersionRecord): Promise<Judgement> {
+  const drifted = await evidence.criticalDrift(record);
+  return {
+    passed: drifted.length === 0,
+    detail:
+      drifted.length === 0
+        ? 'Nothing of the last 24 hours has drifted critically.'
+        : `Drifted critically in the last 24 hours: ${drifted.slice(0, 10).join(', ')}.`,
+  };
+}

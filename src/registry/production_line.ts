@@ -1,0 +1,37 @@
+import type { StageTransitionRow } from '../storage/schema.ts';
+
+/** A version's entry into production. */
+export interface ProductionEntry {
+  version: string;
+  kind: StageTransitionRow['kind'];
+}
+
+/**
+ * The versions that stand one below the other in production, the latest last: a promotion puts one on top, a
+ * rollback takes off all that came after the version it goes back to. So two rollbacks in a row go two
+ * versions back, and not to and fro.
+ * @param entries in the order in which they happened.
+ */
+export function productionLine(entries: readonly ProductionEntry[]): string[] {
+  const line: string[] = [];
+  for (const { version, kind } of entries) {
+    const position = kind === 'rollback' ? line.lastIndexOf(version) : -1;
+    if (position === -1) line.push(version);
+    else line.length = position + 1;
+  }
+  return line;
+}
+
+/**
+ * The version to go back to: the one below `current`, or the one on top when nothing is in production.
+ * @param exists whether a version can still be gone back to; others are passed over.
+ */
+export function versionBefore(
+  line: readonly string[],
+  current: string | undefined,
+  exists: (version: string) => boolean,
+): string | undefined {
+  const top = line.at(-1);
+  const below = top !== undefined && top === current ? line.slice(0, -1) : line;
+  return below.findLast((version) => version !== current && exists(version));
+}

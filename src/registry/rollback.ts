@@ -1,0 +1,203 @@
+import type { Transaction } from 'kysely';
+import type { Approver } from '../access/approval.ts';
+import { changeModel } from '../access/change_model.ts';
+import { nameOf, type Origin } from '../access/origin.ts';
+import { ModelYardError } from '../errors.ts';
+import type { Database } from '../storage/database.ts';
+import type { Tables } from '../storage/schema.ts';
+import { findVersion, requireModel } from './lookup.ts';
+import { moveStage } from './move_stage.ts';
+import { productionLine, versionBefore } from './production_line.ts';
+import { productionVersion, type StageDependencies } from './promote.ts';
+import { untilSettled } from './settled.ts';
+import type { VersionRecord } from './version_record.ts';
+
+export interface Rollback {
+  modelId: string;
+  /** undefined: the version that was in production before the present one. */
+  toVersion?: string | undefined;
+  reason: string;
+  dryRun: boolean;
+}
+
+export interface RollbackOutcome {
+  /** What was in production; null when nothing was. */
+  fromVersion: string | null;
+  toVersion: string;
+  applied: boolean;
+  /** Where the traffic went before; null when the model served nothing, and then the rollback moves none. */
+  previousActive: string | null;
+  transitionId: string | null;
+  undo: string;
+  warnings: string[];
+}
+
+interface Facts {
+  current: string | undefined;
+  target: VersionRecord;
+  activeVersion: string | undefined;
+}
+
+/**
+ * Takes production back to the version before, or to one that is named, and the traffic with it, in one
+ * transaction. The version is loaded and warm before that; when it cannot be, nothing is changed. No gate but
+ * that of its bytes runs: it was in production before.
+ * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, ILLEGAL_TRANSITION (nothing to go back to), ARTIFACT_MISMATCH,
+ *   APPROVAL_REQUIRED, and what loading throws
+ */
+export async function rollbackModel(
+  dependencies: StageDependencies,
+  rollback: Rollback,
+  origin: Origin,
+  approver: Approver,
+): Promise<RollbackOutcome> {
+  const { database, deployer, evidence } = dependencies;
+  const { modelId, reason } = rollback;
+  await requireModel(database, modelId);
+  return untilSettled(async (stale) => {
+    const facts = await readFacts(database, rollback);
+    const { current, target, activeVersion } = facts;
+    await evidence.verifyArtifact(target);
+    const movesTraffic = activeVersion !== undefined;
+    const outcome = {
+      fromVersion: current ?? null,
+      toVersion: target.version,
+      previousActive: activeVersion ?? null,
+      undo:
+        current === undefined
+          ? `Call promote_model with version=${target.version} and target_stage=archived.`
+          : `Call rollback_model with to_version=${current}.`,
+      warnings: movesTraffic
+        ? []
+        : [`${modelId} serves nothing, so no traffic was moved: call deploy_model to serve it.`],
+    };
+    if (rollback.dryRun) return { ...outcome, applied: false, transitionId: null };
+    const approval = await approver.obtain({
+      modelId,
+      summary: [
+        `Model ${modelId} goes back to version ${target.version} in production.`,
+        ...(current === undefined ? [] : [`Version ${current}, now in production, is archived.`]),
+        ...(movesTraffic ? [`All traffic goes to version ${target.version} (now ${activeVersion}).`] : []),
+        `Reason given: ${reason}`,
+      ],
+      reversible: true,
+      personRequired: false,
+      facts: {
+        from: current ?? null,
+        to: target.version,
+        artifact: target.artifact.sha256,
+        active: activeVersion ?? null,
+      },
+    });
+    if (movesTraffic) await deployer.prepare(target, origin);
+    const transitionId = await changeModel(
+      dependencies,
+      origin,
+      { modelId, version: target.version },
+      async (transaction, at) => {
+        if (fingerprint(await readFacts(transaction, rollback)) !== fingerprint(facts)) throw stale;
+        await approval.use(transaction, at);
+        const by = nameOf(origin.caller);
+        const result = await applyRollback(transaction, rollback, facts, at, by);
+        if (movesTraffic) await deployer.activate(transaction, modelId, target.version, at, by);
+        return {
+          result,
+          before: { production: current ?? null, active: activeVersion ?? null },
+          after: {
+            production: target.version,
+            active: movesTraffic ? target.version : null,
+            ...(approval.by !== null && { approved_by: approval.by }),
+          },
+        };
+      },
+    );
+    deployer.routeChanged(modelId);
+    return { ...outcome, applied: true, transitionId };
+  });
+}
+
+async function readFacts(database: Database, { modelId, toVersion }: Rollback): Promise<Facts> {
+  const current = await productionVersion(database, modelId);
+  const route = await database
+    .selectFrom('routes')
+    .select('active_version')
+    .where('model_id', '=', modelId)
+    .executeTakeFirst();
+  return {
+    current,
+    target: await targetOf(database, modelId, current, toVersion),
+    activeVersion: route?.active_version,
+  };
+}
+
+async function targetOf(
+  database: Database,
+  modelId: string,
+  current: string | undefined,
+  named: string | undefined,
+): Promise<VersionRecord> {
+  const entries = await database
+    .selectFrom('stage_transitions')
+    .leftJoin('versions', (join) =>
+      join
+        .onRef('versions.model_id', '=', 'stage_transitions.model_id')
+        .onRef('versions.version', '=', 'stage_transitions.version'),
+    )
+    .select(['stage_transitions.version', 'kind', 'versions.version as existing'])
+    .where('stage_transitions.model_id', '=', modelId)
+    .where('to_stage', '=', 'production')
+    .orderBy('stage_transitions.revision')
+    .execute();
+  const existing = new Set(entries.flatMap((entry) => entry.existing ?? []));
+  if (named !== undefined) {
+    const record = await findVersion(database, modelId, named);
+    if (record.version === current)
+      throw new ModelYardError(
+        'ILLEGAL_TRANSITION',
+        `${modelId} ${record.version} is in production already.`,
+        'Nothing needs to be done.',
+      );
+    if (existing.has(record.version)) return record;
+    throw new ModelYardError(
+      'ILLEGAL_TRANSITION',
+      `${modelId} ${record.version} has never been in production, so there is no going back to it.`,
+      'Call promote_model instead, or name one that was: get_model shows the history.',
+    );
+  }
+  const before = versionBefore(productionLine(entries), current, (version) => existing.has(version));
+  if (before !== undefined) return findVersion(database, modelId, before);
+  throw new ModelYardError(
+    'ILLEGAL_TRANSITION',
+    `${modelId} has no earlier version in production to go back to.`,
+    'Name one with to_version, or promote another version: get_model shows the history.',
+  );
+}
+
+function fingerprint({ current, target, activeVersion }: Facts): string {
+  return JSON.stringify([current, target.version, target.stage, activeVersion]);
+}
+
+async function applyRollback(
+  transaction: Transaction<Tables>,
+  { modelId, reason }: Rollback,
+  { current, target }: Facts,
+  at: number,
+  by: string,
+): Promise<string> {
+  const step = { modelId, kind: 'rollback', forced: false, at, by } as const;
+  if (current !== undefined)
+    await moveStage(transaction, {
+      ...step,
+      version: current,
+      from: 'production',
+      to: 'archived',
+      reason: `rolled back to ${target.version}: ${reason}`,
+    });
+  return moveStage(transaction, {
+    ...step,
+    version: target.version,
+    from: target.stage,
+    to: 'production',
+    reason,
+  });
+}
