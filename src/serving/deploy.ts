@@ -96,10 +96,10 @@ export async function prepareVersion(
   record: VersionRecord,
   origin: Origin,
 ): Promise<void> {
-  const { instances, probe } = await readDeployment(dependencies.database, record);
+  const { instances, probe, isDeployed } = await readDeployment(dependencies.database, record);
   const report = await dependencies.engine.load(engineModel(record, instances));
   await probeOrRequireWarm(dependencies.engine, record, probe, report);
-  await recordDeployment(dependencies, record, undefined, origin);
+  if (!isDeployed) await recordDeployment(dependencies, record, undefined, origin);
 }
 
 /** Runs the probe that a version was deployed with. @returns why it failed, or undefined when it passes. */
@@ -123,7 +123,7 @@ export async function storedProbeFailure(
 async function readDeployment(
   database: Database,
   { modelId, version }: VersionRecord,
-): Promise<{ instances: number; probe: Probe | undefined }> {
+): Promise<{ instances: number; probe: Probe | undefined; isDeployed: boolean }> {
   const row = await database
     .selectFrom('deployments')
     .select(['instances', 'probe'])
@@ -131,7 +131,11 @@ async function readDeployment(
     .where('version', '=', version)
     .executeTakeFirst();
   const probe = row?.probe ?? null;
-  return { instances: row?.instances ?? 1, probe: probe === null ? undefined : parseProbe(probe) };
+  return {
+    instances: row?.instances ?? 1,
+    probe: probe === null ? undefined : parseProbe(probe),
+    isDeployed: row !== undefined,
+  };
 }
 
 async function registeredVersion(

@@ -47,7 +47,10 @@ export async function writeRoute(
     .execute();
 }
 
-/** Gives one version all the traffic; it can no longer be its own shadow. */
+/**
+ * Gives one version all the traffic; it can no longer be its own shadow.
+ * @throws NOT_DEPLOYED when it was retired meanwhile
+ */
 export async function activateVersion(
   transaction: Transaction<Tables>,
   modelId: string,
@@ -55,6 +58,7 @@ export async function activateVersion(
   at: number,
   by: string,
 ): Promise<void> {
+  await requireDeployed(transaction, modelId, [version]);
   const before = await readRoute(transaction, modelId);
   const shadowVersion = before?.shadowVersion === version ? undefined : before?.shadowVersion;
   const route = {
