@@ -29,7 +29,7 @@ export function outputJsonSchema(schema: z.ZodObject): ToolSchema {
 }
 
 /** How deep an output schema names fields: an answer's own, and those of the objects in them. */
-const namedDepth = 2;
+const namedDepth = 1;
 
 /** A schema without the fields of what lies deeper than `namedDepth`. */
 function outline(node: object, depth: number): object {
