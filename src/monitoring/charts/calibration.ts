@@ -127,5 +127,5 @@ export function calibrationView(bins: readonly CalibrationBin[]): View {
 
 function rows(field: string, most: number) {
   const scale = { domain: [0, 1.3 * most] as [number, number] };
-  return { ...along(field, scale), axis: { title: 'rows', tickCount: 2, format: '~s' } };
+  return { ...along(field, scale), axis: { title: 'rows', values: [0, most], format: ',d' } };
 }

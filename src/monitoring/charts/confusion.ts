@@ -17,12 +17,17 @@ interface Room {
   mostClasses: number;
 }
 
-const roomBeside: Room = { width: 560, names: 130, mostClasses: 8 };
-const roomAlone: Room = { width: 1120, names: 300, mostClasses: 12 };
+const roomBeside: Room = { width: 575, names: 110, mostClasses: 8 };
+const roomAlone: Room = { width: 1030, names: 270, mostClasses: 12 };
 
-/** Pixels: of the names above the cells, which are turned, and of a cell at most. */
+/**
+ * Pixels: of the head above the cells and of the title in it, of the names there, which are turned, of a character
+ * of most names, and of cells.
+ */
 const HEAD = 110;
 const TITLE = 24;
+const ABOVE_WIDTH = 130;
+const USUAL_CHARACTER = 7.4;
 const LARGEST_CELL = { width: 130, height: 64 };
 const LEAST_CELL_HEIGHT = 44;
 
@@ -58,7 +63,7 @@ export function capClasses({ labels, counts }: ConfusionMatrix, most: number): C
     });
   });
   const names = kept.map((label) => labels[label] ?? '');
-  return { labels: [...names, `${labels.length - names.length} other classes`], counts: capped };
+  return { labels: [...names, `${labels.length - names.length} other`], counts: capped };
 }
 
 function sum(row: readonly number[]): number {
@@ -70,9 +75,12 @@ export function confusionView(matrix: ConfusionMatrix, isAlone: boolean): View {
   const room = isAlone ? roomAlone : roomBeside;
   const { labels, counts } = capClasses(matrix, room.mostClasses);
   const size = labels.length;
-  const cellWidth = Math.min(LARGEST_CELL.width, (room.width - room.names) / Math.max(1, size));
+  const longest = labels.reduce((most, label) => Math.max(most, label.length), 0);
+  const besideWidth = Math.min(room.names, 12 + USUAL_CHARACTER * longest);
+  const left = besideWidth + 12;
+  const cellWidth = Math.min(LARGEST_CELL.width, (room.width - left) / Math.max(1, size));
   const cellHeight = Math.max(LEAST_CELL_HEIGHT, Math.min(LARGEST_CELL.height, cellWidth));
-  const right = room.names + cellWidth * size;
+  const right = left + cellWidth * size;
   const bottom = HEAD + cellHeight * size;
   const cells = counts.flatMap((row, actual) => {
     const rows = sum(row);
@@ -80,10 +88,13 @@ export function confusionView(matrix: ConfusionMatrix, isAlone: boolean): View {
       return { row: actual, column: predicted, count, share: rows === 0 ? null : count / rows };
     });
   });
-  const x = (field: string) => along(field, { domain: [0, Math.max(1, size)], range: [room.names, right] });
+  const x = (field: string) => along(field, { domain: [0, Math.max(1, size)], range: [left, right] });
   const y = (field: string) => along(field, { domain: [0, Math.max(1, size)], range: [HEAD, bottom] });
-  const names = labels.map((name, place) => ({ at: place + 0.5, name: shownName(name) }));
-  const name = { field: 'name', type: 'nominal' } as const;
+  // Cut in the middle to what there is room for, rather than at the end: classes often begin alike.
+  const cut = (pixels: number) => (name: string, place: number) => ({
+    at: place + 0.5,
+    name: shownName(name, Math.floor(pixels / USUAL_CHARACTER)),
+  });
 
   const cellLayers: Layer[] = [
     {
@@ -113,7 +124,7 @@ export function confusionView(matrix: ConfusionMatrix, isAlone: boolean): View {
           baseline: 'middle',
           yOffset: line === 'count' ? -8 : 8,
           fontWeight: line === 'count' ? 'bold' : 'normal',
-          color: { expr: `datum.fill > 0.55 ? 'white' : '${colours.text}'` },
+          color: { expr: `datum.fill > 0.75 ? 'white' : 'black'` },
         },
         encoding: { x: x('middle'), y: y('centre'), text: { field: `${line}Text`, type: 'nominal' } },
       }),
@@ -137,17 +148,14 @@ export function confusionView(matrix: ConfusionMatrix, isAlone: boolean): View {
     layer: [
       ...cellLayers,
       {
-        data: inline(names),
-        layer: [
-          {
-            mark: { type: 'text', align: 'right', baseline: 'middle', limit: room.names - 12 },
-            encoding: { x: { value: room.names - 8 }, y: y('at'), text: name },
-          },
-          {
-            mark: { type: 'text', align: 'left', baseline: 'middle', angle: -35, limit: 130 },
-            encoding: { x: x('at'), y: { value: HEAD - 8 }, text: name },
-          },
-        ],
+        data: inline(labels.map(cut(besideWidth))),
+        mark: { type: 'text', align: 'right', baseline: 'middle', limit: besideWidth },
+        encoding: { x: { value: besideWidth + 4 }, y: y('at'), text: { field: 'name', type: 'nominal' } },
+      },
+      {
+        data: inline(labels.map(cut(ABOVE_WIDTH))),
+        mark: { type: 'text', align: 'left', baseline: 'middle', angle: -35, limit: ABOVE_WIDTH },
+        encoding: { x: x('at'), y: { value: HEAD - 8 }, text: { field: 'name', type: 'nominal' } },
       },
       {
         data: inline([{}]),

@@ -41,8 +41,11 @@ export function driftOverTimeChart(report: DriftOverTime): ChartSpec {
   const hidden = report.features.length - worst.length;
   const drifted = report.features.filter(({ buckets }) => buckets.some(({ is_drift }) => is_drift)).length;
   const features = `${report.features.length} feature${report.features.length === 1 ? '' : 's'}`;
+  const judged = report.features.some(({ buckets }) => buckets.some(({ score }) => score !== null));
+  const verdict =
+    drifted > 0 ? `▲ DRIFT at some time in ${drifted} of ${features}` : `○ NO DRIFT in ${features}`;
   const facts = [
-    drifted > 0 ? `▲ DRIFT at some time in ${drifted} of ${features}` : `○ NO DRIFT in ${features}`,
+    judged ? verdict : '× NO VERDICT: no bucket has enough data',
     'filled marks: drift, hollow: none',
     'shaded or broken: not enough data',
     ...(hidden > 0 ? [`the worst ${worst.length} are shown`] : []),

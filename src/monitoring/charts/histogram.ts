@@ -104,9 +104,10 @@ function binEdges({ low, high, whole }: Range): Float64Array {
     const reach = low === 0 ? 0.5 : Math.max(Math.abs(low) * 0.05, Number.MIN_VALUE);
     return Float64Array.of(Math.max(low - reach, -Number.MAX_VALUE), Math.min(low + reach, Number.MAX_VALUE));
   }
-  const edges = Float64Array.from({ length: BINS + 1 }, (_, edge) => low + 2 * (span * (edge / BINS)));
-  edges[BINS] = high;
-  return edges;
+  // From the nearer end, because no intermediate result may overflow.
+  return Float64Array.from({ length: BINS + 1 }, (_, edge) =>
+    2 * edge <= BINS ? low + span * ((2 * edge) / BINS) : high - span * ((2 * (BINS - edge)) / BINS),
+  );
 }
 
 /**

@@ -41,7 +41,9 @@ interface DrawingThread {
 }
 
 function startThread(): DrawingThread {
-  const thread = new Worker(threadFile);
+  // The process's own flags may be none that a thread takes, and its standard output belongs to the protocol.
+  const thread = new Worker(threadFile, { execArgv: [], stdout: true });
+  thread.stdout.resume();
   const waiting = new Map<number, Waiting>();
   let requests = 0;
   let ended = false;

@@ -5,8 +5,7 @@ export const NAME_LENGTH = 60;
 const HEAD_SHARE = 0.6;
 
 /** Controls, direction overrides, halves of surrogate pairs, line separators: what spoils the text around it. */
-const disturbing =
-  /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u061c\u2028-\u202e\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb]/u;
+const disturbing = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u061c\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/u;
 
 /**
  * A name as a chart shows it, whatever it holds: control characters as their code, blanks at the ends and nothing at
