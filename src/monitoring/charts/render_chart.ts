@@ -41,9 +41,9 @@ interface DrawingThread {
 }
 
 function startThread(): DrawingThread {
-  // The process's own flags may be none that a thread takes, and its standard output belongs to the protocol.
+  // The process's own flags may be none that a thread takes, and what it writes must not get among the
+  // messages of the protocol.
   const thread = new Worker(threadFile, { execArgv: [], stdout: true });
-  thread.stdout.resume();
   const waiting = new Map<number, Waiting>();
   let requests = 0;
   let ended = false;
