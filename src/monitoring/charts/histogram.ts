@@ -123,7 +123,8 @@ function countInto(edges: Float64Array, values: Float64Array): NumericSide {
   let count = 0;
   let below = 0;
   let above = 0;
-  for (const value of values) {
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] ?? Number.NaN;
     if (!Number.isFinite(value)) continue;
     count++;
     if (value < low) below++;

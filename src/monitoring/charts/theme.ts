@@ -119,8 +119,6 @@ export interface NumberScale {
   /** Pixels; the whole width or height by default. */
   range?: [number, number];
   reverse?: boolean;
-  /** Default linear. */
-  type?: 'log';
 }
 
 /** A field of numbers along x or y, without an axis. */
