@@ -7,7 +7,8 @@ import { graver, severityOf } from './severity.ts';
 /** Scores from which a distance counts as drift, unless the caller names one. */
 const DISTANCE_THRESHOLDS = { psi: 0.2, kl_divergence: 0.1, js_distance: 0.1, wasserstein: 0.1 } as const;
 
-const DEFAULT_MIN_EFFECT = 0.1;
+/** The smallest effect worth a verdict, unless the caller names one. */
+export const DEFAULT_MIN_EFFECT = 0.1;
 
 /**
  * Missing shares are tested beside the values, at a tenth of the level: two questions a feature then hardly
