@@ -6,6 +6,7 @@ import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import {
   type Column,
+  columnChanges,
   compareColumns,
   type DriftOptions,
   type DriftSummary,
@@ -129,7 +130,12 @@ export async function detectDrift(
   return {
     record,
     results: withMedians(results, before, now),
-    summary: summariseDrift(results),
+    summary: summariseDrift(
+      results,
+      compared.features
+        ? columnChanges(profile.features.filter(isWanted), current.features.filter(isWanted))
+        : undefined,
+    ),
     reference,
     current: { rows: current.rows, source: current.source },
     warnings,

@@ -32,11 +32,23 @@ export function compareColumns(
   current: readonly Column[],
   options: DriftOptions,
 ): DriftResult[] {
+  return judge(measureColumns(reference, current, options), options);
+}
+
+/**
+ * {@link compareColumns} without the verdict, for reports of several comparisons that are judged together: the
+ * features in the reference's order with new columns after it.
+ */
+export function measureColumns(
+  reference: readonly FeatureProfile[],
+  current: readonly Column[],
+  options: DriftOptions,
+): Comparison[] {
   const columns = new Map(current.map((column) => [column.name, column]));
   const known = new Set(reference.map(({ name }) => name));
   const comparisons = reference.map((profile) => compareFeature(profile, columns.get(profile.name), options));
   const added = [...columns.values()].filter(({ name }) => !known.has(name));
-  return judge([...comparisons, ...added.map((column) => newFeature(column, options))], options);
+  return [...comparisons, ...added.map((column) => newFeature(column, options))];
 }
 
 function compareFeature(
@@ -119,7 +131,10 @@ function measureCategoricalColumn(
   return { measurement, present, notes: unseen === undefined ? notes : [...notes, unseen] };
 }
 
-function minimumRows({ minimumRows: rows = DEFAULT_MINIMUM_ROWS }: DriftOptions): number {
+/** Values needed on either side for a verdict. */
+export function minimumRows({
+  minimumRows: rows = DEFAULT_MINIMUM_ROWS,
+}: Pick<DriftOptions, 'minimumRows'>): number {
   return Math.max(1, rows);
 }
 

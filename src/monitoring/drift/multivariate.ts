@@ -1,4 +1,5 @@
 import { ModelYardError } from '../../errors.ts';
+import { minimumRows } from './compare.ts';
 import { measureJointly } from './measure_jointly.ts';
 import type { MultivariateResult } from './multivariate_result.ts';
 import type { Column } from './profile.ts';
@@ -21,7 +22,6 @@ export type MultivariateOptions = Pick<
 };
 
 const DEFAULT_PERMUTATIONS = 299;
-const DEFAULT_MINIMUM_ROWS = 30;
 /** Rows drawn where there are few features; the distances of more would fill the memory. */
 const MOST_ROWS = 2000;
 const FEWEST_ROWS = 500;
@@ -53,7 +53,7 @@ export function compareJointly(
   const random = seededRandom(options.seed ?? 1);
   const before = rowCount(reference, 'reference');
   const now = rowCount(current, 'current');
-  const needed = Math.max(2, options.minimumRows ?? DEFAULT_MINIMUM_ROWS);
+  const needed = Math.max(2, minimumRows(options));
   const permutations = options.permutations ?? DEFAULT_PERMUTATIONS;
   const width = reference.filter(({ kind }) => kind === 'numeric').length;
   const size = Math.min(options.sampledRows ?? affordableRows(width, permutations), MOST_SPLIT_ROWS);

@@ -1,3 +1,4 @@
+import type { ColumnChanges } from './column_changes.ts';
 import type { DriftResult } from './result.ts';
 import { relativeSize } from './severity.ts';
 
@@ -14,8 +15,15 @@ export interface DriftSummary {
 /** From this share of drifted features on, the inputs as a whole have moved. */
 const WIDESPREAD_SHARE = 0.3;
 
-/** Boils a report down to what to do next. */
-export function summariseDrift(results: readonly DriftResult[]): DriftSummary {
+/** Columns that a sentence names. */
+const MOST_NAMED = 5;
+
+/**
+ * Boils a report down to what to do next.
+ *
+ * @param changes columns that came or went; those that the model misses are named before any drift
+ */
+export function summariseDrift(results: readonly DriftResult[], changes?: ColumnChanges): DriftSummary {
   const judged = results.filter((result) => result.score !== null || result.is_drift);
   const drifted = judged
     .filter((result) => result.is_drift)
@@ -25,15 +33,26 @@ export function summariseDrift(results: readonly DriftResult[]): DriftSummary {
     is_drift: drifted.length > 0,
     drifted_share,
     drifted_features: drifted.map(({ feature }) => feature),
-    recommendation: recommend(drifted, judged.length, results.length - judged.length, drifted_share),
+    recommendation:
+      (changes === undefined ? '' : brokenColumns(changes)) +
+      recommend(drifted, judged.length, results.length - judged.length, drifted_share),
   };
 }
 
 /** How far a feature has moved, in multiples of what counts as moderate; comparable across methods. */
-function strength(result: DriftResult): number {
+export function strength(result: DriftResult): number {
   const size = result.effect ?? result.score ?? 0;
   const missing = Math.abs(result.current_missing - result.reference_missing);
   return Math.max(relativeSize(result.method, size), relativeSize('missing_share', missing));
+}
+
+/** What is wrong with columns, to be put right before anything else; empty when nothing is. */
+function brokenColumns({ absent, type_changed }: ColumnChanges): string {
+  const broken = [...absent, ...type_changed.map(({ feature }) => feature)];
+  if (broken.length === 0) return '';
+  const named = broken.slice(0, MOST_NAMED).map((name) => JSON.stringify(name));
+  const more = broken.length > named.length ? ', …' : '';
+  return `Restore ${named.join(', ')}${more} first, absent or of another type in the current rows. `;
 }
 
 function recommend(drifted: readonly DriftResult[], judged: number, unjudged: number, share: number): string {

@@ -47,6 +47,7 @@ interface Cases {
   chi_square_tail: [degrees: number, x: number, tail: number][];
   chi_square_quantile: [degrees: number, tail: number, x: number][];
   missing_share: [rows: number, missing: number, currentRows: number, currentMissing: number, p: number][];
+  wilson: [successes: number, trials: number, level: number, low: number, high: number][];
   correction: { p_values: number[]; adjusted: number[] }[];
 }
 
