@@ -1,0 +1,95 @@
+import type { Interval, Metric } from './metric.ts';
+
+/** What is better of each metric. */
+const DIRECTIONS = {
+  accuracy: 'higher',
+  precision: 'higher',
+  recall: 'higher',
+  f1: 'higher',
+  roc_auc: 'higher',
+  r2: 'higher',
+  log_loss: 'lower',
+  brier: 'lower',
+  mae: 'lower',
+  rmse: 'lower',
+  median_absolute_error: 'lower',
+} as const;
+
+export type JudgedMetric = keyof typeof DIRECTIONS;
+
+export interface Drop {
+  /** True if the metric got worse by the threshold or more, and sampling alone does not explain that it got worse. */
+  dropped: boolean;
+  /**
+   * How much worse, as a share of the reference's value: 0.1 is an accuracy of 0.81 after 0.9, or an RMSE of 11 after
+   * 10. Below 0 is better than the reference. null where there is nothing to compare.
+   */
+  by: number | null;
+  /** One sentence. */
+  detail: string;
+}
+
+/** Where the reference's value is nearly nothing, a share of it says nothing. */
+const LEAST_REFERENCE = 1e-9;
+
+/**
+ * Judges a metric against its value on the reference. The threshold (`PERFORMANCE_THRESHOLD`) is relative to the
+ * reference, so that one number serves shares and errors in any unit.
+ *
+ * Sampling explains a difference when the interval of the difference holds 0. That interval is made of the two
+ * metrics' own ones by the method of variance estimates recovery (Zou & Donner 2008), which keeps their asymmetry;
+ * for two shares it is Newcombe's (1998) hybrid score interval.
+ *
+ * @param threshold above 0
+ */
+export function performanceDrop(
+  name: JudgedMetric,
+  reference: Metric,
+  current: Metric,
+  threshold: number,
+): Drop {
+  if (reference.value === null || current.value === null) {
+    const which = reference.value === null ? 'The reference' : 'The current window';
+    return { dropped: false, by: null, detail: `${which} has no ${name}.` };
+  }
+  const isWorseLower = DIRECTIONS[name] === 'higher';
+  const worse = isWorseLower ? reference.value - current.value : current.value - reference.value;
+  const by = Math.abs(reference.value) > LEAST_REFERENCE ? worse / Math.abs(reference.value) : null;
+  const change = `${name} went from ${format(reference.value)} to ${format(current.value)}`;
+  if (worse <= 0) return { dropped: false, by, detail: `${change}: no drop.` };
+  if (by !== null && !(by >= threshold)) {
+    return {
+      dropped: false,
+      by,
+      detail: `${change}, worse by ${percent(by)}: less than ${percent(threshold)}.`,
+    };
+  }
+  const size = by === null ? change : `${change}, worse by ${percent(by)}`;
+  if (reference.interval === null || current.interval === null) {
+    const which = reference.interval === null ? 'The reference' : 'The current window';
+    return { dropped: false, by, detail: `${size}. ${which} has no interval, so it may be chance.` };
+  }
+  const least = isWorseLower
+    ? leastDifference(reference.value, reference.interval, current.value, current.interval)
+    : leastDifference(current.value, current.interval, reference.value, reference.interval);
+  if (least <= 0) return { dropped: false, by, detail: `${size}: sampling alone may explain it.` };
+  return { dropped: true, by, detail: `${size}: more than sampling explains.` };
+}
+
+/** The low end of the interval of `upper` − `lower`. */
+export function leastDifference(
+  upper: number,
+  { low }: Pick<Interval, 'low'>,
+  lower: number,
+  { high }: Pick<Interval, 'high'>,
+): number {
+  return upper - lower - Math.hypot(upper - low, high - lower);
+}
+
+function format(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(3))} %`;
+}

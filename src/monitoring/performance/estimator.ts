@@ -1,0 +1,117 @@
+import { seededRandom } from '../drift/random.ts';
+import { fitCalibrator } from './calibrator.ts';
+import { type ConfusionCells, countConfusion } from './confusion.ts';
+import { f1Deviation } from './f1_error.ts';
+import type { IsotonicCurve } from './isotonic.ts';
+import { classScores, withBothClasses } from './probability_scores.ts';
+import { meanAucError, type Separation, separation } from './roc_auc.ts';
+import { type ClassificationRows, encodeRows, type ScoredRows, scoredRows } from './rows.ts';
+import { type TaskOptions, taskOf } from './task.ts';
+
+/** Rows × classes that are learned from; of more rows, every so-manieth. */
+const MOST_CELLS = 1_000_000;
+/** Rows of a reference below which nothing is estimated from it. */
+const FEWEST_REFERENCE_ROWS = 100;
+
+/**
+ * What estimates need to know of the reference. Plain values, so that it can be stored.
+ */
+export interface PerformanceEstimator {
+  /** Of two classes the positive one, to which f1 belongs; null for more. */
+  positive_class: string | null;
+  /** The classes with probabilities. */
+  classes: string[];
+  /** One a class, null where its probabilities are taken as they are; of two classes only the positive one's is used. */
+  calibrators: (IsotonicCurve | null)[];
+  reference_rows: number;
+  /** Standard deviation of one row's part in each metric; null where the reference shows none. */
+  deviations: { accuracy: number | null; f1: number | null; roc_auc: number | null };
+}
+
+export interface EstimatorOptions extends TaskOptions {
+  /** Of the folds that decide on calibration. Default 1. */
+  seed?: number | undefined;
+}
+
+/**
+ * Learns from reference rows with outcomes how to estimate performance without them (confidence-based performance
+ * estimation, NannyML).
+ *
+ * @returns the estimator, or why there is none
+ */
+export function fitEstimator(
+  reference: ClassificationRows,
+  options: EstimatorOptions = {},
+): { estimator: PerformanceEstimator } | { estimator: null; note: string } {
+  const encoded = encodeRows(reference);
+  const known = [...(options.classes ?? []), ...(reference.probabilities?.classes ?? [])];
+  const task = taskOf(encoded.labels, { ...options, classes: known });
+  const rows = thinned(withBothClasses(scoredRows(encoded, reference.probabilities), task));
+  const count = rows.actual.length;
+  if (count < FEWEST_REFERENCE_ROWS) {
+    const note = `The reference has ${count} rows with probabilities and outcomes; ${FEWEST_REFERENCE_ROWS} are needed.`;
+    return { estimator: null, note };
+  }
+  if (rows.actual.some((label) => label < 0))
+    return { estimator: null, note: 'The reference has classes that the model gives no probability for.' };
+
+  const random = seededRandom(options.seed ?? 1);
+  const indexes = task.kind === 'binary' ? [rows.classes.indexOf(task.positive)] : [...rows.classes.keys()];
+  const calibrators = rows.classes.map((_, index) => {
+    if (!indexes.includes(index)) return null;
+    const { probability, outcome } = classScores(rows, index);
+    return fitCalibrator(probability, outcome, random);
+  });
+  return {
+    estimator: {
+      positive_class: task.kind === 'binary' ? task.positive : null,
+      classes: [...rows.classes],
+      calibrators,
+      reference_rows: count,
+      deviations: deviationsOf(rows, indexes),
+    },
+  };
+}
+
+/** Evenly spaced rows where there are more than are needed. */
+function thinned(rows: ScoredRows): ScoredRows {
+  const width = rows.classes.length;
+  const step = Math.ceil((rows.actual.length * width) / MOST_CELLS);
+  if (step <= 1) return rows;
+  return {
+    classes: rows.classes,
+    values: rows.values.filter((_, cell) => Math.floor(cell / width) % step === 0),
+    actual: rows.actual.filter((_, row) => row % step === 0),
+    predicted: rows.predicted.filter((_, row) => row % step === 0),
+  };
+}
+
+function deviationsOf(rows: ScoredRows, indexes: readonly number[]): PerformanceEstimator['deviations'] {
+  const count = rows.actual.length;
+  const hits = rows.actual.reduce((sum, label, row) => sum + (label === rows.predicted[row] ? 1 : 0), 0);
+  const accuracy = Math.sqrt((hits / count) * (1 - hits / count));
+  const separations = indexes.flatMap((index): Separation[] => {
+    const { probability, outcome } = classScores(rows, index);
+    const one = separation(probability, outcome);
+    return one === undefined ? [] : [one];
+  });
+  const aucError = separations.length > 0 ? meanAucError(separations) : undefined;
+  const orNull = (deviation: number) => (deviation > 0 && Number.isFinite(deviation) ? deviation : null);
+  return {
+    accuracy: orNull(accuracy),
+    f1: orNull(f1Deviation(cellsOf(rows), indexes)),
+    roc_auc: orNull((aucError ?? 0) * Math.sqrt(count)),
+  };
+}
+
+/** The confusion of scored rows, labels being the classes and one for those without probability. */
+function cellsOf({ classes, actual, predicted }: ScoredRows): ConfusionCells {
+  const other = classes.length;
+  const place = (label: number) => (label < 0 ? other : label);
+  return countConfusion({
+    labels: [...classes, ''],
+    actual: actual.map(place),
+    predicted: predicted.map(place),
+    source: new Int32Array(0),
+  });
+}

@@ -1,0 +1,48 @@
+/** Share of samples in which an interval is meant to hold the true value. */
+export const CONFIDENCE = 0.95;
+
+/** The standard normal's quantile at (1 + {@link CONFIDENCE})/2. */
+export const NORMAL_QUANTILE = 1.959963984540054;
+
+/**
+ * How an interval was made. `wilson`: score interval of a share. `t`: Student's, of a mean. `bootstrap`: percentiles
+ * of seeded Poisson resamples. `delong`: DeLong's variance on the logit scale. `newcombe`: score interval of an AUC
+ * without spread. `order_statistics`: distribution-free, of a median.
+ */
+export type IntervalMethod = 'wilson' | 't' | 'bootstrap' | 'delong' | 'newcombe' | 'order_statistics';
+
+/** A confidence interval at {@link CONFIDENCE}, both ends included. */
+export interface Interval {
+  low: number;
+  high: number;
+  method: IntervalMethod;
+}
+
+/** A measured value, as it goes to the wire. No number in it is NaN or infinite. */
+export interface Metric {
+  /** null where it is not defined, which the note explains. */
+  value: number | null;
+  interval: Interval | null;
+  note?: string;
+}
+
+/** A metric that has no value, and why. */
+export function noMetric(note: string): Metric {
+  return { value: null, interval: null, note };
+}
+
+/**
+ * A metric from what was computed. A value beyond floating point becomes null with a note, and so does an interval;
+ * an interval always holds its value.
+ */
+export function metric(value: number, interval: Interval | null, note?: string): Metric {
+  if (!Number.isFinite(value)) return noMetric('The numbers are too large to compute it.');
+  const usable =
+    interval !== null && Number.isFinite(interval.low) && Number.isFinite(interval.high)
+      ? { ...interval, low: Math.min(interval.low, value), high: Math.max(interval.high, value) }
+      : null;
+  const why =
+    note ??
+    (interval !== null && usable === null ? 'The numbers spread too far for an interval.' : undefined);
+  return { value, interval: usable, ...(why !== undefined ? { note: why } : {}) };
+}
