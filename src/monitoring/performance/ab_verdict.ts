@@ -37,8 +37,8 @@ export interface ComparisonOptions {
 const DEFAULT_TUNED_FOR = 5000;
 /** The theory is asymptotic: below these, intervals are too narrow. */
 const FEWEST_ROWS = 100;
-/** Successes, and failures, of both arms together. */
-const FEWEST_EVENTS = 20;
+/** Successes, and failures, that each arm must be expected to have at the rate of both together. */
+const FEWEST_EVENTS = 10;
 
 /**
  * Compares two arms that serve at the same time. It may be asked after every call: over a whole experiment without
@@ -49,7 +49,8 @@ export function compareArms(a: ArmTotals, b: ArmTotals, options: ComparisonOptio
   const ratio = split === undefined ? null : sampleRatio(split.calls, split.weights);
   const [momentsA, momentsB] = [momentsOf(a), momentsOf(b)];
   const [meanA, meanB] = [momentsA?.mean ?? null, momentsB?.mean ?? null];
-  const difference = meanA === null || meanB === null ? null : meanB - meanA;
+  const apart = meanA === null || meanB === null ? Number.NaN : meanB - meanA;
+  const difference = Number.isFinite(apart) ? apart : null;
   const facts = { a: meanA, b: meanB, difference, sample_ratio: ratio };
   const lacking = whatLacks(a, b);
   const interval =
@@ -91,9 +92,10 @@ function momentsOf(arm: ArmTotals): Moments | undefined {
     if (!(arm.successes >= 0 && arm.successes <= rows)) return undefined;
     // Two rows more, one of either kind, keep the variance of rare events from being too small (Agresti & Caffo 2000).
     const share = (arm.successes + 1) / (rows + 2);
-    return { rows, mean: arm.successes / rows, variance: share * (1 - share) };
+    return { rows, mean: arm.successes / rows + 0, variance: share * (1 - share) };
   }
-  const mean = arm.sum / rows;
+  // Adding 0 makes a negative zero a plain one.
+  const mean = arm.sum / rows + 0;
   if (!Number.isFinite(mean) || !Number.isFinite(arm.sumOfSquares)) return undefined;
   const variance = rows < 2 ? 0 : Math.max(0, (arm.sumOfSquares - arm.sum * mean) / (rows - 1));
   // What is left of a sum of squares this large is rounding.
@@ -108,8 +110,12 @@ function whatLacks(a: ArmTotals, b: ArmTotals): string | undefined {
   if (a.kind !== 'share' || b.kind !== 'share') return undefined;
   const successes = a.successes + b.successes;
   const failures = a.rows + b.rows - successes;
-  if (successes >= FEWEST_EVENTS && failures >= FEWEST_EVENTS) return undefined;
-  return `Both arms together have ${successes} successes and ${failures} failures; ${FEWEST_EVENTS} of each are needed.`;
+  const smaller = Math.min(a.rows, b.rows) / (a.rows + b.rows);
+  if (Math.min(successes, failures) * smaller >= FEWEST_EVENTS) return undefined;
+  return (
+    `Both arms together have ${successes} successes and ${failures} failures: ` +
+    `the smaller arm can expect fewer than ${FEWEST_EVENTS} of a kind.`
+  );
 }
 
 /** The arms' rows are one stream in which a row of arm i counts as its deviation over the arm's share of rows. */

@@ -17,6 +17,12 @@ const DIRECTIONS = {
 
 export type JudgedMetric = keyof typeof DIRECTIONS;
 
+/** A metric and the rows that it was measured on. */
+export interface Measurement {
+  metric: Metric;
+  rows: number;
+}
+
 export interface Drop {
   /** True if the metric got worse by the threshold or more, and sampling alone does not explain that it got worse. */
   dropped: boolean;
@@ -28,6 +34,9 @@ export interface Drop {
   /** One sentence. */
   detail: string;
 }
+
+/** No verdict below so many rows on either side: intervals of fewer are too narrow. */
+const FEWEST_ROWS = 30;
 
 /** Where the reference's value is nearly nothing, a share of it says nothing. */
 const LEAST_REFERENCE = 1e-9;
@@ -44,8 +53,8 @@ const LEAST_REFERENCE = 1e-9;
  */
 export function performanceDrop(
   name: JudgedMetric,
-  reference: Metric,
-  current: Metric,
+  { metric: reference, rows: referenceRows }: Measurement,
+  { metric: current, rows: currentRows }: Measurement,
   threshold: number,
 ): Drop {
   if (reference.value === null || current.value === null) {
@@ -62,6 +71,14 @@ export function performanceDrop(
       dropped: false,
       by,
       detail: `${change}, worse by ${percent(by)}: less than ${percent(threshold)}.`,
+    };
+  }
+  if (!(Math.min(referenceRows, currentRows) >= FEWEST_ROWS)) {
+    const rows = `${referenceRows} reference and ${currentRows} current rows`;
+    return {
+      dropped: false,
+      by,
+      detail: `NOT_ENOUGH_DATA: ${change}, on ${rows}; ${FEWEST_ROWS} are needed.`,
     };
   }
   const size = by === null ? change : `${change}, worse by ${percent(by)}`;

@@ -9,7 +9,7 @@ import { type ClassificationRows, encodeRows, type ScoredRows, scoredRows } from
 import { type TaskOptions, taskOf } from './task.ts';
 
 /** Rows × classes that are learned from; of more rows, every so-manieth. */
-const MOST_CELLS = 1_000_000;
+const MOST_CELLS = 400_000;
 /** Rows of a reference below which nothing is estimated from it. */
 const FEWEST_REFERENCE_ROWS = 100;
 

@@ -18,7 +18,7 @@ export {
   classificationPerformance,
 } from './classification.ts';
 export type { ConfusionMatrix } from './confusion.ts';
-export { type Drop, type JudgedMetric, performanceDrop } from './drop.ts';
+export { type Drop, type JudgedMetric, type Measurement, performanceDrop } from './drop.ts';
 export {
   type Estimate,
   type EstimatedPerformance,

@@ -44,5 +44,6 @@ export function metric(value: number, interval: Interval | null, note?: string):
   const why =
     note ??
     (interval !== null && usable === null ? 'The numbers spread too far for an interval.' : undefined);
-  return { value, interval: usable, ...(why !== undefined ? { note: why } : {}) };
+  // Adding 0 makes a negative zero a plain one.
+  return { value: value + 0, interval: usable, ...(why !== undefined ? { note: why } : {}) };
 }

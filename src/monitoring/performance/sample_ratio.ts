@@ -25,7 +25,8 @@ export interface SampleRatio {
 export function sampleRatio(calls: readonly number[], weights: readonly number[]): SampleRatio {
   const total = calls.reduce((sum, count) => sum + count, 0);
   const weight = calls.reduce((sum, _, arm) => sum + (weights[arm] ?? 0), 0);
-  const shareOf = (part: number, whole: number) => (whole > 0 ? part / whole : 0);
+  const shareOf = (part: number, whole: number) =>
+    part > 0 && whole > 0 && Number.isFinite(whole) ? part / whole : 0;
   const observed = calls.map((count) => shareOf(count, total));
   const expected = calls.map((_, arm) => shareOf(weights[arm] ?? 0, weight));
   const isStray = calls.some((count, arm) => count > 0 && expected[arm] === 0);

@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { binomialDraw, gammaDraw } from '../../../src/monitoring/drift/predictive_counts.ts';
+import { seededRandom } from '../../../src/monitoring/drift/random.ts';
+import { type ArmTotals, compareArms, sampleRatio } from '../../../src/monitoring/performance/index.ts';
+import { cases, expectClose } from './cases.ts';
+
+const share = (successes: number, rows: number): ArmTotals => ({ kind: 'share', rows, successes });
+
+/** Adds a batch to an arm's totals. */
+type Batch = (arm: ArmTotals, rows: number) => ArmTotals;
+
+/** Runs of an experiment that is looked at after every batch; how many ever named a winner. */
+function winnersNamed(
+  runs: number,
+  looks: number,
+  rows: [a: number, b: number],
+  start: ArmTotals,
+  batch: Batch,
+) {
+  let named = 0;
+  for (let run = 0; run < runs; run++) {
+    let [a, b] = [start, start];
+    for (let look = 0; look < looks; look++) {
+      [a, b] = [batch(a, rows[0]), batch(b, rows[1])];
+      const { verdict } = compareArms(a, b);
+      if (verdict === 'a_better' || verdict === 'b_better') {
+        named++;
+        break;
+      }
+    }
+  }
+  return named;
+}
+
+function successes(random: () => number, probability: number): Batch {
+  return (arm, rows) =>
+    arm.kind === 'share'
+      ? share(arm.successes + binomialDraw(random, rows, probability), arm.rows + rows)
+      : arm;
+}
+
+function values(draw: () => number): Batch {
+  return (arm, rows) => {
+    if (arm.kind !== 'mean') return arm;
+    let { sum, sumOfSquares } = arm;
+    for (let row = 0; row < rows; row++) {
+      const value = draw();
+      sum += value;
+      sumOfSquares += value * value;
+    }
+    return { kind: 'mean', rows: arm.rows + rows, sum, sumOfSquares };
+  };
+}
+
+describe('without a difference, looking after every batch names a winner in at most 5 of 100 experiments', () => {
+  const noValues: ArmTotals = { kind: 'mean', rows: 0, sum: 0, sumOfSquares: 0 };
+
+  it.each([
+    { probability: 0.5, rows: [25, 25] },
+    { probability: 0.1, rows: [25, 25] },
+    { probability: 0.01, rows: [25, 25] },
+    { probability: 0.97, rows: [25, 25] },
+    { probability: 0.3, rows: [95, 5] },
+    { probability: 0.02, rows: [95, 5] },
+  ] satisfies { probability: number; rows: [number, number] }[])(
+    'shares of $probability, $rows rows a batch',
+    ({ probability, rows }) => {
+      const batch = successes(seededRandom(77), probability);
+      expect(winnersNamed(1000, 300, rows, share(0, 0), batch)).toBeLessThanOrEqual(50);
+    },
+  );
+
+  it.each([
+    { shape: 1, rows: [10, 10] },
+    { shape: 0.25, rows: [10, 10] },
+    { shape: 1, rows: [18, 2] },
+  ] satisfies { shape: number; rows: [number, number] }[])(
+    'means of gamma values of shape $shape, $rows rows a batch',
+    ({ shape, rows }) => {
+      const random = seededRandom(78);
+      const batch = values(() => gammaDraw(random, shape));
+      expect(winnersNamed(400, 150, rows, noValues, batch)).toBeLessThanOrEqual(20);
+    },
+  );
+
+  it('where intervals for one look would do so in one experiment of five', () => {
+    const random = seededRandom(77);
+    const batch = successes(random, 0.5);
+    let named = 0;
+    for (let run = 0; run < 200; run++) {
+      let [a, b] = [share(0, 0), share(0, 0)];
+      for (let look = 0; look < 300; look++) {
+        [a, b] = [batch(a, 25), batch(b, 25)];
+        const { difference } = compareArms(a, b);
+        if (a.rows >= 100 && Math.abs(difference ?? 0) > 1.96 * Math.sqrt(0.5 / a.rows)) {
+          named++;
+          break;
+        }
+      }
+    }
+    expect(named).toBeGreaterThan(40);
+  });
+});
+
+describe('compareArms', () => {
+  it('finds a difference of five points within 20 000 rows, in every one of 100 experiments', () => {
+    const random = seededRandom(5);
+    for (let run = 0; run < 100; run++) {
+      const a = share(binomialDraw(random, 10_000, 0.3), 10_000);
+      const b = share(binomialDraw(random, 10_000, 0.35), 10_000);
+      expect(compareArms(a, b).verdict).toBe('b_better');
+      expect(compareArms(b, a).verdict).toBe('a_better');
+      expect(compareArms(a, b, { higherIsBetter: false }).verdict).toBe('a_better');
+    }
+  });
+
+  it('says what it saw', () => {
+    const split = { calls: [5000, 5000], weights: [0.5, 0.5] } as const;
+    const result = compareArms(share(4000, 5000), share(4300, 5000), { split });
+    expect(result).toMatchObject({
+      verdict: 'b_better',
+      a: 0.8,
+      b: 0.86,
+      difference: expect.closeTo(0.06, 12),
+    });
+    expect(result.detail).toMatch(/^B − A is 0\.06, 0\.0\d+ to 0\.0\d+ with 95 % confidence\.$/);
+    expect(result.sample_ratio?.is_mismatch).toBe(false);
+  });
+
+  it('waits for rows, and for events of either kind', () => {
+    expect(compareArms(share(50, 99), share(50, 1000)).detail).toBe(
+      'A has 99 rows and B 1000; each needs 100.',
+    );
+    const rare = compareArms(share(3, 5000), share(12, 5000));
+    expect(rare.verdict).toBe('not_enough_data');
+    expect(rare.detail).toContain('15 successes');
+    expect(compareArms(share(150, 1000), share(250, 1000)).verdict).toBe('b_better');
+  });
+
+  it('gives no verdict when calls were not split as configured', () => {
+    const split = { calls: [5000, 4500], weights: [0.5, 0.5] } as const;
+    const result = compareArms(share(1000, 5000), share(2000, 4500), { split });
+    expect(result.verdict).toBeNull();
+    expect(result.detail).toMatch(
+      /^SAMPLE_RATIO_MISMATCH: calls came 52\.6 % to 47\.4 %, configured is 50\.0 %/,
+    );
+  });
+
+  it('does not take rounding for a spread', () => {
+    const constant = (rows: number): ArmTotals => ({
+      kind: 'mean',
+      rows,
+      sum: rows * 0.1,
+      sumOfSquares: rows * 0.1 * 0.1,
+    });
+    expect(compareArms(constant(777), constant(12_345)).verdict).toBe('not_enough_data');
+  });
+
+  it('answers any totals with finite numbers', () => {
+    const number = fc.oneof(fc.double(), fc.integer({ min: -5, max: 500 }));
+    const arm: fc.Arbitrary<ArmTotals> = fc.oneof(
+      fc.record({ kind: fc.constant('share' as const), rows: number, successes: number }),
+      fc.record({ kind: fc.constant('mean' as const), rows: number, sum: number, sumOfSquares: number }),
+    );
+    const pair = fc.tuple(number, number);
+    fc.assert(
+      fc.property(arm, arm, pair, pair, (a, b, calls, weights) => {
+        const result = compareArms(a, b, { split: { calls, weights } });
+        expect(JSON.parse(JSON.stringify(result))).toEqual(result);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('sampleRatio', () => {
+  it.each(cases.sample_ratio)("of %j calls by %j is SciPy's chisquare", (calls, weights, p) => {
+    const result = sampleRatio(calls, weights);
+    expectClose(result.p_value, p);
+    expect(result.is_mismatch).toBe(p < 0.001);
+  });
+
+  it('needs five expected calls an arm, but none where none is allowed', () => {
+    expect(sampleRatio([20, 0], [0.9, 0.1])).toMatchObject({ p_value: null, is_mismatch: false });
+    expect(sampleRatio([20, 1], [1, 0])).toMatchObject({ p_value: 0, is_mismatch: true });
+    expect(sampleRatio([400, 0, 420], [1, 0, 1]).is_mismatch).toBe(false);
+  });
+});
