@@ -60,8 +60,11 @@ export function estimatePerformance(
   const shares = calibrate(estimator, rows.values);
   const width = classes.length;
   const asked = positive_class === null ? [...classes.keys()] : [classes.indexOf(positive_class)];
-  const column = (values: Float64Array, index: number) =>
-    Float64Array.from(rows.predicted, (_, row) => values[row * width + index] ?? 0);
+  const column = (values: Float64Array, index: number): Float64Array => {
+    const one = new Float64Array(count);
+    for (let row = 0; row < count; row++) one[row] = values[row * width + index] ?? 0;
+    return one;
+  };
 
   const accuracy =
     exactSum(Float64Array.from(rows.predicted, (said, row) => shares[row * width + said] ?? 0)) / count;
@@ -106,8 +109,8 @@ function usableRows(
   const position = positionsOf(classes);
   const source = classes.map((label) => given.indexOf(label));
   // Of two classes, the probability of one tells the other's.
-  const isRest = (index: number) => source[index] === -1 && positive_class !== null && given.length === 1;
-  const isComplete = source.every((from, index) => from >= 0 || isRest(index));
+  const isOneOfTwo = positive_class !== null && given.length === 1 && source.some((from) => from >= 0);
+  const isComplete = isOneOfTwo || source.every((from) => from >= 0);
   const labels: number[] = [];
   const shares: number[] = [];
   for (let row = 0; isComplete && row < predicted.length; row++) {

@@ -49,12 +49,13 @@ export interface OneClassScores {
 }
 
 /** @param index the class's position in `rows.classes` */
-export function classScores(rows: ScoredRows, index: number): OneClassScores {
-  const width = rows.classes.length;
-  return {
-    probability: Float64Array.from(rows.actual, (_, row) => rows.values[row * width + index] ?? 0),
-    outcome: Uint8Array.from(rows.actual, (label) => (label === index ? 1 : 0)),
-  };
+export function classScores({ classes, values, actual }: ScoredRows, index: number): OneClassScores {
+  const scores = { probability: new Float64Array(actual.length), outcome: new Uint8Array(actual.length) };
+  for (let row = 0; row < actual.length; row++) {
+    scores.probability[row] = values[row * classes.length + index] ?? 0;
+    scores.outcome[row] = actual[row] === index ? 1 : 0;
+  }
+  return scores;
 }
 
 /** {@link classScores} of a binary task's positive class. */

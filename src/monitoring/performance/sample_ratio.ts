@@ -19,7 +19,7 @@ export interface SampleRatio {
  * Whether calls were split as configured: χ² goodness of fit, SciPy's `chisquare`. Calls that are not independent
  * (many of one entity, which routing keeps on one arm) make p too small: then count entities.
  *
- * @param calls per arm, whole
+ * @param calls per arm, whole; what is negative or no number gives no p-value
  * @param weights per arm, any positive scale; an arm of weight 0 must have no call
  */
 export function sampleRatio(calls: readonly number[], weights: readonly number[]): SampleRatio {
@@ -29,6 +29,10 @@ export function sampleRatio(calls: readonly number[], weights: readonly number[]
     part > 0 && whole > 0 && Number.isFinite(whole) ? part / whole : 0;
   const observed = calls.map((count) => shareOf(count, total));
   const expected = calls.map((_, arm) => shareOf(weights[arm] ?? 0, weight));
+  const isAmount = (value: number) => value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+  if (![...calls, ...weights].every(isAmount)) {
+    return { p_value: null, is_mismatch: false, observed, expected };
+  }
   const isStray = calls.some((count, arm) => count > 0 && expected[arm] === 0);
   if (isStray) return { p_value: 0, is_mismatch: true, observed, expected };
   const weighted = calls.map((count, arm) => ({ count, wanted: (expected[arm] ?? 0) * total }));

@@ -104,6 +104,8 @@ describe('estimatePerformance', () => {
       note: 'There are no rows.',
     });
     expect(none.notes).toHaveLength(1);
+    const strange = { classes: ['x'], values: Float64Array.of(0.5) };
+    expect(estimatePerformance(estimator, { predicted: ['c00'], probabilities: strange }).count).toBe(0);
   });
 
   it('answers anything with finite numbers within 0 … 1', () => {
