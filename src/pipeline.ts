@@ -22,7 +22,7 @@ export interface PipelineDependencies {
 }
 
 /**
- * The one way every call takes: parse the arguments, check the permission, handle, log, turn an error into
+ * The one way every call takes: check the permission, parse the arguments, handle, log, turn an error into
  * a result. Never throws.
  */
 export async function callTool(
@@ -34,8 +34,8 @@ export async function callTool(
   const started = performance.now();
   const context = { ...call, origin: originOf(call.caller, tool.name, argumentsOf(given)) };
   try {
-    const input = parseArguments(tool, given);
     requirePermission(tool, context);
+    const input = parseArguments(tool, given);
     const handle = async () => tool.handle(await services(), input, context);
     const output = await inOrder(order, tool, input, handle);
     logger[tool.hints.readOnly || tool.permission === 'PREDICT' ? 'debug' : 'info'](`${tool.name} done`, {

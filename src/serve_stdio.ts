@@ -19,10 +19,14 @@ export async function serveStdio(settings: Settings): Promise<void> {
   const catalogue = once<readonly Tool[]>(async () => (await import('../tools/index.ts')).catalogue);
   const services = once<Services>(async () => (await import('./services.ts')).openServices(settings, logger));
   const transport = stdioTransport(process.stdin, process.stdout);
+  const inputEnded = new AbortController();
+  void transport.ended.then(() => inputEnded.abort());
   const server = createServer({
     catalogue,
     services,
     caller: { role: settings.role, readOnly: settings.readOnly },
+    askTimeoutMs: settings.askTimeoutMs,
+    inputEnded: inputEnded.signal,
     logger,
   });
 

@@ -8,8 +8,11 @@ import {
   type ServerNotification,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { CallContext, Tool } from '../tools/define_tool.ts';
+import type { Ask } from './access/approval.ts';
 import { type Caller, may } from './access/roles.ts';
+import { visibleText } from './access/shown_text.ts';
 import { callOrder } from './call_order.ts';
+import { ModelYardError, messageOf } from './errors.ts';
 import { packageVersion } from './package_info.ts';
 import type { Services } from './services.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -25,11 +28,16 @@ export interface ServerDependencies {
   catalogue: () => Promise<readonly Tool[]>;
   services: () => Promise<Services>;
   caller: Caller;
+  /** How long a question to the person at the client waits for the answer, milliseconds. */
+  askTimeoutMs: number;
+  /** Aborted when the client's input ends: from then on nobody answers. */
+  inputEnded: AbortSignal;
   logger: Logger;
 }
 
 /** The MCP server over the catalogue of tools; together with the transports the only user of the SDK. */
-export function createServer({ catalogue, services, caller, logger }: ServerDependencies): Server {
+export function createServer(dependencies: ServerDependencies): Server {
+  const { catalogue, services, caller, logger } = dependencies;
   const server = new Server(
     { name: 'modelyard', title: 'ModelYard', version: packageVersion },
     { capabilities: { tools: {} }, instructions },
@@ -56,16 +64,60 @@ export function createServer({ catalogue, services, caller, logger }: ServerDepe
       const known = tools.map((candidate) => candidate.name).join(', ');
       throw new McpError(ErrorCode.InvalidParams, `There is no tool ${name.slice(0, 100)}. Tools: ${known}.`);
     }
-    const client = server.getClientVersion();
     const context: Omit<CallContext, 'origin'> = {
-      caller: { ...caller, client: client && `${client.name} ${client.version}`.slice(0, 200) },
-      ask: undefined,
+      caller: { ...caller, client: clientName(server) },
+      ask: askerOf(server, extra, dependencies),
       signal: extra.signal,
       progress: progressReporter(meta?.progressToken, extra.sendNotification),
     };
     return callTool({ services, order, logger }, tool, given, context);
   });
   return server;
+}
+
+/** The client's name and version as it gave them, cut and on one line: they go to logs, the audit trail and screens. */
+function clientName(server: Server): string | undefined {
+  const client = server.getClientVersion();
+  return client && `${visibleText(client.name, 100)} ${visibleText(client.version, 50)}`;
+}
+
+/** One choice, which has to be made: a client that accepts without showing it has not asked anybody. */
+const answerSchema = {
+  type: 'object' as const,
+  properties: { answer: { type: 'string' as const, title: 'Make this change?', enum: ['yes', 'no'] } },
+  required: ['answer'],
+};
+
+/** How the person at the client is asked during a call; undefined where the client did not say that it can. */
+function askerOf(
+  server: Server,
+  call: { signal: AbortSignal; requestId: string | number },
+  { askTimeoutMs, inputEnded, logger }: ServerDependencies,
+): Ask | undefined {
+  if (server.getClientCapabilities()?.elicitation?.form === undefined) return undefined;
+  return async (question) => {
+    const cancelled = () =>
+      new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was changed.');
+    if (call.signal.aborted) throw cancelled();
+    if (inputEnded.aborted) return 'unanswered';
+    try {
+      const { action, content } = await server.elicitInput(
+        { mode: 'form', message: question, requestedSchema: answerSchema },
+        {
+          timeout: askTimeoutMs,
+          signal: AbortSignal.any([call.signal, inputEnded]),
+          relatedRequestId: call.requestId,
+        },
+      );
+      if (call.signal.aborted) throw cancelled();
+      if (action === 'decline' || (action === 'accept' && content?.answer === 'no')) return 'declined';
+      return action === 'accept' && content?.answer === 'yes' ? 'accepted' : 'unanswered';
+    } catch (error) {
+      if (call.signal.aborted) throw cancelled();
+      logger.info('a question to the person at the client was not answered', { detail: messageOf(error) });
+      return 'unanswered';
+    }
+  };
 }
 
 /** The tools that the caller may call, with their schemas. */

@@ -106,7 +106,12 @@ export async function openServices(settings: Settings, logger: Logger) {
     allowedRoots,
     clock,
   };
-  const approvals = createApprovals();
+  const approvals = createApprovals({
+    database,
+    clock,
+    mode: settings.approvals,
+    lastsMs: settings.approvalMs,
+  });
   const stages: StageDependencies = {
     database,
     clock,
@@ -130,11 +135,11 @@ export async function openServices(settings: Settings, logger: Logger) {
     registry: {
       register,
       promote: (promotion: Promotion, call: Call) =>
-        promoteVersion(stages, promotion, call.origin, approvals.approverOf()),
+        promoteVersion(stages, promotion, call.origin, approvals.approverOf(call)),
       rollback: (rollback: Rollback, call: Call) =>
-        rollbackModel(stages, rollback, call.origin, approvals.approverOf()),
+        rollbackModel(stages, rollback, call.origin, approvals.approverOf(call)),
       delete: (deletion: Deletion, call: Call) =>
-        deleteVersions({ database, artifacts, clock }, deletion, call.origin, approvals.approverOf()),
+        deleteVersions({ database, artifacts, clock }, deletion, call.origin, approvals.approverOf(call)),
       search: (search: VersionSearch) => searchVersions(database, search),
       describe: async (
         modelId: string,
@@ -186,6 +191,7 @@ export async function openServices(settings: Settings, logger: Logger) {
         ),
     },
     files,
+    approvals,
     audit: {
       /** Writes what was tried and not done; what is done is written by the change itself. */
       append: (origin: Origin, change: AuditedChange) =>

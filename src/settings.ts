@@ -3,6 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { delimiter, isAbsolute, join, parse, resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
+import { type ApprovalMode, approvalModes } from './access/approval.ts';
 import { roles } from './access/roles.ts';
 import { messageOf, SettingsError } from './errors.ts';
 import { packageDirectory } from './package_info.ts';
@@ -31,6 +32,9 @@ const settingsSchema = z.strictObject({
   HEALTH_CHECK_INTERVAL_SEC: z.coerce.number().int().min(1).max(86_400).default(60),
   MODELYARD_ROLE: z.enum(roles).default('operator'),
   MODELYARD_READ_ONLY: flag.default(false),
+  MODELYARD_APPROVALS: z.enum(approvalModes).default('ask'),
+  MODELYARD_APPROVAL_HOURS: z.coerce.number().positive().max(720).default(1),
+  MODELYARD_ASK_TIMEOUT_MS: milliseconds.default(45_000),
   MODELYARD_ALLOWED_ROOTS: z.string().optional(),
   MODELYARD_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   MODELYARD_LOAD_TIMEOUT_MS: milliseconds.default(45_000),
@@ -60,6 +64,11 @@ export interface Settings {
   healthCheckIntervalSec: number;
   role: (typeof roles)[number];
   readOnly: boolean;
+  approvals: ApprovalMode;
+  /** How long a request for approval, and the grant of it, stands. */
+  approvalMs: number;
+  /** How long a question to the person at the client waits for the answer; clients cut calls off at about 60 s. */
+  askTimeoutMs: number;
   /** Real paths below which a tool may read or write a file that its caller names. */
   allowedRoots: string[];
   logLevel: 'error' | 'warn' | 'info' | 'debug';
@@ -119,6 +128,9 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     healthCheckIntervalSec: values.HEALTH_CHECK_INTERVAL_SEC,
     role: values.MODELYARD_ROLE,
     readOnly: flags.readOnly === true || values.MODELYARD_READ_ONLY,
+    approvals: values.MODELYARD_APPROVALS,
+    approvalMs: values.MODELYARD_APPROVAL_HOURS * 3_600_000,
+    askTimeoutMs: values.MODELYARD_ASK_TIMEOUT_MS,
     allowedRoots: allowedRoots(values.MODELYARD_ALLOWED_ROOTS),
     logLevel: values.MODELYARD_LOG_LEVEL,
     loadTimeoutMs: values.MODELYARD_LOAD_TIMEOUT_MS,

@@ -55,6 +55,7 @@ export const healthCheck = defineTool({
       version: z.string(),
       role: z.string(),
       read_only: z.boolean(),
+      approvals: z.string(),
       store: z.string(),
       mlflow: z.string(),
       uptime_s: z.number(),
@@ -75,6 +76,7 @@ export const healthCheck = defineTool({
         version: packageVersion,
         role: caller.role,
         read_only: caller.readOnly,
+        approvals: services.settings.approvals,
         store: services.storeKind,
         mlflow:
           services.settings.mlflow.trackingUri === undefined

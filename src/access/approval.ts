@@ -2,6 +2,13 @@ import type { Transaction } from 'kysely';
 import type { Tables } from '../storage/schema.ts';
 import type { Origin } from './origin.ts';
 
+/**
+ * Whether changes that matter wait for a person: `off` never (unless the model's policy says so), `ask` where the
+ * client can put the question, `required` always.
+ */
+export const approvalModes = ['off', 'ask', 'required'] as const;
+export type ApprovalMode = (typeof approvalModes)[number];
+
 /** A change that a person may have to agree to, as it is about to be made. */
 export interface ChangePlan {
   modelId: string;
@@ -37,7 +44,10 @@ export interface Approver {
   preview(plan: ChangePlan): Promise<{ confirm: string; expiresAt: number }>;
 }
 
-/** Puts a question to the person at the client; `unanswered` when no answer came in time. */
+/**
+ * Puts a question to the person at the client; `unanswered` when no answer came in time, or none that could be read.
+ * @throws CANCELLED when the call was cancelled
+ */
 export type Ask = (question: string) => Promise<'accepted' | 'declined' | 'unanswered'>;
 
 /** A call that may change something: by whom, and how to ask the person there; undefined: the client cannot. */

@@ -2,7 +2,7 @@
 const redacted = '[redacted]';
 
 const secretName =
-  /pass(word|wd|phrase)?$|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential|authorization|cookie/i;
+  /pass(word|wd|phrase)?$|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential|authorization|cookie|^confirm$/i;
 
 const secretTexts: readonly [RegExp, string][] = [
   // Credentials in an address: scheme://user:password@host

@@ -118,9 +118,11 @@ export interface StageTransitionRow {
   reason: string | null;
 }
 
-/** A change that waits for a person's word, or for the confirmation of who previewed it. */
+/** A change that waits for a person's word (`request`), or for the confirmation of who previewed it (`preview`). */
 export interface ApprovalRow {
+  /** Of a preview the SHA-256 of its token: who reads the table cannot confirm with it. */
   request_id: string;
+  kind: 'request' | 'preview';
   created_at: number;
   expires_at: number;
   requested_by: string;
@@ -128,12 +130,18 @@ export interface ApprovalRow {
   model_id: string;
   /** JSON array of sentences: what will change. */
   summary: string;
+  /** Canonical JSON object of what decides what will happen. */
+  facts: string;
   /** SHA-256 of exactly the change that is asked for. */
   fingerprint: string;
   granted_at: number | null;
   granted_by: string | null;
+  denied_at: number | null;
+  denied_by: string | null;
   /** A grant is used once. */
   used_at: number | null;
+  /** When it stopped to stand for its change: used, answered otherwise, or followed by another after its time. */
+  closed_at: number | null;
 }
 
 /** One link of the audit trail's chain; see access/audit.ts. */

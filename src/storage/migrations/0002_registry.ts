@@ -137,16 +137,30 @@ async function addTrails(database: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('approvals')
     .addColumn('request_id', 'text', (column) => column.primaryKey())
+    .addColumn('kind', 'text', (column) => column.notNull().check(sql`kind in ('request', 'preview')`))
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .addColumn('requested_by', 'text', (column) => column.notNull())
     .addColumn('action', 'text', (column) => column.notNull())
     .addColumn('model_id', 'text', (column) => column.notNull())
     .addColumn('summary', 'text', (column) => column.notNull())
+    .addColumn('facts', 'text', (column) => column.notNull())
     .addColumn('fingerprint', 'text', (column) => column.notNull())
     .addColumn('granted_at', 'bigint')
     .addColumn('granted_by', 'text')
+    .addColumn('denied_at', 'bigint')
+    .addColumn('denied_by', 'text')
     .addColumn('used_at', 'bigint')
+    .addColumn('closed_at', 'bigint')
+    .execute();
+  // One request for a change, however often and by however many it is asked for.
+  await sql`
+    create unique index one_open_request on approvals (fingerprint)
+    where kind = 'request' and closed_at is null`.execute(database);
+  await schema
+    .createIndex('approvals_by_model')
+    .on('approvals')
+    .columns(['model_id', 'created_at'])
     .execute();
 
   await schema
