@@ -4,6 +4,7 @@ import { messageOf, SettingsError } from './errors.ts';
 
 const usage = `Usage: modelyard [--config FILE] [--ephemeral] [--read-only]
        modelyard demo
+       modelyard approve [ID [--deny] [--yes]]
 
 Without a command it serves MCP on standard input and output: let an MCP client start it.
 
@@ -13,6 +14,7 @@ Without a command it serves MCP on standard input and output: let an MCP client 
   --version, --help
 
 demo runs the NBA example through a real MCP client in a temporary directory.
+approve lists the changes that wait for a person, or grants one (--deny: denies it); needs MODELYARD_ROLE=admin.
 `;
 
 // Standard output belongs to the protocol: whatever a library prints goes to standard error.
@@ -21,6 +23,15 @@ for (const method of ['log', 'info', 'debug', 'trace', 'warn'] as const)
   console[method] = toStandardError.bind(console);
 
 async function main(): Promise<void> {
+  const [name, ...commandArguments] = process.argv.slice(2);
+  if (name === 'approve') {
+    const [{ readSettings }, { runApprove }] = await Promise.all([
+      import('./settings.ts'),
+      import('./commands/approve.ts'),
+    ]);
+    process.exitCode = await runApprove(readSettings(process.env), commandArguments);
+    return;
+  }
   const { values, positionals } = parseCommandLine();
   if (values.help) return print(usage);
   if (values.version) return print(`${(await import('./package_info.ts')).packageVersion}\n`);

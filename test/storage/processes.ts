@@ -2,12 +2,15 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import type { ChangePlan } from '../../src/access/approval.ts';
+import type { Origin } from '../../src/access/origin.ts';
 import type { TestDatabase } from './databases.ts';
 
 const script = fileURLToPath(new URL('server_process.mjs', import.meta.url));
 
 export type Task =
   | { name: 'open' }
+  | { name: 'obtain'; plan: ChangePlan; origin: Origin; now: number }
   | { name: 'promote'; modelId: string; versions: string[] }
   | { name: 'move'; directory: string; modelId: string; calls: number };
 

@@ -3,6 +3,8 @@
  * several can begin together, does one task and prints its result as JSON.
  */
 import { text } from 'node:stream/consumers';
+import { createApprovals } from '../../dist/src/access/approvals.js';
+import { changeModel } from '../../dist/src/access/change_model.js';
 import { originOf } from '../../dist/src/access/origin.js';
 import { openJournal } from '../../dist/src/monitoring/log/journal.js';
 import { moveJournals } from '../../dist/src/monitoring/log/move_journals.js';
@@ -20,6 +22,25 @@ const tasks = {
       .execute()
       .then((rows) => ({ rows }));
     return rows.length;
+  },
+
+  /** Obtains the approval of a change and makes it; gives the refusal's message, else 'made'. */
+  async obtain({ database }) {
+    const { plan, origin, now } = task;
+    const dependencies = { database, clock: () => now, mode: 'required', lastsMs: 3_600_000 };
+    const make = async () => {
+      const approval = await createApprovals(dependencies)
+        .approverOf({ origin, ask: undefined })
+        .obtain(plan);
+      await changeModel(dependencies, origin, { modelId: plan.modelId }, async (transaction, at) => {
+        await approval.use(transaction, at);
+        return { result: undefined, before: {}, after: {} };
+      });
+    };
+    return make().then(
+      () => 'made',
+      (error) => (error.code === 'APPROVAL_REQUIRED' ? error.message : String(error)),
+    );
   },
 
   /** Promotes each of the versions to production; what was refused is given by its code. */
