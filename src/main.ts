@@ -25,11 +25,11 @@ for (const method of ['log', 'info', 'debug', 'trace', 'warn'] as const)
 async function main(): Promise<void> {
   const [name, ...commandArguments] = process.argv.slice(2);
   if (name === 'approve') {
-    const [{ readSettings }, { runApprove }] = await Promise.all([
+    const [{ readSettings }, { approveCommand }] = await Promise.all([
       import('./settings.ts'),
       import('./commands/approve.ts'),
     ]);
-    process.exitCode = await runApprove(readSettings(process.env), commandArguments);
+    process.exitCode = await approveCommand.run(readSettings(process.env), commandArguments);
     return;
   }
   const { values, positionals } = parseCommandLine();

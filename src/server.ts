@@ -45,6 +45,7 @@ export function createServer(dependencies: ServerDependencies): Server {
   server.onerror = (error) => logger.warn('a protocol message could not be handled', { error });
 
   const order = callOrder();
+  const askerOf = createAsking(server, dependencies);
   let loaded: Promise<[readonly Tool[], typeof import('./pipeline.ts')]> | undefined;
   const ready = () => {
     loaded ??= Promise.all([catalogue(), import('./pipeline.ts')]);
@@ -66,7 +67,7 @@ export function createServer(dependencies: ServerDependencies): Server {
     }
     const context: Omit<CallContext, 'origin'> = {
       caller: { ...caller, client: clientName(server) },
-      ask: askerOf(server, extra, dependencies),
+      ask: askerOf(extra),
       signal: extra.signal,
       progress: progressReporter(meta?.progressToken, extra.sendNotification),
     };
@@ -89,17 +90,22 @@ const answerSchema = {
 };
 
 /** How the person at the client is asked during a call; undefined where the client did not say that it can. */
-function askerOf(
+function createAsking(
   server: Server,
-  call: { signal: AbortSignal; requestId: string | number },
   { askTimeoutMs, inputEnded, logger }: ServerDependencies,
-): Ask | undefined {
-  if (server.getClientCapabilities()?.elicitation?.form === undefined) return undefined;
-  return async (question) => {
-    const cancelled = () =>
-      new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was changed.');
+): (call: { signal: AbortSignal; requestId: string | number }) => Ask | undefined {
+  let passedZero = false;
+  /** Clients with this SDK do not take back a request with the id 0, a server's first: a ping has it. */
+  const passZero = () => {
+    if (passedZero) return;
+    passedZero = true;
+    server.ping().catch(() => undefined);
+  };
+  const cancelled = () => new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was changed.');
+  const askerOf = (call: { signal: AbortSignal; requestId: string | number }): Ask => async (question) => {
     if (call.signal.aborted) throw cancelled();
     if (inputEnded.aborted) return 'unanswered';
+    passZero();
     try {
       const { action, content } = await server.elicitInput(
         { mode: 'form', message: question, requestedSchema: answerSchema },
@@ -118,6 +124,8 @@ function askerOf(
       return 'unanswered';
     }
   };
+  return (call) =>
+    server.getClientCapabilities()?.elicitation?.form === undefined ? undefined : askerOf(call);
 }
 
 /** The tools that the caller may call, with their schemas. */

@@ -22,6 +22,18 @@ export interface Terminal {
   ask: ((question: string) => Promise<string>) | undefined;
 }
 
+export const approveCommand = {
+  usage: `Usage: modelyard approve [ID [--deny] [--yes]]
+
+Lists the changes that wait for a person; with ID shows one and grants it, once, for exactly that change, within
+its time. Needs MODELYARD_ROLE=admin.
+
+  --deny     deny it instead; also a grant that is not used yet
+  --yes, -y  do not ask (needed without a terminal)
+`,
+  run: (settings: Settings, given: string[]) => runApprove(settings, given),
+};
+
 interface Asked {
   requestId: string | undefined;
   deny: boolean;
