@@ -1,7 +1,13 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import { type CallToolResult, CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  type CallToolResult,
+  CallToolResultSchema,
+  type ElicitRequestFormParams,
+  ElicitRequestSchema,
+  type ElicitResult,
+} from '@modelcontextprotocol/sdk/types.js';
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { deleteModel } from '../../tools/delete_model.ts';
@@ -63,6 +69,8 @@ export interface ServerOptions {
   directory?: string;
   settings?: Record<string, string>;
   flags?: string[];
+  /** Makes the client one that can ask its person, who answers so; else it declares no elicitation. */
+  person?: (asked: ElicitRequestFormParams, withdrawn: AbortSignal) => Promise<ElicitResult>;
 }
 
 export interface TestServer {
@@ -102,7 +110,16 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   transport.stderr?.on('data', (chunk: Buffer) => {
     standardError += chunk.toString('utf8');
   });
-  const client = new Client({ name: 'modelyard-e2e', version: '1.0.0' });
+  const { person } = options;
+  const client = new Client(
+    { name: 'modelyard-e2e', version: '1.0.0' },
+    { capabilities: person === undefined ? {} : { elicitation: {} } },
+  );
+  if (person !== undefined)
+    client.setRequestHandler(ElicitRequestSchema, ({ params }, { signal }) => {
+      if (params.mode === 'url') throw new Error('A form was to be asked for.');
+      return person(params, signal);
+    });
   const ended = new Promise<void>((resolve) => {
     client.onclose = resolve;
   });
