@@ -89,11 +89,16 @@ const answerSchema = {
   required: ['answer'],
 };
 
+interface AskingCall {
+  signal: AbortSignal;
+  requestId: string | number;
+}
+
 /** How the person at the client is asked during a call; undefined where the client did not say that it can. */
 function createAsking(
   server: Server,
   { askTimeoutMs, inputEnded, logger }: ServerDependencies,
-): (call: { signal: AbortSignal; requestId: string | number }) => Ask | undefined {
+): (call: AskingCall) => Ask | undefined {
   let passedZero = false;
   /** Clients with this SDK do not take back a request with the id 0, a server's first: a ping has it. */
   const passZero = () => {
@@ -102,7 +107,7 @@ function createAsking(
     server.ping().catch(() => undefined);
   };
   const cancelled = () => new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was changed.');
-  const askerOf = (call: { signal: AbortSignal; requestId: string | number }): Ask => async (question) => {
+  const ask = async (call: AskingCall, question: string) => {
     if (call.signal.aborted) throw cancelled();
     if (inputEnded.aborted) return 'unanswered';
     passZero();
@@ -124,8 +129,10 @@ function createAsking(
       return 'unanswered';
     }
   };
-  return (call) =>
-    server.getClientCapabilities()?.elicitation?.form === undefined ? undefined : askerOf(call);
+  return (call) => {
+    const canAsk = server.getClientCapabilities()?.elicitation?.form !== undefined;
+    return canAsk ? (question) => ask(call, question) : undefined;
+  };
 }
 
 /** The tools that the caller may call, with their schemas. */

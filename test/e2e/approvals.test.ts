@@ -152,6 +152,11 @@ describe.each([
     const preview = await server.call('delete_model', { ...changes.deletion.given, dry_run: true });
     expect(await registryTables(scratch.path)).toEqual(before);
     expect((await make(server, changes.deletion, { confirm: preview.confirm })).applied).toBe(true);
+    const trail = await withDatabase(scratch.path, (database) =>
+      database.selectFrom('audit_entries').selectAll().execute(),
+    );
+    expect(trail.at(-1)).toMatchObject({ action: 'delete_model', outcome: 'done' });
+    expect(JSON.stringify(trail)).not.toContain(preview.confirm);
     expect(questions).toEqual([]);
     expect((await server.call('health_check')).server.approvals).toBe(mode);
     await server.close();

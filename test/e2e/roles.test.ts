@@ -149,11 +149,10 @@ it("a client's name is cut and on one line, wherever it goes", async () => {
   );
   const { code } = await startRaw({
     directory: scratch.path,
-    settings: { MODELYARD_LOG_LEVEL: 'debug' },
     input: [
       ...introduced,
       toolCall(1, 'register_model', { model_id: 'linear', version: '9', source }),
-      toolCall(2, 'register_model', { model_id: 'linear', version: '9', source }),
+      toolCall(2, 'promote_model', { model_id: 'linear', version: '99', target_stage: 'staging' }),
     ],
   }).ended;
   expect(code).toBe(0);
