@@ -14,6 +14,7 @@ import {
   setReference,
 } from './monitoring/monitor.ts';
 import { type Deletion, deleteVersions } from './registry/delete.ts';
+import { windowReader } from './monitoring/log/window_reader.ts';
 import { describeModel } from './registry/describe.ts';
 import { findVersion } from './registry/lookup.ts';
 import { type Promotion, promoteVersion, type StageDependencies } from './registry/promote.ts';
@@ -69,7 +70,14 @@ export async function openServices(settings: Settings, logger: Logger) {
     maxLoaded: settings.maxLoaded,
     idleUnloadMs: settings.idleUnloadMs,
   });
-  const log = openPredictionLog({ database, databaseUrl: settings.databaseUrl, directory, logger });
+  const log = openPredictionLog({
+    database,
+    databaseUrl: settings.databaseUrl,
+    directory,
+    logger,
+    retention: { maxAgeMs: settings.logRetentionMs, maxBytes: settings.logMaxBytes },
+    exclude: settings.logExcludedFeatures,
+  });
   const served = servedModels(database, settings.latencyThresholdMs);
   const breakers = createBreakers({ database, clock, logger });
   const files = createFilePredictor({
@@ -102,6 +110,7 @@ export async function openServices(settings: Settings, logger: Logger) {
   const monitoring = {
     database,
     flushLog: log.flush,
+    readWindow: windowReader({ database, databaseUrl: settings.databaseUrl, directory }),
     scorer: scoreRecords.bind(undefined, engine),
     allowedRoots,
     clock,

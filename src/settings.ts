@@ -45,6 +45,13 @@ const settingsSchema = z.strictObject({
   MODELYARD_MAX_QUEUE: z.coerce.number().int().min(1).max(1_000_000).default(1000),
   MODELYARD_MAX_LOADED: z.coerce.number().int().min(1).max(10_000).default(16),
   MODELYARD_IDLE_UNLOAD_S: z.coerce.number().int().min(1).max(86_400).default(900),
+  MODELYARD_LOG_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(90),
+  MODELYARD_LOG_MAX_MB: z.coerce.number().int().min(1).max(100_000_000).optional(),
+  MODELYARD_LOG_EXCLUDE_FEATURES: z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .refine((names) => !names.includes(''), 'must be names separated by commas, none of them empty')
+    .default([]),
   MODELYARD_MAX_ARTIFACT_MB: z.coerce.number().int().min(1).max(1_000_000).default(2000),
 });
 
@@ -86,6 +93,12 @@ export interface Settings {
   maxLoaded: number;
   idleUnloadMs: number;
   maxArtifactBytes: number;
+  /** How long predictions are kept in the log. */
+  logRetentionMs: number;
+  /** From which size on the log loses its oldest predictions; undefined: it may grow. */
+  logMaxBytes: number | undefined;
+  /** Features (`feature`, or `model:feature`) that are never logged; `entity_key` is the entity key. */
+  logExcludedFeatures: string[];
 }
 
 export interface SettingsFlags {
@@ -143,6 +156,10 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     maxLoaded: values.MODELYARD_MAX_LOADED,
     idleUnloadMs: values.MODELYARD_IDLE_UNLOAD_S * 1000,
     maxArtifactBytes: values.MODELYARD_MAX_ARTIFACT_MB * 1_000_000,
+    logRetentionMs: values.MODELYARD_LOG_RETENTION_DAYS * 86_400_000,
+    logMaxBytes:
+      values.MODELYARD_LOG_MAX_MB === undefined ? undefined : values.MODELYARD_LOG_MAX_MB * 1_000_000,
+    logExcludedFeatures: values.MODELYARD_LOG_EXCLUDE_FEATURES,
   };
 }
 

@@ -31,6 +31,9 @@ test('without any setting the defaults hold, in an absolute directory of the use
     askTimeoutMs: 45_000,
     logLevel: 'info',
     maxArtifactBytes: 2e9,
+    logRetentionMs: 90 * 86_400_000,
+    logMaxBytes: undefined,
+    logExcludedFeatures: [],
   });
   expect(isAbsolute(settings.directory)).toBe(true);
   expect(settings.directory).toContain(homedir());
@@ -59,6 +62,9 @@ test('every setting is read from the environment', () => {
     MODELYARD_PREDICT_TIMEOUT_MS: '2000',
     MODELYARD_ENGINE_THREADS: '3',
     MODELYARD_MAX_ARTIFACT_MB: '10',
+    MODELYARD_LOG_RETENTION_DAYS: '7',
+    MODELYARD_LOG_MAX_MB: '500',
+    MODELYARD_LOG_EXCLUDE_FEATURES: 'ssn, credit:income,entity_key',
     PATH: 'somebody else’s',
   });
   expect(settings).toMatchObject({
@@ -81,6 +87,9 @@ test('every setting is read from the environment', () => {
     predictTimeoutMs: 2000,
     engineThreads: 3,
     maxArtifactBytes: 10e6,
+    logRetentionMs: 7 * 86_400_000,
+    logMaxBytes: 500e6,
+    logExcludedFeatures: ['ssn', 'credit:income', 'entity_key'],
   });
 });
 
@@ -126,6 +135,9 @@ describe('a wrong setting stops the start with a sentence that names it', () => 
     ['MODELYARD_LOG_LEVEL', 'loud'],
     ['MODELYARD_ENGINE_THREADS', '0'],
     ['MODELYARD_LOAD_TIMEOUT_MS', '1e12'],
+    ['MODELYARD_LOG_RETENTION_DAYS', '0'],
+    ['MODELYARD_LOG_MAX_MB', 'much'],
+    ['MODELYARD_LOG_EXCLUDE_FEATURES', 'ssn,,income'],
   ])('%s=%s', (name, value) => {
     refused({ [name]: value }, new RegExp(`^${name}=.* is not valid: .+\\.$`));
   });

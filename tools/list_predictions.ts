@@ -6,7 +6,7 @@ export const listPredictions = defineTool({
   name: 'list_predictions',
   title: 'List predictions',
   description:
-    'Logged predictions of a model, newest first, with features, value, route and latency; failed calls and shadow answers included. Use it to look at single rows or failures; for whether the inputs have changed call detect_drift.',
+    'Logged predictions of a model, newest first, with features, value, route, latency and, where it was recorded, what really was; failed calls and shadow answers included. Use it to look at single rows or failures; for whether the inputs have changed call detect_drift.',
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
@@ -14,7 +14,7 @@ export const listPredictions = defineTool({
     version: version.optional(),
     since: timestamp.optional(),
     prediction_id: z.string().min(1).max(64).optional(),
-    only: z.enum(['errors', 'all']).default('all'),
+    only: z.enum(['errors', 'with_outcome', 'all']).default('all'),
     limit,
     cursor: cursor.optional(),
   }),
@@ -32,6 +32,7 @@ export const listPredictions = defineTool({
         value: z.unknown(),
         probabilities: z.record(z.string(), z.number()).nullable(),
         error: z.string().nullable(),
+        actual: z.unknown().optional().describe('What really was, where that was recorded'),
       }),
     ),
     next_cursor: z.string().nullable(),
@@ -42,7 +43,7 @@ export const listPredictions = defineTool({
       version: input.version,
       since: input.since === undefined ? undefined : Date.parse(input.since),
       predictionId: input.prediction_id,
-      onlyErrors: input.only === 'errors',
+      only: input.only,
       limit: input.limit,
       cursor: input.cursor,
     });
@@ -60,6 +61,7 @@ export const listPredictions = defineTool({
         probabilities:
           prediction.probabilities === null ? null : Object.fromEntries(prediction.probabilities),
         error: prediction.error,
+        ...(prediction.actual !== undefined && { actual: prediction.actual }),
       })),
       next_cursor: found.nextCursor,
     };

@@ -1,9 +1,11 @@
 import { changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
+import { setImmediate as turn } from 'node:timers/promises';
 import { ModelYardError } from '../errors.ts';
 import { findVersion, requireModel } from '../registry/lookup.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
+import { featureKinds } from './columns.ts';
 import {
   type Column,
   columnChanges,
@@ -12,7 +14,9 @@ import {
   type DriftSummary,
   summariseDrift,
 } from './drift/index.ts';
-import { readWindow } from './log/window.ts';
+import type { LogWindow } from './log/window.ts';
+import { toDriftColumn, type WindowColumn } from './log/window_column.ts';
+import type { WindowReader } from './log/window_reader.ts';
 import { type ShownResult, withMedians } from './median_shift.ts';
 import { latestReference, profileReference, type Reference, storeReference } from './reference.ts';
 import { type GivenRows, readGivenRows } from './rows.ts';
@@ -22,6 +26,7 @@ export interface MonitorDependencies {
   database: Database;
   /** Brings every prediction that was answered into the database. */
   flushLog: () => Promise<void>;
+  readWindow: WindowReader;
   scorer: Scorer;
   allowedRoots: readonly string[];
   clock: () => number;
@@ -214,13 +219,20 @@ async function readRows(
 }
 
 async function readLoggedRows(
-  { database, flushLog }: MonitorDependencies,
+  { flushLog, readWindow }: MonitorDependencies,
   record: VersionRecord,
   since: number,
   until: number,
 ): Promise<Rows> {
   await flushLog();
-  const window = await readWindow(database, record, since, until);
+  const window = await readWindow({
+    modelId: record.modelId,
+    version: record.version,
+    since,
+    until,
+    rows: 'answered',
+    features: featureKinds(record.signature),
+  });
   const range = `${new Date(since).toISOString()} to ${new Date(until).toISOString()}`;
   if (window.rows === 0)
     throw new ModelYardError(
@@ -229,12 +241,34 @@ async function readLoggedRows(
       'Widen the window (window_hours or since), name another version, or give the rows themselves.',
     );
   return {
-    ...window,
+    features: await driftColumns(window.features),
+    predictions: await driftColumns(loggedPredictions(window)),
+    rows: window.rows,
     source: `prediction log, ${range}`,
     warnings: window.truncated
       ? [`The window has more rows than are read at once: the newest ${window.rows} were taken.`]
       : [],
   };
+}
+
+/** More columns of a model that answers arrays would only make more noise. */
+const maxArrayColumns = 50;
+
+/** As predictionColumns has them: of two classes the probability of the second, which says both. */
+function loggedPredictions({ probabilities, values }: LogWindow): WindowColumn[] {
+  if (probabilities.length === 0) return values.slice(0, maxArrayColumns);
+  const shown = probabilities.length === 2 ? probabilities.slice(1) : probabilities;
+  return shown.map(({ label, values: column }) => ({ name: `P(${label})`, kind: 'numeric', values: column }));
+}
+
+async function driftColumns(columns: readonly WindowColumn[]): Promise<Column[]> {
+  const converted: Column[] = [];
+  for (const column of columns) {
+    converted.push(toDriftColumn(column));
+    // A column of a million texts takes a while.
+    if (column.kind !== 'numeric') await turn();
+  }
+  return converted;
 }
 
 function requireKnownFeatures(wanted: readonly string[] | undefined, { profile }: Reference): void {

@@ -28,6 +28,8 @@ export interface PredictionEntry {
   values: PredictedValue[];
   probabilities: ([string, number][] | null)[];
   error: { code: ErrorCode; message: string } | null;
+  /** What really was, one a row where it is known already, in the form of what the model answers; null: not known. */
+  outcomes?: unknown[] | undefined;
   /** Of a shadow's entry only. */
   shadow?: ShadowComparison | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Generated, Selectable } from 'kysely';
+import type { ColumnType, Generated, Selectable } from 'kysely';
 
 /**
  * The tables, as Kysely sees them on both databases. Times are milliseconds since 1970 (UTC), structured
@@ -25,6 +25,9 @@ export interface Tables {
   references: ReferenceRow;
   journals: { journal: string; bytes_moved: number };
   predictions: PredictionRow;
+  prediction_segments: PredictionSegmentRow;
+  prediction_segment_parts: PredictionSegmentPartRow;
+  log_tasks: { task: string; next_at: number };
   serving_totals: ServingTotalsRow;
   serving_minutes: ServingMinuteRow;
 }
@@ -232,6 +235,7 @@ interface ReferenceRow {
   profile: string;
 }
 
+/** A prediction as it was logged before there were segments; such rows are taken over into segments. */
 export interface PredictionRow {
   prediction_id: string;
   model_id: string;
@@ -248,6 +252,41 @@ export interface PredictionRow {
   probabilities: string | null;
   error_code: string | null;
   error_message: string | null;
+}
+
+/** Logged rows of one version and day, as columns in the parts of the segment; never changed but for its outcomes. */
+export interface PredictionSegmentRow {
+  segment_id: string;
+  model_id: string;
+  version: string;
+  /** The day of its rows, counted from 1970 (UTC). */
+  day: number;
+  min_at: number;
+  max_at: number;
+  min_id: string;
+  max_id: string;
+  rows: number;
+  /** Rows that were answered to a caller: neither failed nor a shadow's. */
+  answered: number;
+  errors: number;
+  /** Rows of which it is known what really was. */
+  outcomes: number;
+  /** Rows, or more where rows are long: by it small segments are merged into larger ones. */
+  weight: number;
+  tier: number;
+  /** Stored size of the parts. */
+  bytes: number;
+  /** Raised by every change of the outcomes. */
+  revision: number;
+  /** Until then a process is merging it, or was killed doing so; 0: nobody is. */
+  claimed_until: number;
+}
+
+interface PredictionSegmentPartRow {
+  segment_id: string;
+  part: string;
+  /** Columns as monitoring/log/column_blob.ts writes them. */
+  bytes: ColumnType<Buffer | ArrayBuffer, Buffer, Buffer>;
 }
 
 interface ServingTotalsRow {

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/storage/database.ts';
+import { loggedRows } from '../monitoring/log/rows.ts';
 import { startServer, type TestServer, type ToolOutput } from './client.ts';
 import { type Scratch, scratchDirectory, testModel } from './environment.ts';
 import { stores, type TestStore } from './stores.ts';
@@ -176,16 +177,12 @@ describe.each(stores)('several server processes on one store $name', ({ skipped,
       directory: join(scratch.path, 'registry'),
       databaseUrl: store.databaseUrl,
     });
-    const logged = await database
-      .selectFrom('predictions')
-      .select(['prediction_id', 'value'])
-      .where('model_id', '=', 'killed')
-      .execute();
+    const logged = await loggedRows(database, 'killed');
     await close();
     const ids = new Set(logged.map(({ prediction_id }) => prediction_id));
     expect(answered.filter((id) => !ids.has(id))).toEqual([]);
     expect(ids.size).toBe(logged.length);
-    expect(new Set(logged.map(({ value }) => value))).toEqual(new Set(['4.75']));
+    expect(new Set(logged.map(({ value }) => value))).toEqual(new Set([4.75]));
     // Counted as often as logged: once.
     expect(countOf(health)).toBe(logged.length);
 

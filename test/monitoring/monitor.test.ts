@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ModelYardError } from '../../src/errors.ts';
 import { openPredictionLog } from '../../src/monitoring/log/prediction_log.ts';
+import { windowReader } from '../../src/monitoring/log/window_reader.ts';
 import {
   type DriftRequest,
   detectDrift,
@@ -50,7 +51,14 @@ describeOnEachDatabase('monitoring', (store) => {
       database,
       logger: createLogger({ directory: temporaryDirectory(), level: 'error' }),
     });
-    dependencies = { database, scorer, flushLog: log.flush, allowedRoots: [directory], clock: () => now };
+    dependencies = {
+      database,
+      scorer,
+      flushLog: log.flush,
+      readWindow: windowReader({ ...store.address, database }),
+      allowedRoots: [directory],
+      clock: () => now,
+    };
     return log.close;
   });
 

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
@@ -13,11 +13,14 @@ import type { PredictionEntry } from '../../serving/prediction_sink.ts';
 export interface Journal {
   /**
    * Appends entries in one write.
+   * @returns the bytes written.
    * @throws STORAGE_UNAVAILABLE
    */
-  append(entries: readonly PredictionEntry[]): void;
+  append(entries: readonly PredictionEntry[]): number;
   /** Closes the present file; the next entry begins another. */
   finish(): void;
+  /** The files that were closed and may not have been moved yet. */
+  finished(): string[];
   /** Whether nothing will be appended any more to the journal of that name. */
   isFinished(name: string): boolean;
 }
@@ -26,14 +29,18 @@ export function journalDirectory(directory: string): string {
   return join(directory, 'journals');
 }
 
-export function openJournal(directory: string): Journal {
+/** A file that has grown so large is finished, so that what was moved can be deleted. */
+const maxJournalBytes = 32 * 1024 * 1024;
+
+export function openJournal(directory: string, maxBytes = maxJournalBytes): Journal {
   const folder = journalDirectory(directory);
-  let open: { name: string; descriptor: number } | undefined;
+  let open: { name: string; descriptor: number; bytes: number } | undefined;
+  let finished: string[] = [];
 
   const begin = () => {
     mkdirSync(folder, { recursive: true });
     const name = journalName(thisHost, process.pid);
-    open = { name, descriptor: openSync(join(folder, name), 'a', 0o600) };
+    open = { name, descriptor: openSync(join(folder, name), 'a', 0o600), bytes: 0 };
     return open;
   };
 
@@ -44,15 +51,19 @@ export function openJournal(directory: string): Journal {
     const empty = fstatSync(descriptor).size === 0;
     closeSync(descriptor);
     if (empty) unlinkSync(join(folder, name));
+    else finished.push(name);
   };
 
   return {
     append(entries) {
       const lines = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
       try {
-        const { descriptor } = open ?? begin();
+        const file = open ?? begin();
         let written = 0;
-        while (written < lines.length) written += writeSync(descriptor, lines, written);
+        while (written < lines.length) written += writeSync(file.descriptor, lines, written);
+        file.bytes += lines.length;
+        if (file.bytes >= maxBytes) finish();
+        return lines.length;
       } catch (error) {
         // Whatever was cut off stays the end of this file.
         finish();
@@ -65,6 +76,10 @@ export function openJournal(directory: string): Journal {
       }
     },
     finish,
+    finished() {
+      finished = finished.filter((name) => existsSync(join(folder, name)));
+      return finished;
+    },
     isFinished: (name) => isAbandoned(name) || (isOfThisProcess(name) && name !== open?.name),
   };
 }

@@ -2,14 +2,17 @@ import { z } from 'zod';
 import { ModelYardError } from '../../errors.ts';
 import { findVersion, requireModel } from '../../registry/lookup.ts';
 import type { Database } from '../../storage/database.ts';
-import type { PredictionRow } from '../../storage/schema.ts';
+import { readUnchanged } from './changing.ts';
+import { rowOfId, valueAt } from './column.ts';
+import { type OpenSegment, openSegment } from './open_segment.ts';
+import { answerOf, cellOf, probabilitiesOf } from './segment.ts';
 
 export interface PredictionQuery {
   modelId: string;
   version?: string | undefined;
   since?: number | undefined;
   predictionId?: string | undefined;
-  onlyErrors: boolean;
+  only: 'errors' | 'with_outcome' | 'all';
   limit: number;
   cursor?: string | undefined;
 }
@@ -23,9 +26,14 @@ export interface LoggedPrediction {
   latencyMs: number;
   features: [string, unknown][] | null;
   value: unknown;
+  /** Without those that were NaN. */
   probabilities: [string, number][] | null;
   error: string | null;
+  /** What really was; undefined where it is not known. */
+  actual: unknown;
 }
+
+type Cursor = [at: number, predictionId: string];
 
 /**
  * Logged predictions, newest first, a page at a time.
@@ -37,57 +45,191 @@ export async function listPredictions(
 ): Promise<{ total: number; predictions: LoggedPrediction[]; nextCursor: string | null }> {
   if (query.version === undefined) await requireModel(database, query.modelId);
   else await findVersion(database, query.modelId, query.version);
-  let matching = database.selectFrom('predictions').where('model_id', '=', query.modelId);
-  if (query.version !== undefined) matching = matching.where('version', '=', query.version);
-  if (query.since !== undefined) matching = matching.where('at', '>=', query.since);
-  if (query.predictionId !== undefined) matching = matching.where('prediction_id', '=', query.predictionId);
-  if (query.onlyErrors) matching = matching.where('error_code', 'is not', null);
-  const { total } = await matching
-    .select((eb) => eb.fn.countAll<number>().as('total'))
-    .executeTakeFirstOrThrow();
-  let page = matching.selectAll();
-  if (query.cursor !== undefined) {
-    const [at, id] = parseCursor(query.cursor);
-    page = page.where((eb) =>
-      eb.or([eb('at', '<', at), eb.and([eb('at', '=', at), eb('prediction_id', '<', id)])]),
-    );
+  const cursor = query.cursor === undefined ? undefined : parseCursor(query.cursor);
+  return readUnchanged(async () => {
+    const { predictionId } = query;
+    if (predictionId !== undefined) return findPrediction(database, query, predictionId);
+    const found = await newestRows(database, query, cursor);
+    const shown = found.slice(0, query.limit);
+    const last = found.length > query.limit ? shown.at(-1) : undefined;
+    return {
+      total: await countRows(database, query),
+      predictions: await Promise.all(shown.map(describeRow)),
+      nextCursor:
+        last === undefined ? null : Buffer.from(JSON.stringify([last.at, last.id])).toString('base64url'),
+    };
+  });
+}
+
+/** The segments that can hold matching rows. */
+function matchingSegments(database: Database, { modelId, version, since, only }: PredictionQuery) {
+  let segments = database.selectFrom('prediction_segments').where('model_id', '=', modelId);
+  if (version !== undefined) segments = segments.where('version', '=', version);
+  if (since !== undefined) segments = segments.where('max_at', '>=', since);
+  if (only === 'errors') segments = segments.where('errors', '>', 0);
+  if (only === 'with_outcome') segments = segments.where('outcomes', '>', 0);
+  return segments;
+}
+
+const reading = ['segment_id', 'version', 'rows', 'min_at', 'max_at'] as const;
+
+interface FoundRow {
+  at: number;
+  id: string;
+  segment: OpenSegment;
+  row: number;
+}
+
+function byAge(a: FoundRow, b: FoundRow): number {
+  return b.at - a.at || (a.id < b.id ? 1 : -1);
+}
+
+/** How many segments are listed at a time. */
+const listedSegments = 50;
+
+/** One row more than the page has, if there are so many. Segments overlap in time, so a row waits for later segments. */
+async function newestRows(
+  database: Database,
+  query: PredictionQuery,
+  cursor: Cursor | undefined,
+): Promise<FoundRow[]> {
+  const wanted = query.limit + 1;
+  let waiting: FoundRow[] = [];
+  for await (const listed of segmentsByAge(database, query, cursor)) {
+    // All rows that are still to come are older than these, or as old.
+    const settled = waiting.filter(({ at }) => at > listed.max_at);
+    if (settled.length >= wanted) return settled.slice(0, wanted);
+    const segment = await openSegment(database, listed, ['answers', 'features', 'outcomes']);
+    waiting = [...waiting, ...rowsOfSegment(segment, query, cursor, wanted)].sort(byAge).slice(0, wanted);
   }
-  const rows = await page
-    .orderBy('at', 'desc')
-    .orderBy('prediction_id', 'desc')
-    .limit(query.limit + 1)
+  return waiting;
+}
+
+async function* segmentsByAge(database: Database, query: PredictionQuery, cursor: Cursor | undefined) {
+  let last: { max_at: number; segment_id: string } | undefined;
+  for (;;) {
+    let segments = matchingSegments(database, query).select(reading);
+    if (cursor !== undefined) segments = segments.where('min_at', '<=', cursor[0]);
+    const before = last;
+    if (before !== undefined)
+      segments = segments.where((eb) =>
+        eb.or([
+          eb('max_at', '<', before.max_at),
+          eb.and([eb('max_at', '=', before.max_at), eb('segment_id', '<', before.segment_id)]),
+        ]),
+      );
+    const found = await segments
+      .orderBy('max_at', 'desc')
+      .orderBy('segment_id', 'desc')
+      .limit(listedSegments)
+      .execute();
+    yield* found;
+    last = found.at(-1);
+    if (found.length < listedSegments) return;
+  }
+}
+
+/** The newest matching rows of a segment. */
+function rowsOfSegment(
+  segment: OpenSegment,
+  query: PredictionQuery,
+  cursor: Cursor | undefined,
+  wanted: number,
+): FoundRow[] {
+  const matches = rowFilter(segment, query);
+  const found: FoundRow[] = [];
+  for (let row = segment.rows - 1; row >= 0 && found.length < wanted; row--) {
+    const at = segment.at[row] ?? 0;
+    if (cursor !== undefined && at > cursor[0]) continue;
+    if (!matches(row)) continue;
+    const id = idOf(segment, row);
+    if (cursor === undefined || at < cursor[0] || id < cursor[1]) found.push({ at, id, segment, row });
+  }
+  return found;
+}
+
+function idOf({ answers }: OpenSegment, row: number): string {
+  return String(cellOf(answers, 'id', row));
+}
+
+function rowFilter(
+  { at, answers, outcomes }: OpenSegment,
+  { since, only }: PredictionQuery,
+): (row: number) => boolean {
+  return (row) => {
+    if (since !== undefined && (at[row] ?? 0) < since) return false;
+    if (only === 'errors') return cellOf(answers, 'error_code', row) !== null;
+    return only === 'all' || (outcomes !== undefined && valueAt(outcomes, row) !== null);
+  };
+}
+
+/** From the segments' counts, but where `since` falls within a segment. */
+async function countRows(database: Database, query: PredictionQuery): Promise<number> {
+  const { since, only } = query;
+  const counted = only === 'all' ? 'rows' : only === 'errors' ? 'errors' : 'outcomes';
+  let whole = matchingSegments(database, query);
+  if (since !== undefined) whole = whole.where('min_at', '>=', since);
+  const { sum } = await whole
+    .select((eb) => eb.fn.sum<number | null>(counted).as('sum'))
+    .executeTakeFirstOrThrow();
+  let total = Number(sum ?? 0);
+  if (since === undefined) return total;
+  const cut = await matchingSegments(database, query).select(reading).where('min_at', '<', since).execute();
+  for (const listed of cut) {
+    const segment = await openSegment(database, listed, ['answers', 'outcomes'], ['at', 'error_code']);
+    const matches = rowFilter(segment, query);
+    for (let row = 0; row < segment.rows; row++) if (matches(row)) total++;
+  }
+  return total;
+}
+
+async function findPrediction(database: Database, query: PredictionQuery, predictionId: string) {
+  const listed = await matchingSegments(database, query)
+    .select(reading)
+    .where('min_id', '<=', predictionId)
+    .where('max_id', '>=', predictionId)
     .execute();
-  const shown = rows.slice(0, query.limit);
-  const last = rows.length > query.limit ? shown.at(-1) : undefined;
+  for (const one of listed) {
+    const { answers } = await openSegment(database, one, ['answers'], ['id', 'at']);
+    const ids = answers.get('id');
+    const row = ids && rowOfId(ids, predictionId);
+    if (row === undefined) continue;
+    const segment = await openSegment(database, one, ['answers', 'features', 'outcomes']);
+    if (!rowFilter(segment, query)(row)) continue;
+    const found = { at: segment.at[row] ?? 0, id: predictionId, segment, row };
+    return { total: 1, predictions: [await describeRow(found)], nextCursor: null };
+  }
+  return { total: 0, predictions: [], nextCursor: null };
+}
+
+const layoutSchema = z.array(z.string()).nullable();
+
+async function describeRow({ at, id, segment, row }: FoundRow): Promise<LoggedPrediction> {
+  const { answers, outcomes } = segment;
+  const cell = (name: string) => cellOf(answers, name, row);
+  const layout = layoutSchema.parse(cell('layout'));
+  const features = await segment.features();
+  const [entityKey, code] = [cell('entity_key'), cell('error_code')];
+  const actual = outcomes === undefined ? null : valueAt(outcomes, row);
   return {
-    total: Number(total),
-    predictions: shown.map(describeRow),
-    nextCursor:
-      last === undefined
-        ? null
-        : Buffer.from(JSON.stringify([last.at, last.prediction_id])).toString('base64url'),
+    predictionId: id,
+    version: segment.version,
+    at,
+    route: String(cell('route')),
+    entityKey: entityKey === null ? null : String(entityKey),
+    latencyMs: Number(cell('latency_ms')),
+    features: layout?.map((name) => [name, cellOf(features, name, row)]) ?? null,
+    value: answerOf(answers, row),
+    probabilities:
+      probabilitiesOf(answers, row)?.flatMap(([label, probability]): [string, number][] =>
+        probability === null ? [] : [[label, probability]],
+      ) ?? null,
+    error: code === null ? null : `${code}: ${cell('error_message')}`,
+    actual: actual === null ? undefined : actual,
   };
 }
 
-const pairs = z.array(z.tuple([z.string(), z.unknown()]));
-const probabilityPairs = z.array(z.tuple([z.string(), z.number()]));
-
-function describeRow(row: PredictionRow): LoggedPrediction {
-  return {
-    predictionId: row.prediction_id,
-    version: row.version,
-    at: row.at,
-    route: row.route,
-    entityKey: row.entity_key,
-    latencyMs: row.latency_ms,
-    features: row.features === null ? null : pairs.parse(JSON.parse(row.features)),
-    value: row.value === null ? null : JSON.parse(row.value),
-    probabilities: row.probabilities === null ? null : probabilityPairs.parse(JSON.parse(row.probabilities)),
-    error: row.error_code === null ? null : `${row.error_code}: ${row.error_message}`,
-  };
-}
-
-function parseCursor(cursor: string): [number, string] {
+function parseCursor(cursor: string): Cursor {
   try {
     return z
       .tuple([z.number(), z.string()])

@@ -1,25 +1,36 @@
 /**
- * A worker thread that moves journals to the database, so that reading, parsing and inserting them takes no
- * time of the thread that answers calls. It moves when it is told to, and says when it is done.
+ * A worker thread that moves journals to the database and merges what is there, so that reading, parsing, packing and
+ * inserting take no time of the thread that answers calls. It does what it is told to, one thing after the other.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../errors.ts';
 import { openDatabase } from '../../storage/database.ts';
 import { isAbandoned } from './journal.ts';
-import { moveJournals } from './move_journals.ts';
-import type { MoveAnswer, ThreadOptions } from './thread_mover.ts';
+import { moveLog, tidyLog } from './move_log.ts';
+import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './thread_mover.ts';
 
 const options: ThreadOptions = workerData;
 const opened = openDatabase(options);
+// Whoever asks first is told; until then it is nobody's.
+opened.catch(() => undefined);
 
-parentPort?.on('message', async () => {
-  const answer: MoveAnswer = { unreadable: 0, failure: undefined };
-  try {
-    const { database } = await opened;
-    // Which journal of this process is finished only its main thread knows.
-    answer.unreadable = await moveJournals(database, options.directory, { isFinished: isAbandoned });
-  } catch (error) {
-    answer.failure = messageOf(error);
+async function answer(request: ThreadRequest): Promise<number> {
+  const { database } = await opened;
+  if (request.task === 'tidy') {
+    await tidyLog(database, options.retention, { now: Date.now, maxWeight: Number.POSITIVE_INFINITY });
+    return 0;
   }
-  parentPort?.postMessage(answer);
+  // Which journals of this process are finished only its main thread knows.
+  const isFinished = (name: string) => isAbandoned(name) || request.finished.includes(name);
+  return moveLog(database, options.directory, { isFinished });
+}
+
+parentPort?.on('message', async (request: ThreadRequest) => {
+  const done: ThreadAnswer = { id: request.id, unreadable: 0, failure: undefined };
+  try {
+    done.unreadable = await answer(request);
+  } catch (error) {
+    done.failure = messageOf(error);
+  }
+  parentPort?.postMessage(done);
 });

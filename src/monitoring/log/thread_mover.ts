@@ -1,21 +1,30 @@
 import { Worker } from 'node:worker_threads';
 import { ModelYardError } from '../../errors.ts';
+import type { Retention } from './retention.ts';
 
 export interface ThreadOptions {
   directory: string;
   databaseUrl: string | undefined;
+  retention: Retention;
 }
 
-export interface MoveAnswer {
+export type ThreadRequest =
+  | { id: number; task: 'move' /** Journals of this process that are written no more. */; finished: string[] }
+  | { id: number; task: 'tidy' };
+
+export interface ThreadAnswer {
+  id: number;
   /** Lines that could not be read. */
   unreadable: number;
   failure: string | undefined;
 }
 
 export interface ThreadMover {
-  /** Moves what is in the journals now; one move at a time. @throws STORAGE_UNAVAILABLE */
-  move(): Promise<number>;
-  /** Ends the thread; what it was moving is moved by the next who tries. */
+  /** Moves what is in the journals now. @returns lines that could not be read. @throws STORAGE_UNAVAILABLE */
+  move(finished: string[]): Promise<number>;
+  /** Merges small segments, however heavy, and deletes expired ones. @throws STORAGE_UNAVAILABLE */
+  tidy(): Promise<void>;
+  /** Ends the thread; what it was doing is done by the next who tries. */
   close(): Promise<void>;
 }
 
@@ -29,10 +38,11 @@ export function startThreadMover(options: ThreadOptions): ThreadMover {
   const thread = new Worker(threadFile, { workerData: options });
   thread.unref();
   let ended = false;
-  let waiting: { resolve(unreadable: number): void; reject(error: Error): void } | undefined;
-  const fail = (reason: string) => {
-    const failed = waiting;
-    waiting = undefined;
+  let lastId = 0;
+  const waiting = new Map<number, { resolve(unreadable: number): void; reject(error: Error): void }>();
+  const fail = (id: number, reason: string) => {
+    const failed = waiting.get(id);
+    waiting.delete(id);
     failed?.reject(
       new ModelYardError(
         'STORAGE_UNAVAILABLE',
@@ -41,24 +51,31 @@ export function startThreadMover(options: ThreadOptions): ThreadMover {
       ),
     );
   };
-  thread.on('message', ({ unreadable, failure }: MoveAnswer) => {
-    if (failure !== undefined) return fail(failure);
-    const moved = waiting;
-    waiting = undefined;
-    moved?.resolve(unreadable);
+  const failAll = (reason: string) => {
+    for (const id of [...waiting.keys()]) fail(id, reason);
+  };
+  thread.on('message', ({ id, unreadable, failure }: ThreadAnswer) => {
+    if (failure !== undefined) return fail(id, failure);
+    const done = waiting.get(id);
+    waiting.delete(id);
+    done?.resolve(unreadable);
   });
-  thread.on('error', (error) => fail(error.message));
+  thread.on('error', (error) => failAll(error.message));
   thread.on('exit', () => {
     ended = true;
-    fail('the thread ended');
+    failAll('the thread ended');
   });
+  const ask = (request: ThreadRequest) =>
+    new Promise<number>((resolve, reject) => {
+      waiting.set(request.id, { resolve, reject });
+      if (ended) fail(request.id, 'the thread ended');
+      else thread.postMessage(request);
+    });
   return {
-    move: () =>
-      new Promise((resolve, reject) => {
-        waiting = { resolve, reject };
-        if (ended) fail('the thread ended');
-        else thread.postMessage('move');
-      }),
+    move: (finished) => ask({ id: ++lastId, task: 'move', finished }),
+    async tidy() {
+      await ask({ id: ++lastId, task: 'tidy' });
+    },
     async close() {
       await thread.terminate();
     },

@@ -1,68 +1,247 @@
-import type { VersionRecord } from '../../registry/version_record.ts';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Database } from '../../storage/database.ts';
-import { featureKinds, predictionColumns, toColumn } from '../columns.ts';
-import type { Column } from '../drift/profile.ts';
+import type { PredictionSegmentRow } from '../../storage/schema.ts';
+import type { FeatureKind } from '../columns.ts';
+import { readUnchanged } from './changing.ts';
+import { type LogColumn, valueAt } from './column.ts';
+import { type OpenSegment, openSegment } from './open_segment.ts';
+import { answeredRows } from './segment.ts';
+import { columnCollector, type WantedKind, type WindowColumn } from './window_column.ts';
 
-/** The logged rows of one version in a stretch of time, as columns. */
-export interface LogWindow {
-  rows: number;
-  features: Column[];
-  predictions: Column[];
-  /** True when the window held more rows than are read; then the newest were taken. */
-  truncated: boolean;
+export interface WindowRequest {
+  modelId: string;
+  version: string;
+  /** From `since` (inclusive) to `until` (exclusive), milliseconds since 1970. */
+  since: number;
+  until: number;
+  /**
+   * answered: the rows that were answered to callers. with_outcome: those of them of which it is known what really
+   * was. served: those that failed too. shadow: what the version answered, or failed to, as a shadow.
+   */
+  rows: 'answered' | 'with_outcome' | 'served' | 'shadow';
+  /** The features that are wanted, and how their values compare. */
+  features: readonly FeatureKind[];
 }
 
-const maxWindowRows = 500_000;
+/**
+ * Logged rows of one version in a stretch of time as columns, older segments first; within a segment in the order of
+ * time. Segments that several processes wrote at once overlap, so that the whole need not be in that order.
+ */
+export interface LogWindow {
+  rows: number;
+  /** True when the window held more rows than are read; then the newest were taken. */
+  truncated: boolean;
+  /** Milliseconds since 1970. */
+  at: Float64Array;
+  latencyMs: Float64Array;
+  /** Those wanted, but for features that are in no row's log: they were left out of it, or are another version's. */
+  features: WindowColumn[];
+  /** The label or number; of a model that answers arrays one column an element. */
+  values: WindowColumn[];
+  /** One column a class, in the order of the model. */
+  probabilities: { label: string; values: Float64Array }[];
+  /** What really was, in the form of the values; undefined when it is known of no row. */
+  actual: WindowColumn | undefined;
+  /** The error code of rows that failed; undefined when none did. */
+  errors: WindowColumn | undefined;
+}
 
-/** Reads answered predictions from `since` (inclusive) to `until` (exclusive), milliseconds since 1970. */
-export async function readWindow(
+/** What one reading may hold in memory: 60 million numbers are 480 MB. */
+const maxCells = 60_000_000;
+const maxRows = 5_000_000;
+
+/** The rows of a window that are read at most, by the number of its columns. */
+export function maxWindowRows(columns: number): number {
+  return Math.min(maxRows, Math.floor(maxCells / Math.max(1, columns)));
+}
+
+export type WindowSegment = Pick<
+  PredictionSegmentRow,
+  'segment_id' | 'version' | 'rows' | 'answered' | 'outcomes' | 'min_at' | 'max_at'
+>;
+
+/** The segments that can hold rows of the window, newest first. */
+export function listWindow(database: Database, request: WindowRequest): Promise<WindowSegment[]> {
+  let segments = database
+    .selectFrom('prediction_segments')
+    .select(['segment_id', 'version', 'rows', 'answered', 'outcomes', 'min_at', 'max_at'])
+    .where('model_id', '=', request.modelId)
+    .where('version', '=', request.version)
+    .where('max_at', '>=', request.since)
+    .where('min_at', '<', request.until);
+  if (request.rows === 'answered') segments = segments.where('answered', '>', 0);
+  if (request.rows === 'with_outcome') segments = segments.where('outcomes', '>', 0);
+  return segments.orderBy('max_at', 'desc').orderBy('segment_id', 'desc').execute();
+}
+
+/** The most rows of a window that its segments can hold. */
+export function windowRows(segments: readonly WindowSegment[], rows: WindowRequest['rows']): number {
+  return segments.reduce((sum, segment) => {
+    if (rows === 'answered') return sum + segment.answered;
+    return sum + (rows === 'with_outcome' ? segment.outcomes : segment.rows);
+  }, 0);
+}
+
+/**
+ * Reads a window segment by segment, newest first, in memory for its columns and one segment.
+ * @param limit rows that are read at most.
+ */
+export function readWindow(
   database: Database,
-  record: VersionRecord,
-  since: number,
-  until: number,
+  request: WindowRequest,
+  limit = maxWindowRows(request.features.length + 3),
 ): Promise<LogWindow> {
-  const rows = await database
-    .selectFrom('predictions')
-    .select(['features', 'value', 'probabilities'])
-    .where('model_id', '=', record.modelId)
-    .where('version', '=', record.version)
-    .where('at', '>=', since)
-    .where('at', '<', until)
-    .where('error_code', 'is', null)
-    .where('route', '!=', 'shadow')
-    .orderBy('at', 'desc')
-    .limit(maxWindowRows + 1)
-    .execute();
-  const kept = rows.slice(0, maxWindowRows);
-  const features = kept.map((row) => new Map(parsePairs(row.features)));
-  const predictions = kept.map((row) => ({
-    value: row.value === null ? null : parseJson(row.value),
-    probabilities: row.probabilities === null ? null : parseProbabilities(row.probabilities),
-  }));
+  return readUnchanged(async () => {
+    const segments = await listWindow(database, request);
+    const capacity = Math.min(limit, windowRows(segments, request.rows));
+    const window = windowBuilder(request, capacity);
+    const parts = ['answers', 'features', 'outcomes'] as const;
+    for (const listed of segments) {
+      const segment = await openSegment(
+        database,
+        listed,
+        request.features.length > 0 ? parts : ['answers', 'outcomes'],
+      );
+      if ((await window.add(segment)) === 'full') break;
+      // With SQLite nothing above need have waited.
+      await turn();
+    }
+    return window.finish();
+  });
+}
+
+function windowBuilder(request: WindowRequest, capacity: number) {
+  const { features } = request;
+  const collectors = new Map<string, ReturnType<typeof columnCollector>>();
+  const collect = (name: string, wanted: WantedKind, segment: Selected, column: LogColumn | undefined) => {
+    if (column === undefined) return;
+    let collector = collectors.get(name);
+    if (collector === undefined) {
+      collector = columnCollector(name.slice(name.indexOf(':') + 1), wanted, capacity);
+      collectors.set(name, collector);
+    }
+    collector.put(column, segment.selection, segment.start);
+  };
+  const classes: string[] = [];
+  const probabilities = new Map<string, Float64Array>();
+  let start = capacity;
+  let truncated = false;
+
   return {
-    rows: kept.length,
-    features: featureKinds(record.signature).map((feature) =>
-      toColumn(
-        feature,
-        features.map((row) => row.get(feature.name)),
-      ),
-    ),
-    predictions: kept.length === 0 ? [] : predictionColumns(predictions),
-    truncated: rows.length > maxWindowRows,
+    async add(segment: OpenSegment): Promise<'full' | 'more'> {
+      const found = selectRows(segment, request);
+      const kept = Math.min(found.length, start);
+      truncated ||= kept < found.length;
+      start -= kept;
+      const selected = { selection: found.subarray(found.length - kept), start };
+      const { answers } = segment;
+      collect('at:at', 'numeric', selected, answers.get('at'));
+      collect('latency:latency_ms', 'numeric', selected, answers.get('latency_ms'));
+      collect('error:error_code', 'categorical', selected, answers.get('error_code'));
+      collect('actual:actual', 'any', selected, segment.outcomes);
+      collect('value:prediction', 'any', selected, answers.get('value'));
+      for (const [name, column] of answers)
+        if (name.startsWith('value[')) collect(`value:prediction${name.slice(5)}`, 'any', selected, column);
+      collectProbabilities(probabilities, classes, answers, selected, capacity);
+      const names = features.map(({ name }) => name);
+      const columns = names.length > 0 ? await segment.features(names) : new Map<string, LogColumn>();
+      for (const { name, kind } of features) collect(`feature:${name}`, kind, selected, columns.get(name));
+      return start === 0 && truncated ? 'full' : 'more';
+    },
+    finish(): LogWindow {
+      const numbers = (name: string) => {
+        const column = collectors.get(name)?.finish(start);
+        return column?.kind === 'numeric' ? column.values : new Float64Array(capacity - start);
+      };
+      const known = (name: string) => {
+        const column = collectors.get(name)?.finish(start);
+        return column !== undefined && hasValues(column) ? column : undefined;
+      };
+      const values = [...collectors]
+        .filter(([name]) => name.startsWith('value:'))
+        .map(([, collector]) => collector.finish(start));
+      return {
+        rows: capacity - start,
+        truncated,
+        at: numbers('at:at'),
+        latencyMs: numbers('latency:latency_ms'),
+        features: features.flatMap(({ name }) => collectors.get(`feature:${name}`)?.finish(start) ?? []),
+        // Failed rows have no value; a model that answers arrays has no single one.
+        values: values.length > 1 ? values.filter(hasValues) : values,
+        probabilities: classes.map((label) => ({
+          label,
+          values: probabilities.get(label)?.subarray(start) ?? new Float64Array(),
+        })),
+        actual: known('actual:actual'),
+        errors: known('error:error_code'),
+      };
+    },
   };
 }
 
-function parseJson(text: string): unknown {
-  return JSON.parse(text);
+function hasValues(column: WindowColumn): boolean {
+  if (column.kind === 'numeric') return column.values.some((value) => !Number.isNaN(value));
+  return column.codes.some((code) => code >= 0);
 }
 
-function parsePairs(text: string | null): [string, unknown][] {
-  if (text === null) return [];
-  const pairs: [string, unknown][] = JSON.parse(text);
-  return pairs;
+interface Selected {
+  /** Rows of the segment. */
+  selection: Uint32Array;
+  /** Where in the window they begin. */
+  start: number;
 }
 
-function parseProbabilities(text: string): [string, number][] {
-  const pairs: [string, number][] = JSON.parse(text);
-  return pairs;
+function selectRows({ rows, at, answers, outcomes }: OpenSegment, request: WindowRequest): Uint32Array {
+  const isAnswered = answeredRows(answers, rows);
+  const route = answers.get('route');
+  const isShadow = (row: number) => route !== undefined && valueAt(route, row) === 'shadow';
+  const matches = (row: number): boolean => {
+    switch (request.rows) {
+      case 'answered':
+        return isAnswered(row);
+      case 'with_outcome':
+        return isAnswered(row) && outcomes !== undefined && valueAt(outcomes, row) !== null;
+      case 'served':
+        return !isShadow(row);
+      case 'shadow':
+        return isShadow(row);
+    }
+  };
+  const selection = new Uint32Array(rows);
+  let selected = 0;
+  for (let row = 0; row < rows; row++) {
+    const time = at[row] ?? 0;
+    if (time >= request.since && time < request.until && matches(row)) selection[selected++] = row;
+  }
+  return selection.subarray(0, selected);
+}
+
+/** The rows' classes are told by `classes`, and the probability of the nth is in P[n]. */
+function collectProbabilities(
+  into: Map<string, Float64Array>,
+  known: string[],
+  answers: ReadonlyMap<string, LogColumn>,
+  { selection, start }: Selected,
+  capacity: number,
+): void {
+  const classes = answers.get('classes');
+  if (classes?.kind !== 'dictionary') return;
+  classes.entries.forEach((labels, code) => {
+    if (!Array.isArray(labels)) return;
+    labels.forEach((label: unknown, position) => {
+      const column = answers.get(`P[${position}]`);
+      if (column?.kind !== 'numbers') return;
+      const name = String(label);
+      let values = into.get(name);
+      if (values === undefined) {
+        values = new Float64Array(capacity).fill(Number.NaN);
+        into.set(name, values);
+        known.push(name);
+      }
+      for (let index = 0; index < selection.length; index++) {
+        const row = selection[index] ?? 0;
+        if (classes.codes[row] === code) values[start + index] = column.values[row] ?? Number.NaN;
+      }
+    });
+  });
 }

@@ -1,0 +1,75 @@
+import type { Database } from '../../storage/database.ts';
+import { deleteSegments } from './segment_store.ts';
+
+/** How long and how much of the prediction log is kept. Counts that health shows are of all time and stay. */
+export interface Retention {
+  /** Rows older than this go; undefined: none. Milliseconds. */
+  maxAgeMs: number | undefined;
+  /** When the stored log is larger, its oldest rows go; undefined: it may grow. Bytes. */
+  maxBytes: number | undefined;
+}
+
+/** How often the limits are applied, by whichever process comes first, milliseconds. */
+const intervalMs = 60_000;
+/** Segments of one transaction. */
+const stepSegments = 50;
+
+/**
+ * Deletes what is beyond the limits, by whole segments: one goes when its newest row is too old, and while the log
+ * is too large the one whose newest row is oldest. At most once a minute, whatever the number of processes.
+ * @returns how many segments went.
+ */
+export async function applyRetention(
+  database: Database,
+  { maxAgeMs, maxBytes }: Retention,
+  now: number,
+): Promise<number> {
+  const { numUpdatedRows } = await database
+    .updateTable('log_tasks')
+    .set({ next_at: now + intervalMs })
+    .where('task', '=', 'retention')
+    .where('next_at', '<=', now)
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) return 0;
+  let deleted = 0;
+  if (maxAgeMs !== undefined) {
+    deleted += await deleteOldest(database, now - maxAgeMs, Number.POSITIVE_INFINITY);
+    await database
+      .deleteFrom('serving_minutes')
+      .where('minute', '<', now - maxAgeMs)
+      .execute();
+  }
+  if (maxBytes !== undefined) {
+    const { stored } = await database
+      .selectFrom('prediction_segments')
+      .select((eb) => eb.fn.sum<number | null>('bytes').as('stored'))
+      .executeTakeFirstOrThrow();
+    deleted += await deleteOldest(database, undefined, Number(stored ?? 0) - maxBytes);
+  }
+  return deleted;
+}
+
+/** Deletes segments that end before `before`, oldest first, until `excessBytes` are gone. */
+async function deleteOldest(
+  database: Database,
+  before: number | undefined,
+  excessBytes: number,
+): Promise<number> {
+  let deleted = 0;
+  let left = excessBytes;
+  while (left > 0) {
+    let oldest = database.selectFrom('prediction_segments').select(['segment_id', 'bytes']);
+    if (before !== undefined) oldest = oldest.where('max_at', '<', before);
+    const found = await oldest.orderBy('max_at').orderBy('segment_id').limit(stepSegments).execute();
+    const chosen: string[] = [];
+    for (const { segment_id, bytes } of found) {
+      if (left <= 0) break;
+      left -= bytes;
+      chosen.push(segment_id);
+    }
+    if (chosen.length === 0) break;
+    await database.transaction().execute((transaction) => deleteSegments(transaction, chosen));
+    deleted += chosen.length;
+  }
+  return deleted;
+}

@@ -1,0 +1,64 @@
+import { type Kysely, PostgresAdapter, sql } from 'kysely';
+
+/**
+ * The prediction log as segments of rows. The rows of the table `predictions` follow when a server moves its
+ * journals: many of them would hold up the migration, and with it every server that starts.
+ */
+export async function up(database: Kysely<unknown>): Promise<void> {
+  const { schema } = database;
+  const isPostgres = database.getExecutor().adapter instanceof PostgresAdapter;
+  // Ids are compared by their bytes, as the code does, whatever the language of the database.
+  const idText = isPostgres ? sql`text collate "C"` : sql`text`;
+  const binary = isPostgres ? sql`bytea` : sql`blob`;
+
+  await schema
+    .createTable('prediction_segments')
+    .addColumn('segment_id', 'text', (column) => column.primaryKey())
+    .addColumn('model_id', 'text', (column) => column.notNull())
+    .addColumn('version', 'text', (column) => column.notNull())
+    .addColumn('day', 'bigint', (column) => column.notNull())
+    .addColumn('min_at', 'bigint', (column) => column.notNull())
+    .addColumn('max_at', 'bigint', (column) => column.notNull())
+    .addColumn('min_id', idText, (column) => column.notNull())
+    .addColumn('max_id', idText, (column) => column.notNull())
+    .addColumn('rows', 'bigint', (column) => column.notNull())
+    .addColumn('answered', 'bigint', (column) => column.notNull())
+    .addColumn('errors', 'bigint', (column) => column.notNull())
+    .addColumn('outcomes', 'bigint', (column) => column.notNull())
+    .addColumn('weight', 'bigint', (column) => column.notNull())
+    .addColumn('tier', 'integer', (column) => column.notNull())
+    .addColumn('bytes', 'bigint', (column) => column.notNull())
+    .addColumn('revision', 'bigint', (column) => column.notNull())
+    .addColumn('claimed_until', 'bigint', (column) => column.notNull())
+    .execute();
+  for (const [name, columns] of [
+    ['by_version_and_time', ['model_id', 'version', 'max_at']],
+    ['by_time', ['model_id', 'max_at', 'segment_id']],
+    ['by_id', ['model_id', 'max_id', 'min_id']],
+    ['by_tier', ['tier', 'model_id', 'version', 'day']],
+    ['by_age', ['max_at']],
+  ] as const)
+    await schema
+      .createIndex(`prediction_segments_${name}`)
+      .on('prediction_segments')
+      .columns([...columns])
+      .execute();
+
+  await schema
+    .createTable('prediction_segment_parts')
+    .addColumn('segment_id', 'text', (column) => column.notNull())
+    .addColumn('part', 'text', (column) => column.notNull())
+    .addColumn('bytes', binary, (column) => column.notNull())
+    .addPrimaryKeyConstraint('prediction_segment_parts_key', ['segment_id', 'part'])
+    .execute();
+  // They are deflated already.
+  if (isPostgres)
+    await sql`alter table prediction_segment_parts alter column bytes set storage external`.execute(database);
+
+  await schema
+    .createTable('log_tasks')
+    .addColumn('task', 'text', (column) => column.primaryKey())
+    .addColumn('next_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await sql`insert into log_tasks (task, next_at) values ('retention', 0)`.execute(database);
+}
