@@ -15,6 +15,8 @@ import {
 } from './monitoring/monitor.ts';
 import { type Deletion, deleteVersions } from './registry/delete.ts';
 import { windowReader } from './monitoring/log/window_reader.ts';
+import type { GivenOutcomes } from './monitoring/outcomes/given_outcomes.ts';
+import { recordOutcomes } from './monitoring/outcomes/record_outcomes.ts';
 import { describeModel } from './registry/describe.ts';
 import { findVersion } from './registry/lookup.ts';
 import { type Promotion, promoteVersion, type StageDependencies } from './registry/promote.ts';
@@ -185,6 +187,8 @@ export async function openServices(settings: Settings, logger: Logger) {
         await log.flush();
         return listPredictions(database, query);
       },
+      recordOutcomes: (modelId: string, given: GivenOutcomes) =>
+        recordOutcomes({ database, flushLog: log.flush, allowedRoots }, modelId, given),
       health: (modelId: string | undefined) =>
         readHealth(
           {

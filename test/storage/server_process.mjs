@@ -7,7 +7,9 @@ import { createApprovals } from '../../dist/src/access/approvals.js';
 import { changeModel } from '../../dist/src/access/change_model.js';
 import { originOf } from '../../dist/src/access/origin.js';
 import { openJournal } from '../../dist/src/monitoring/log/journal.js';
+import { mergeSegments } from '../../dist/src/monitoring/log/merge_segments.js';
 import { moveJournals } from '../../dist/src/monitoring/log/move_journals.js';
+import { takeOverRows } from '../../dist/src/monitoring/log/take_over.js';
 import { promoteVersion } from '../../dist/src/registry/promote.js';
 import { artifactStore } from '../../dist/src/storage/artifact_store.js';
 import { openDatabase } from '../../dist/src/storage/database.js';
@@ -69,6 +71,15 @@ const tasks = {
       );
     }
     return outcomes;
+  },
+
+  async merge({ database }) {
+    return mergeSegments(database, { now: () => task.now, maxWeight: Number.POSITIVE_INFINITY });
+  },
+
+  async 'take over'({ database }) {
+    await takeOverRows(database);
+    return (await database.selectFrom('predictions').select('prediction_id').execute()).length;
   },
 
   /** Moves the journals of a directory over and over until a round finds nothing. */

@@ -126,6 +126,15 @@ export async function readParts(
   segmentId: string,
   parts: readonly Part[],
 ): Promise<Map<string, ColumnBlob>> {
+  const found = await readPartBytes(database, segmentId, parts);
+  return new Map(Array.from(found, ([part, bytes]) => [part, openBlob(bytes)]));
+}
+
+export async function readPartBytes(
+  database: Database,
+  segmentId: string,
+  parts: readonly Part[],
+): Promise<Map<string, Buffer>> {
   const found = await database
     .selectFrom('prediction_segment_parts')
     .select(['part', 'bytes'])
@@ -134,7 +143,7 @@ export async function readParts(
     .execute();
   // libsql gives an ArrayBuffer.
   const bufferOf = (bytes: Buffer | ArrayBuffer) => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes));
-  return new Map(found.map(({ part, bytes }) => [part, openBlob(bufferOf(bytes))]));
+  return new Map(found.map(({ part, bytes }) => [part, bufferOf(bytes)]));
 }
 
 /** A whole segment; undefined when it was merged into another meanwhile, or has expired. */

@@ -1,11 +1,12 @@
 import { uuidv7 } from 'uuidv7';
+import { actualReader } from '../../registry/actual_value.ts';
 import type { PredictionSink } from '../prediction_sink.ts';
 import type { RowsAnswer } from './answer_rows.ts';
 import type { FileModel } from './file_model.ts';
 import type { TableRow } from './table.ts';
 
 /**
- * Logs the answered rows of a chunk as one call, and what the model could not run on as one failed call.
+ * Logs the answered rows of a chunk as one call, with what really was where the file says it, and what the model could not run on as one failed call.
  * @returns the prediction id of every row that was answered.
  */
 export async function logAnswers(
@@ -30,6 +31,12 @@ export async function logAnswers(
   const predictions = answers.flatMap((answer) => ('prediction' in answer ? [answer.prediction] : []));
   if (predictions.length === 0) return ids;
   const answered = rows.filter((_, index) => ids[index] !== undefined);
+  const readActual = actualReader(record);
+  const outcomes = answered.map(({ outcome }) => {
+    const read = readActual(outcome);
+    // The report counts what cannot be compared.
+    return read.kind === 'value' ? read.value : null;
+  });
   await sink.append({
     ...common,
     predictionIds: ids.filter((id) => id !== undefined),
@@ -41,6 +48,7 @@ export async function logAnswers(
     values: predictions.map(({ value }) => value),
     probabilities: predictions.map(({ probabilities }) => probabilities ?? null),
     error: null,
+    ...(outcomes.some((actual) => actual !== null) && { outcomes }),
   });
   return ids;
 }

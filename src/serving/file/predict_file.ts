@@ -5,10 +5,9 @@ import { ModelYardError } from '../../errors.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
 import type { PredictionSink } from '../prediction_sink.ts';
 import { answerFile, type FileCounts } from './answer_file.ts';
-import { openCsv } from './csv_table.ts';
 import { chooseFileModel, type FileModel, type FileModelDependencies } from './file_model.ts';
 import { type FileFormat, formatOf } from './formats.ts';
-import { openJsonl } from './jsonl_table.ts';
+import { withTable } from './open_table.ts';
 import { createOutputFile, notWritable } from './output_file.ts';
 import { isResultColumn } from './result_columns.ts';
 import type { ColumnMapping, Table } from './table.ts';
@@ -127,7 +126,7 @@ async function predictFile(
       await file.discard();
     }
   };
-  const counts = await withTable(format, input, inputPath, size, run);
+  const counts = await withTable({ format, path: input, shownPath: inputPath, bytes: size }, run);
   return {
     ...counts,
     version: model.record.version,
@@ -135,32 +134,6 @@ async function predictFile(
     outputPath: resolve(outputPath),
     seconds: (performance.now() - started) / 1000,
   };
-}
-
-async function withTable(
-  format: FileFormat,
-  path: string,
-  shownPath: string,
-  bytes: number,
-  run: <Carried>(table: Table<Carried>) => Promise<FileCounts>,
-): Promise<FileCounts> {
-  const andClose = async <Carried>(table: Table<Carried>) => {
-    try {
-      return await run(table);
-    } finally {
-      await table.close();
-    }
-  };
-  switch (format) {
-    case 'csv':
-      return andClose(await openCsv(path, shownPath, bytes));
-    case 'jsonl':
-      return andClose(await openJsonl(path, shownPath, bytes));
-    case 'parquet': {
-      const { openParquet } = await import('./parquet_table.ts');
-      return andClose(await openParquet(path, shownPath, bytes));
-    }
-  }
 }
 
 function defaultOutputPath(inputPath: string): string {

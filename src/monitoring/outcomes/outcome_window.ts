@@ -1,0 +1,114 @@
+import type { VersionRecord } from '../../registry/version_record.ts';
+import type { Database } from '../../storage/database.ts';
+import { featureKinds } from '../columns.ts';
+import type { LogWindow } from '../log/window.ts';
+import type { WindowColumn } from '../log/window_column.ts';
+import type { WindowReader } from '../log/window_reader.ts';
+
+export interface OutcomeWindowRequest {
+  /** From `since` (inclusive) to `until` (exclusive), milliseconds since 1970. */
+  since: number;
+  until: number;
+  /** Features by whose values the rows are to be told apart. */
+  features?: readonly string[] | undefined;
+  /** with_outcome: rows of which it is known what really was; served: all, also failed ones; shadow: a shadow's. */
+  rows: 'with_outcome' | 'served' | 'shadow';
+}
+
+/** What was predicted and what really was, row by row, in one form. */
+export type Compared =
+  /** Codes of `classes`; −1: failed, or not known. */
+  | { kind: 'classes'; classes: string[]; predicted: Int32Array; actual: Int32Array }
+  /** NaN: failed, or not known. */
+  | { kind: 'numbers'; predicted: Float64Array; actual: Float64Array }
+  /** A column an element of the predicted arrays; the actual ones as JSON text. */
+  | { kind: 'arrays'; predicted: WindowColumn[]; actual: WindowColumn | undefined };
+
+/** Rows of one version, as monitoring/log/window.ts gives them, with what really was. */
+export interface OutcomeWindow
+  extends Pick<
+    LogWindow,
+    'rows' | 'truncated' | 'at' | 'latencyMs' | 'features' | 'probabilities' | 'errors'
+  > {
+  version: string;
+  compared: Compared;
+}
+
+/** Reads the rows of a version with what really was; the log is to be flushed before. @throws STORAGE_UNAVAILABLE */
+export async function readOutcomeWindow(
+  readWindow: WindowReader,
+  record: VersionRecord,
+  { since, until, features = [], rows }: OutcomeWindowRequest,
+): Promise<OutcomeWindow> {
+  const window = await readWindow({
+    modelId: record.modelId,
+    version: record.version,
+    since,
+    until,
+    rows,
+    features: featureKinds(record.signature).filter(({ name }) => features.includes(name)),
+  });
+  const { values, actual, ...rest } = window;
+  return { ...rest, version: record.version, compared: compare(record, values, actual, window.rows) };
+}
+
+function compare(
+  { signature }: VersionRecord,
+  values: readonly WindowColumn[],
+  actual: WindowColumn | undefined,
+  rows: number,
+): Compared {
+  const [predicted] = values;
+  if (values.length > 1) return { kind: 'arrays', predicted: [...values], actual };
+  const isClass = signature.outputs.some(({ role }) => role !== undefined);
+  const areNumbers = [predicted, actual].every((column) => column === undefined || column.kind === 'numeric');
+  if (areNumbers && !isClass)
+    return { kind: 'numbers', predicted: numbersOf(predicted, rows), actual: numbersOf(actual, rows) };
+  const classes: string[] = [];
+  const codes = new Map<string, number>();
+  const codeOf = (text: string): number => {
+    const known = codes.get(text);
+    if (known !== undefined) return known;
+    codes.set(text, classes.length);
+    return classes.push(text) - 1;
+  };
+  return {
+    kind: 'classes',
+    classes,
+    predicted: classCodes(predicted, rows, codeOf),
+    actual: classCodes(actual, rows, codeOf),
+  };
+}
+
+function numbersOf(column: WindowColumn | undefined, rows: number): Float64Array {
+  return column?.kind === 'numeric' ? column.values : new Float64Array(rows).fill(Number.NaN);
+}
+
+function classCodes(
+  column: WindowColumn | undefined,
+  rows: number,
+  codeOf: (text: string) => number,
+): Int32Array {
+  if (column === undefined) return new Int32Array(rows).fill(-1);
+  if (column.kind === 'numeric')
+    return Int32Array.from(column.values, (value) => (Number.isNaN(value) ? -1 : codeOf(String(value))));
+  const translated = column.categories.map(codeOf);
+  return column.codes.map((code) => translated[code] ?? -1);
+}
+
+/** How many predictions were answered, and of how many it is known what really was. */
+export async function countOutcomes(
+  database: Database,
+  modelId: string,
+  version?: string | undefined,
+): Promise<{ answered: number; withOutcome: number }> {
+  let segments = database.selectFrom('prediction_segments').where('model_id', '=', modelId);
+  if (version !== undefined) segments = segments.where('version', '=', version);
+  const { answered, outcomes } = await segments
+    .select((eb) => [
+      eb.fn.sum<number | null>('answered').as('answered'),
+      eb.fn.sum<number | null>('outcomes').as('outcomes'),
+    ])
+    .executeTakeFirstOrThrow();
+  return { answered: Number(answered ?? 0), withOutcome: Number(outcomes ?? 0) };
+}
