@@ -6,6 +6,7 @@ import type { Origin } from './access/origin.ts';
 import { readHealth } from './monitoring/health.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
 import { openPredictionLog } from './monitoring/log/prediction_log.ts';
+import { windowReader } from './monitoring/log/window_reader.ts';
 import {
   criticalDrift,
   type DriftRequest,
@@ -13,10 +14,9 @@ import {
   type ReferenceRequest,
   setReference,
 } from './monitoring/monitor.ts';
-import { type Deletion, deleteVersions } from './registry/delete.ts';
-import { windowReader } from './monitoring/log/window_reader.ts';
 import type { GivenOutcomes } from './monitoring/outcomes/given_outcomes.ts';
 import { recordOutcomes } from './monitoring/outcomes/record_outcomes.ts';
+import { type Deletion, deleteVersions } from './registry/delete.ts';
 import { describeModel } from './registry/describe.ts';
 import { findVersion } from './registry/lookup.ts';
 import { type Promotion, promoteVersion, type StageDependencies } from './registry/promote.ts';

@@ -1,6 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
-import { setImmediate as turn } from 'node:timers/promises';
 import { ModelYardError } from '../errors.ts';
 import { findVersion, requireModel } from '../registry/lookup.ts';
 import type { VersionRecord } from '../registry/version_record.ts';

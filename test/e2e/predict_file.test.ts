@@ -85,8 +85,11 @@ describe('a season in a CSV file', () => {
         entity_key: row?.home_team,
         value: row?.prediction,
         features: season[1000],
+        actual: row?.actual,
       },
     ]);
+    const known = await files.server.call('list_predictions', { model_id: 'nba', only: 'with_outcome' });
+    expect(known.total).toBe(1230);
   });
 
   it('is not, where log=false', async () => {

@@ -62,9 +62,12 @@ function deflated(bytes: Uint8Array): Uint8Array {
 export interface ColumnBlob {
   rows: number;
   names: string[];
-  /** The columns of these names that are there; all when none are named. */
-  read(names?: readonly string[]): Promise<Map<string, LogColumn>>;
+  /** The columns of the names that are wanted; all when nothing is said. */
+  read(wanted?: ColumnNames): Promise<Map<string, LogColumn>>;
 }
+
+/** A set of names, or what tells for any name whether it is wanted. */
+export type ColumnNames = Pick<ReadonlySet<string>, 'has'>;
 
 const inflateElsewhere = promisify<Uint8Array, Buffer>(inflateRaw);
 
@@ -81,8 +84,7 @@ export function openBlob(bytes: Buffer): ColumnBlob {
   return {
     rows,
     names: chunks.map(({ name }) => name),
-    async read(names) {
-      const wanted = names && new Set(names);
+    async read(wanted) {
       const read = chunks
         .filter(({ name }) => wanted?.has(name) ?? true)
         .map(async ({ name, encoding, raw, bytes: stored }) => {

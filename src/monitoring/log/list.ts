@@ -176,7 +176,12 @@ async function countRows(database: Database, query: PredictionQuery): Promise<nu
   if (since === undefined) return total;
   const cut = await matchingSegments(database, query).select(reading).where('min_at', '<', since).execute();
   for (const listed of cut) {
-    const segment = await openSegment(database, listed, ['answers', 'outcomes'], ['at', 'error_code']);
+    const segment = await openSegment(
+      database,
+      listed,
+      ['answers', 'outcomes'],
+      new Set(['at', 'error_code']),
+    );
     const matches = rowFilter(segment, query);
     for (let row = 0; row < segment.rows; row++) if (matches(row)) total++;
   }
@@ -190,7 +195,7 @@ async function findPrediction(database: Database, query: PredictionQuery, predic
     .where('max_id', '>=', predictionId)
     .execute();
   for (const one of listed) {
-    const { answers } = await openSegment(database, one, ['answers'], ['id', 'at']);
+    const { answers } = await openSegment(database, one, ['answers'], new Set(['id', 'at']));
     const ids = answers.get('id');
     const row = ids && rowOfId(ids, predictionId);
     if (row === undefined) continue;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Transaction } from 'kysely';
 import type { PredictionEntry } from '../../serving/prediction_sink.ts';
 import type { Database } from '../../storage/database.ts';
@@ -11,7 +12,7 @@ import { type EncodedSegment, encodeSegment, insertSegments } from './segment_st
 import { addToCounts } from './totals.ts';
 
 /** How much of a journal one transaction moves: small enough to hold up nobody. */
-const stepBytes = 512 * 1024;
+const stepBytes = 256 * 1024;
 
 /**
  * Moves all whole lines of all journals in `directory` to the database and deletes the finished journals.
@@ -54,9 +55,19 @@ async function moveJournal(database: Database, path: string, name: string): Prom
       if (lines.length === 0) return unreadable;
       const entries = lines.toString('utf8').split('\n').slice(0, -1).map(parseEntry);
       const readable = entries.filter((entry) => entry !== undefined);
-      // Before the transaction, which shall hold up nobody for longer than it must.
-      const segments = segmentsOf(readable).map(encodeSegment);
-      const step = { path, journal: name, from, to: from + lines.length, entries: readable, segments };
+      // Before the transaction, which shall hold up nobody for longer than it must; with a turn for others in between.
+      await turn();
+      const segments = segmentsOf(readable);
+      await turn();
+      const encoded = segments.map(encodeSegment);
+      const step = {
+        path,
+        journal: name,
+        from,
+        to: from + lines.length,
+        entries: readable,
+        segments: encoded,
+      };
       const outcome = await database.transaction().execute((transaction) => moveStep(transaction, step));
       if (outcome === 'finished by another') return unreadable;
       if (outcome === 'moved') unreadable += entries.length - readable.length;

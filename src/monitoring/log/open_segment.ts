@@ -1,6 +1,7 @@
 import type { Database } from '../../storage/database.ts';
 import { segmentGone } from './changing.ts';
 import type { LogColumn } from './column.ts';
+import type { ColumnNames } from './column_blob.ts';
 import { numbersOf } from './segment.ts';
 import { type Part, readParts } from './segment_store.ts';
 
@@ -12,25 +13,26 @@ export interface OpenSegment {
   at: Float64Array;
   answers: Map<string, LogColumn>;
   outcomes: LogColumn | undefined;
-  /** The features of these names that the segment has; all when none are named. */
-  features(names?: readonly string[]): Promise<Map<string, LogColumn>>;
+  /** The features of the names that are wanted; all when nothing is said. */
+  features(wanted?: ColumnNames): Promise<Map<string, LogColumn>>;
 }
 
 /**
- * @param answers the columns of the answers that are wanted; all when none are named.
+ * @param wanted the columns of the answers that are wanted; all when nothing is said.
  * @throws segmentGone
  */
 export async function openSegment(
   database: Database,
   { segment_id, version, rows }: { segment_id: string; version: string; rows: number },
   parts: readonly Part[],
-  answers?: readonly string[],
+  wanted?: ColumnNames,
 ): Promise<OpenSegment> {
   const found = await readParts(database, segment_id, parts);
-  const columns = await found.get('answers')?.read(answers);
+  const columns = await found.get('answers')?.read(wanted);
   if (columns === undefined) throw segmentGone;
   const outcomes = (await found.get('outcomes')?.read())?.get('actual');
-  const unpacked = new Map<string, Promise<Map<string, LogColumn>>>();
+  let all: Promise<Map<string, LogColumn>> | undefined;
+  const read = (names?: ColumnNames) => found.get('features')?.read(names) ?? Promise.resolve(new Map());
   return {
     version,
     rows,
@@ -38,10 +40,9 @@ export async function openSegment(
     answers: columns,
     outcomes,
     features(names) {
-      const key = JSON.stringify(names ?? null);
-      const known = unpacked.get(key) ?? found.get('features')?.read(names) ?? Promise.resolve(new Map());
-      unpacked.set(key, known);
-      return known;
+      if (names !== undefined) return read(names);
+      all ??= read();
+      return all;
     },
   };
 }

@@ -82,6 +82,9 @@ export function windowRows(segments: readonly WindowSegment[], rows: WindowReque
   }, 0);
 }
 
+const notWanted = new Set(['id', 'entity_key', 'layout', 'error_message']);
+const answersWanted = { has: (name: string) => !notWanted.has(name) };
+
 /**
  * Reads a window segment by segment, newest first, in memory for its columns and one segment.
  * @param limit rows that are read at most.
@@ -101,6 +104,7 @@ export function readWindow(
         database,
         listed,
         request.features.length > 0 ? parts : ['answers', 'outcomes'],
+        answersWanted,
       );
       if ((await window.add(segment)) === 'full') break;
       // With SQLite nothing above need have waited.
@@ -143,8 +147,7 @@ function windowBuilder(request: WindowRequest, capacity: number) {
       for (const [name, column] of answers)
         if (name.startsWith('value[')) collect(`value:prediction${name.slice(5)}`, 'any', selected, column);
       collectProbabilities(probabilities, classes, answers, selected, capacity);
-      const names = features.map(({ name }) => name);
-      const columns = names.length > 0 ? await segment.features(names) : new Map<string, LogColumn>();
+      const columns = await segment.features(new Set(features.map(({ name }) => name)));
       for (const { name, kind } of features) collect(`feature:${name}`, kind, selected, columns.get(name));
       return start === 0 && truncated ? 'full' : 'more';
     },

@@ -15,6 +15,8 @@ export interface LocatedRows {
 
 /** From so many ids on, all ids of a segment are read once rather than searched for each. */
 const manyIds = 20;
+/** More would hold up the thread for too long. */
+const sortedAtOnce = 10_000;
 
 /**
  * Finds predictions of a model by their ids, segment by segment.
@@ -25,8 +27,16 @@ export async function locatePredictions(
   modelId: string,
   predictionIds: readonly string[],
 ): Promise<LocatedRows[]> {
-  const sorted = [...predictionIds].sort((a, b) => (a < b ? -1 : 1));
-  const [first, last] = [sorted[0], sorted.at(-1)];
+  const groups: string[][] = [];
+  for (let start = 0; start < predictionIds.length; start += sortedAtOnce) {
+    groups.push(predictionIds.slice(start, start + sortedAtOnce).sort());
+    await turn();
+  }
+  const first = groups.map(([id]) => id ?? '').sort()[0];
+  const last = groups
+    .map((group) => group.at(-1) ?? '')
+    .sort()
+    .at(-1);
   if (first === undefined || last === undefined) return [];
   const segments = await database
     .selectFrom('prediction_segments')
@@ -35,14 +45,14 @@ export async function locatePredictions(
     .where('max_id', '>=', first)
     .where('min_id', '<=', last)
     .execute();
-  const missing = new Set(sorted);
+  const missing = new Set(predictionIds);
   const located: LocatedRows[] = [];
   for (const segment of segments) {
-    const candidates = sorted
-      .slice(lowerBound(sorted, segment.min_id), lowerBound(sorted, `${segment.max_id}\0`))
+    const candidates = groups
+      .flatMap((ids) => ids.slice(lowerBound(ids, segment.min_id), lowerBound(ids, `${segment.max_id}\0`)))
       .filter((id) => missing.has(id));
     if (candidates.length === 0) continue;
-    const { answers } = await openSegment(database, segment, ['answers'], ['id']);
+    const { answers } = await openSegment(database, segment, ['answers'], new Set(['id']));
     const ids = answers.get('id');
     const found = ids === undefined ? [] : rowsOfIds(ids, candidates, segment.rows);
     for (const { predictionId } of found) missing.delete(predictionId);

@@ -47,7 +47,11 @@ export async function recordOutcomes(
   const rows = await readGivenOutcomes(given, allowedRoots);
   await flushLog();
   // Of several outcomes of one prediction the last counts.
-  const wanted = new Map(rows.map((row) => [row.predictionId, row]));
+  const wanted = new Map<string, GivenOutcome>();
+  for (const [index, row] of rows.entries()) {
+    wanted.set(row.predictionId, row);
+    if (index % rowsATurn === 0) await turn();
+  }
   const report = { matched: 0, replaced: 0, alreadySet: rows.length - wanted.size, empty: 0 };
   const unlisted = new Set<string>();
   const recorded = new Set<string>();
@@ -79,6 +83,8 @@ export async function recordOutcomes(
   };
 }
 
+/** So many rows of a call are dealt with before others have their turn. */
+const rowsATurn = 10_000;
 const shownFaults = 10;
 
 /** The given values as the predictions' versions answer them; null for one that is missing. */
@@ -103,6 +109,7 @@ async function readActuals(
       actuals.set(predictionId, actual.kind === 'value' ? actual.value : null);
       if (actual.kind === 'value' && actual.isUnlisted) unlisted.add(String(actual.value));
     }
+    await turn();
   }
   if (faults.length > 0)
     throw new ModelYardError(

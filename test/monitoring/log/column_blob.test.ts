@@ -108,7 +108,7 @@ describe('large columns', () => {
   test('are read one by one', async () => {
     const blob = openBlob(encodeBlob(rows, columns).bytes);
     expect(blob.names).toEqual(['float', 'flag', 'text']);
-    const read = await blob.read(['text', 'not there']);
+    const read = await blob.read(new Set(['text', 'not there']));
     expect([...read.keys()]).toEqual(['text']);
     expect(valuesOf(read.get('text') ?? columnOf([])).at(301)).toBe('item 1');
   });

@@ -36,6 +36,22 @@ test('nothing is written before the first entry, and after finish another file b
   expect(journalsIn(directory)).toHaveLength(2);
 });
 
+test('a file that has grown large is finished, and another begins', () => {
+  const directory = temporaryDirectory();
+  const journal = openJournal(directory, 500);
+  const entry = answered({ modelId: 'm' });
+  let written = 0;
+  while (written < 500) written += journal.append([entry]);
+  const [first = ''] = journalsIn(directory);
+  expect(journal.isFinished(first)).toBe(true);
+  expect(journal.finished()).toEqual([first]);
+  journal.append([entry]);
+  expect(journalsIn(directory)).toHaveLength(2);
+  // Once it was moved, its file is gone.
+  rmSync(join(journalDirectory(directory), first));
+  expect(journal.finished()).toEqual([]);
+});
+
 test('another machine’s journal is never taken for finished', () => {
   const journal = openJournal(temporaryDirectory());
   expect(journal.isFinished('another-host~1~018c-7.jsonl')).toBe(false);

@@ -5,6 +5,7 @@ import { moveLog } from '../../../src/monitoring/log/move_log.ts';
 import { applyRetention } from '../../../src/monitoring/log/retention.ts';
 import { segmentsOf } from '../../../src/monitoring/log/segment.ts';
 import { encodeSegment, insertSegments } from '../../../src/monitoring/log/segment_store.ts';
+import { startThreadMover } from '../../../src/monitoring/log/thread_mover.ts';
 import type { PredictionEntry } from '../../../src/serving/prediction_sink.ts';
 import type { Database } from '../../../src/storage/database.ts';
 import { seeder } from '../../registry/seed.ts';
@@ -367,5 +368,28 @@ describeOnEachDatabase('the segments of the log', (store) => {
       expect(await applyRetention(database, limits, now + 59_999)).toBe(0);
       expect(await applyRetention(database, limits, now + 60_000)).toBe(2);
     });
+  });
+
+  // By the clock, and of all models: last.
+  test('a thread moves, merges and deletes what it is told to', async () => {
+    const modelId = await newModel();
+    const directory = temporaryDirectory();
+    const old = calls(modelId, 40, Date.now() - 3 * dayMs);
+    const recent = calls(modelId, 40, Date.now() - 3_600_000);
+    for (const entry of [...old, ...recent]) abandonedJournal(directory, linesOf([entry]));
+    const thread = startThreadMover({
+      directory: store.kind === 'sqlite' ? store.address.directory : directory,
+      databaseUrl: store.address.databaseUrl,
+      retention: { maxAgeMs: 2 * dayMs, maxBytes: undefined },
+    });
+    await moveLog(database, directory, { isFinished: () => true });
+    const before = await loggedRows(database, modelId);
+    expect(await thread.move([])).toBe(0);
+    await thread.tidy();
+    await thread.close();
+    const since = Date.now() - 2 * dayMs;
+    expect(await loggedRows(database, modelId)).toEqual(before.filter(({ at }) => Number(at) >= since));
+    expect((await segmentsOfModel(modelId)).length).toBeLessThan(40);
+    await expect(thread.tidy()).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
   });
 });
