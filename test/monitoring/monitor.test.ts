@@ -14,7 +14,7 @@ import type { Scorer } from '../../src/monitoring/score_rows.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { callBy } from '../access/origins.ts';
-import { seeder } from '../registry/seed.ts';
+import { moveTo, seeder } from '../registry/seed.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { answered, failed } from './log/entries.ts';
@@ -45,7 +45,7 @@ describeOnEachDatabase('monitoring', (store) => {
     ({ database } = await store.open());
     const seed = seeder(database, directory);
     for (const version of ['1', '2', '3']) await seed({ modelId: 'm', version });
-    await database.updateTable('versions').set({ stage: 'production' }).where('version', '=', '1').execute();
+    await moveTo(database, 'm', '1', 'production');
     log = openPredictionLog({
       ...store.address,
       database,
