@@ -10,7 +10,15 @@ export interface ModelInspector {
 /** An output; `raw` when it is computed without bounds (sums, distances), so that it can be no probability. */
 export type InspectedOutput = TensorSpec & { raw?: true };
 
-export interface Inspection {
+/** What a file says of how it was made. */
+export interface ModelOrigin {
+  /** The software that wrote it, with its version; null where it does not say. */
+  producer: string | null;
+  /** Operator sets and their versions; "" is ONNX's own. */
+  opsets: [domain: string, version: number][];
+}
+
+export interface Inspection extends ModelOrigin {
   inputs: TensorSpec[];
   outputs: InspectedOutput[];
   warnings: string[];

@@ -14,7 +14,7 @@ const maxElementsPerRow = 100_000_000;
 export function describeModel(
   inputs: readonly ValueMetadata[],
   outputs: readonly ValueMetadata[],
-): Omit<Inspection, 'nullable'> {
+): Pick<Inspection, 'inputs' | 'outputs' | 'warnings'> {
   const described = inputs.map((input) => {
     const spec = tensorSpec(input);
     if (spec === undefined)

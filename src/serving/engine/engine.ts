@@ -113,7 +113,7 @@ export function createEngine(settings: EngineSettings): Engine {
     async inspect(artifact) {
       const loaded = await startHost(settings, artifact, threadsFor(1));
       try {
-        const { inputs, outputs, takesMissing } = loaded.description;
+        const { inputs, outputs, takesMissing, producer, opsets } = loaded.description;
         const described = describeModel(inputs, outputs);
         const nullable = takesMissing
           ? await nullableColumns(described.inputs, (tensors) =>
@@ -125,7 +125,7 @@ export function createEngine(settings: EngineSettings): Engine {
         setTimeout(() => {
           if (spares.get(artifact.sha256) === loaded) takeSpare(artifact)?.host.kill();
         }, spareLifetimeMs).unref();
-        return { ...described, nullable };
+        return { ...described, nullable, producer, opsets };
       } catch (error) {
         loaded.host.kill();
         throw error;

@@ -10,7 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { messageOf, systemCodeOf } from '../../errors.ts';
 import { datatype, datatypeOfRuntime, type TensorData } from '../codec/datatypes.ts';
-import { describeGraph } from '../graph/describe_graph.ts';
+import { describeGraph, describeOrigin } from '../graph/describe_graph.ts';
 import { localeEdits } from '../graph/locale.ts';
 import { phrasesIn, plainMessage } from '../graph/plain_message.ts';
 import { prepareModel } from '../graph/prepare_model.ts';
@@ -59,6 +59,7 @@ async function load(request: Extract<HostRequest, { operation: 'load' }>): Promi
   return {
     header: {
       status: 'loaded',
+      ...describeOrigin(graph),
       ...describeGraph(
         graph,
         session.inputMetadata.map(describeValue),

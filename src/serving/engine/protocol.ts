@@ -1,5 +1,5 @@
 import type { DatatypeName } from '../../registry/datatypes.ts';
-import type { InspectedOutput } from '../../registry/model_inspector.ts';
+import type { InspectedOutput, ModelOrigin } from '../../registry/model_inspector.ts';
 import { datatype, type Tensor } from '../codec/datatypes.ts';
 
 /**
@@ -40,13 +40,13 @@ export interface ValueMetadata extends Pick<InspectedOutput, 'unranked' | 'role'
 
 /** What a host answers. */
 export type HostAnswer =
-  | {
+  | (ModelOrigin & {
       status: 'loaded';
       inputs: ValueMetadata[];
       outputs: ValueMetadata[];
       /** Whether the model was made to take missing values (NaN) in some of its inputs. */
       takesMissing: boolean;
-    }
+    })
   | { status: 'ran'; tensors: WireTensor[] }
   | { status: 'artifact_mismatch' }
   /** The outputs have more elements than a run may give back. */

@@ -1,9 +1,24 @@
+import type { ModelOrigin } from '../../registry/model_inspector.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
 import { datatypeOfRuntime } from '../codec/datatypes.ts';
 import type { ValueMetadata } from '../engine/protocol.ts';
 import { takesMissing } from './missing_values.ts';
 import type { Graph } from './read_graph.ts';
 import { assignRoles } from './roles.ts';
+
+const maxProducerLength = 200;
+const maxOpsets = 50;
+
+/** Who wrote the file, and for which operators, as it says: any text may stand there. */
+export function describeOrigin({ producer, producerVersion, opsets }: Graph): ModelOrigin {
+  const said = `${producer} ${producerVersion}`.replace(/[\p{C}\s]+/gu, ' ').trim();
+  return {
+    producer: said === '' ? null : said.slice(0, maxProducerLength),
+    opsets: [...opsets]
+      .slice(0, maxOpsets)
+      .map(([domain, version]) => [domain.slice(0, maxProducerLength), version]),
+  };
+}
 
 /** Adds what the graph says to the runtime's description: open ranks, the outputs' roles, missing values. */
 export function describeGraph(

@@ -1,5 +1,12 @@
 /** The numbers of the fields of ONNX's messages (onnx.proto) that are read or written here. */
-export const modelField = { producer: 2, graph: 7, opset: 8, training: 20, function: 25 } as const;
+export const modelField = {
+  producer: 2,
+  producerVersion: 3,
+  graph: 7,
+  opset: 8,
+  training: 20,
+  function: 25,
+} as const;
 export const opsetField = { domain: 1, version: 2 } as const;
 export const trainingField = { initialization: 1, algorithm: 2 } as const;
 export const functionField = { node: 7, attribute: 11 } as const;

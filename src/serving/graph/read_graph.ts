@@ -43,8 +43,9 @@ export interface GraphValue {
 export interface Graph {
   bytes: Uint8Array;
   producer: string;
-  /** The domains of operators that the model imports. */
-  domains: Set<string>;
+  producerVersion: string;
+  /** The domains of operators that the model imports, each with the version of its operator set. */
+  opsets: Map<string, number>;
   /** The fields of the model that hold the graph; more than one are read as if they were one. */
   fields: Span[];
   nodes: GraphNode[];
@@ -69,7 +70,8 @@ export function readGraph(bytes: Uint8Array): Graph {
   const graph: Graph = {
     bytes,
     producer: '',
-    domains: new Set(),
+    producerVersion: '',
+    opsets: new Map(),
     fields: [],
     nodes: [],
     inputs: [],
@@ -81,7 +83,9 @@ export function readGraph(bytes: Uint8Array): Graph {
   scanFields(bytes, { start: 0, end: bytes.length }, (field, type, payload, tagStart) => {
     if (type !== wireType.bytes) return;
     if (field === modelField.producer) graph.producer = readText(bytes, payload);
-    else if (field === modelField.opset) graph.domains.add(textField(bytes, payload, opsetField.domain));
+    else if (field === modelField.producerVersion) graph.producerVersion = readText(bytes, payload);
+    else if (field === modelField.opset)
+      graph.opsets.set(textField(bytes, payload, opsetField.domain), opsetVersion(bytes, payload));
     else if (field === modelField.graph) {
       graph.fields.push({ start: tagStart, end: payload.end });
       readInto(graph, payload);
@@ -193,6 +197,15 @@ function readDimension(bytes: Uint8Array, span: Span): number {
       size = Number(readIntegers(bytes, type, payload)[0] ?? -1n);
   });
   return size;
+}
+
+function opsetVersion(bytes: Uint8Array, span: Span): number {
+  let version = 0;
+  scanFields(bytes, span, (field, type, payload) => {
+    if (field === opsetField.version && type === wireType.varint)
+      version = Number(readVarint(bytes, payload.start));
+  });
+  return version;
 }
 
 function textField(bytes: Uint8Array, span: Span, wanted: number): string {

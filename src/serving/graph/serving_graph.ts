@@ -47,7 +47,7 @@ export function servingGraph(graph: Graph, more: readonly Edit[] = []): Uint8Arr
     position = field.end;
   }
   parts.push(bytes.subarray(position));
-  if (!graph.domains.has('') && !graph.domains.has('ai.onnx'))
+  if (!graph.opsets.has('') && !graph.opsets.has('ai.onnx'))
     parts.push(
       bytesField(
         modelField.opset,
