@@ -47,6 +47,8 @@ call deploy_model model_id=nba version=0 set_active=false
 call set_traffic model_id=nba 'weights={"0": 0.1, "1": 0.9}'
 call reset_circuit_breaker model_id=nba version=0
 call set_traffic model_id=nba 'weights={"1": 1}'
+call update_model model_id=nba version=1 'tags={"season": "2025"}' 'aliases={"champion": "1"}'
+call compare_models model_id=nba 'versions=["0", "champion"]'
 call retire_model model_id=nba version=0
 call promote_model model_id=nba version=1 target_stage=production
 call promote_model model_id=nba version=0 target_stage=production

@@ -4,6 +4,7 @@ import { createApprovals } from './access/approvals.ts';
 import { type AuditedChange, appendAudit } from './access/audit.ts';
 import type { Origin } from './access/origin.ts';
 import { readHealth } from './monitoring/health.ts';
+import { readLivePerformance } from './monitoring/live_performance.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
 import { openPredictionLog } from './monitoring/log/prediction_log.ts';
 import { windowReader } from './monitoring/log/window_reader.ts';
@@ -16,6 +17,7 @@ import {
 } from './monitoring/monitor.ts';
 import type { GivenOutcomes } from './monitoring/outcomes/given_outcomes.ts';
 import { recordOutcomes } from './monitoring/outcomes/record_outcomes.ts';
+import { type Comparison, compareVersions } from './registry/compare.ts';
 import { type Deletion, deleteVersions } from './registry/delete.ts';
 import { describeModel } from './registry/describe.ts';
 import { findVersion } from './registry/lookup.ts';
@@ -24,6 +26,7 @@ import { type Registration, registerVersion } from './registry/register.ts';
 import { type Rollback, rollbackModel } from './registry/rollback.ts';
 import { searchVersions, type VersionSearch } from './registry/search.ts';
 import type { Stage } from './registry/stages.ts';
+import { type ModelUpdate, updateModel } from './registry/update.ts';
 import { createBreakers } from './serving/breakers.ts';
 import {
   type Deployment,
@@ -151,6 +154,19 @@ export async function openServices(settings: Settings, logger: Logger) {
         rollbackModel(stages, rollback, call.origin, approvals.approverOf(call)),
       delete: (deletion: Deletion, call: Call) =>
         deleteVersions({ database, artifacts, clock }, deletion, call.origin, approvals.approverOf(call)),
+      update: async (update: ModelUpdate, origin: Origin) => {
+        const updated = await updateModel({ database, clock }, update, origin);
+        served.forget(update.modelId);
+        return updated;
+      },
+      compare: async (comparison: Comparison) => {
+        await log.flush();
+        return compareVersions(
+          database,
+          (versions) => readLivePerformance(database, versions, clock()),
+          comparison,
+        );
+      },
       search: (search: VersionSearch) => searchVersions(database, search),
       describe: async (
         modelId: string,
@@ -174,10 +190,10 @@ export async function openServices(settings: Settings, logger: Logger) {
       retire: (request: { modelId: string; version: string; force: boolean }, origin: Origin) =>
         retireVersion(traffic, request, origin),
       resetBreaker: async (modelId: string, version: string, origin: Origin) => {
-        await findVersion(database, modelId, version);
-        const result = await breakers.reset(modelId, version, origin);
+        const found = await findVersion(database, modelId, version);
+        const result = await breakers.reset(modelId, found.version, origin);
         served.forget(modelId);
-        return result;
+        return { ...result, version: found.version };
       },
     },
     monitoring: {

@@ -8,7 +8,7 @@ export const getModel = defineTool({
   name: 'get_model',
   title: 'Get a model',
   description:
-    'Everything about one model: its versions with stages and metrics, which one has the traffic, lineage and the history of stages. Name a version, or ask for detailed, to see the signature (the features that predict expects), artifact, class labels and hyperparameters. To find a model by other things than its name call search_models.',
+    'Everything about one model: its versions with stages, metrics and aliases, which one has the traffic, lineage (parents and children, some generations) and the history of stages. Name a version, or ask for detailed, to see the signature (the features that predict expects), artifact, class labels and hyperparameters. To find a model by other things than its name call search_models; to weigh versions compare_models.',
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
@@ -21,6 +21,9 @@ export const getModel = defineTool({
   output: z.strictObject({
     model_id: z.string(),
     created_at: z.string(),
+    description: z.string().nullable(),
+    tags: z.record(z.string(), z.string()),
+    aliases: z.record(z.string(), z.string()),
     versions: z.array(versionDetails),
     versions_total: z.number(),
     traffic: z.strictObject({
@@ -31,13 +34,19 @@ export const getModel = defineTool({
       deployed_versions: z.array(z.string()),
       shadows: z.array(shadowAgreement),
     }),
-    lineage: z.array(z.strictObject({ parent: z.string(), child: z.string() })),
+    lineage: z.array(
+      z.strictObject({ parent: z.string(), child: z.string(), parent_deleted: z.boolean().optional() }),
+    ),
+    lineage_truncated: z.boolean(),
     stage_history: z.array(
       z.strictObject({
         transition_id: z.string(),
         version: z.string(),
         from_stage: z.string(),
         to_stage: z.string(),
+        sequence: z.number(),
+        kind: z.string(),
+        forced: z.boolean(),
         at: z.string(),
         by: z.string(),
         reason: z.string().nullable(),
@@ -55,6 +64,9 @@ export const getModel = defineTool({
     return {
       model_id: input.model_id,
       created_at: isoTime(model.createdAt),
+      description: model.description,
+      tags: model.tags,
+      aliases: Object.fromEntries(model.aliases.map(({ alias, version }) => [alias, version])),
       versions: model.versions.map(detailed ? detail : summarise),
       versions_total: model.totalVersions,
       traffic: {
@@ -65,12 +77,20 @@ export const getModel = defineTool({
         deployed_versions: deployedVersions,
         shadows: shadows.map(describeAgreement),
       },
-      lineage: model.lineage,
+      lineage: model.lineage.map(({ parent, child, parentDeleted }) => ({
+        parent,
+        child,
+        ...(parentDeleted && { parent_deleted: true }),
+      })),
+      lineage_truncated: model.lineageTruncated,
       stage_history: model.stageHistory.map((transition) => ({
         transition_id: transition.transitionId,
         version: transition.version,
         from_stage: transition.fromStage,
         to_stage: transition.toStage,
+        sequence: transition.sequence,
+        kind: transition.kind,
+        forced: transition.forced,
         at: isoTime(transition.at),
         by: transition.by,
         reason: transition.reason,

@@ -1,3 +1,4 @@
+import { compareModels } from './compare_models.ts';
 import type { Tool } from './define_tool.ts';
 import { deleteModel } from './delete_model.ts';
 import { deployModel } from './deploy_model.ts';
@@ -15,6 +16,7 @@ import { rollbackModel } from './rollback_model.ts';
 import { searchModels } from './search_models.ts';
 import { setReferenceData } from './set_reference_data.ts';
 import { setTraffic } from './set_traffic.ts';
+import { updateModel } from './update_model.ts';
 
 /** All tools, in the order in which a client lists them. */
 export const catalogue: readonly Tool[] = [
@@ -26,6 +28,8 @@ export const catalogue: readonly Tool[] = [
   registerModel,
   searchModels,
   getModel,
+  compareModels,
+  updateModel,
   setReferenceData,
   predictFile,
   listPredictions,

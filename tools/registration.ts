@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { VersionRecord } from '../src/registry/version_record.ts';
-import { anyMap, modelId, names, numberMap, textMap, version } from './schemas.ts';
+import { anyMap, modelId, names, numberMap, textMap, version, versionReference } from './schemas.ts';
 
 /** The facts of a new version that register_model and deploy_model share. */
 export const registrationFacts = {
@@ -12,7 +12,8 @@ export const registrationFacts = {
   hyperparameters: anyMap.optional(),
   tags: textMap.optional().describe('Name to text, such as {"team": "risk"}'),
   description: z.string().max(10_000).optional(),
-  parent_version: version.optional().describe('Version it was derived from'),
+  author: z.string().min(1).max(256).optional(),
+  parent_version: versionReference.optional().describe('Version it was derived from, or model:version'),
 };
 
 const facts = z.strictObject({ model_id: modelId, version, ...registrationFacts });
@@ -30,6 +31,7 @@ export function registrationOf(input: z.output<typeof facts>) {
     hyperparameters: input.hyperparameters,
     tags: input.tags,
     description: input.description,
+    author: input.author,
     parentVersion: input.parent_version,
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineTool } from './define_tool.ts';
-import { modelId, version } from './schemas.ts';
+import { modelId, version as versionName } from './schemas.ts';
 
 export const resetCircuitBreaker = defineTool({
   name: 'reset_circuit_breaker',
@@ -11,7 +11,7 @@ export const resetCircuitBreaker = defineTool({
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
-    version,
+    version: versionName,
     reason: z.string().min(1).max(2000).optional().describe('Goes to the audit trail'),
   }),
   output: z.strictObject({
@@ -21,10 +21,14 @@ export const resetCircuitBreaker = defineTool({
     circuit_breaker: z.strictObject({ state: z.literal('closed'), trips: z.number(), reopens_at: z.null() }),
   }),
   async handle(services, input, { origin }) {
-    const { wasOpen, trips } = await services.traffic.resetBreaker(input.model_id, input.version, origin);
+    const { version, wasOpen, trips } = await services.traffic.resetBreaker(
+      input.model_id,
+      input.version,
+      origin,
+    );
     return {
       model_id: input.model_id,
-      version: input.version,
+      version,
       was_open: wasOpen,
       circuit_breaker: { state: 'closed' as const, trips, reopens_at: null },
     };

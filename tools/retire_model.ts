@@ -24,7 +24,7 @@ export const retireModel = defineTool({
     );
     return {
       model_id: input.model_id,
-      version: input.version,
+      version: retired.version,
       retired: true as const,
       active_version: retired.current?.activeVersion ?? null,
       warnings: retired.warnings,

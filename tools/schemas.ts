@@ -27,6 +27,14 @@ const identifier = z.string().refine((text) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,127
 
 export const modelId = orNumber(identifier);
 export const version = orNumber(identifier);
+/** `version`, or `model:version` of another model. */
+export const versionReference = orNumber(
+  z
+    .string()
+    .refine((text) => /^([A-Za-z0-9][A-Za-z0-9._-]{0,127}:)?[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(text), {
+      message: 'must be a version, or model:version',
+    }),
+);
 export const stage = z.enum(stages);
 export const names = orJsonText(z.array(z.string().min(1).max(256)).min(1).max(10_000));
 export const responseFormat = z.enum(['concise', 'detailed']).default('concise');
@@ -59,6 +67,13 @@ export const textMap = orJsonText(
 );
 export const numberMap = orJsonText(plainObject.pipe(z.record(z.string().min(1).max(256), z.number())));
 export const anyMap = orJsonText(plainObject.pipe(z.record(z.string().min(1).max(256), z.unknown())));
+
+/** Names to values; null takes a name away. */
+export function nullableMap<T extends z.ZodType>(value: T) {
+  return orJsonText(plainObject.pipe(z.record(z.string().min(1).max(256), value.nullable())));
+}
+/** Names that could be versions, to versions; null takes a name away. */
+export const versionMap = orJsonText(plainObject.pipe(z.record(identifier, version.nullable())));
 
 export const tensor = z.strictObject({
   datatype: z.enum(datatypes),

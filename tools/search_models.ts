@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { metricOperators } from '../src/registry/search.ts';
+import { metricOperators } from '../src/registry/search_conditions.ts';
 import { defineTool } from './define_tool.ts';
 import { summarise, versionSummary } from './describe_version.ts';
-import { cursor, limit, modelId, orJsonText, stage, textMap } from './schemas.ts';
+import { cursor, limit, modelId, orJsonText, stage, textMap, version } from './schemas.ts';
 
 export const searchModels = defineTool({
   name: 'search_models',
@@ -17,10 +17,11 @@ export const searchModels = defineTool({
       .min(1)
       .max(256)
       .optional()
-      .describe('Part of a name, description, algorithm or framework'),
+      .describe('Part of a name, version, description, algorithm, framework, author or tag'),
     model_id: modelId.optional(),
     stage: stage.optional(),
     framework: z.string().min(1).max(256).optional(),
+    alias: version.optional().describe('Only the versions that have it'),
     tags: textMap.optional().describe('All of these, such as {"team": "risk"}'),
     metrics: orJsonText(
       z.array(z.strictObject({ name: z.string(), op: z.enum(metricOperators), value: z.number() })).max(20),
@@ -44,6 +45,7 @@ export const searchModels = defineTool({
         models: z.number(),
         versions: z.number(),
         by_stage: z.record(z.string(), z.number()),
+        by_framework: z.record(z.string(), z.number()),
         artifact_bytes: z.number(),
       })
       .optional(),
@@ -60,6 +62,7 @@ export const searchModels = defineTool({
           models: statistics.models,
           versions: statistics.versions,
           by_stage: statistics.byStage,
+          by_framework: statistics.byFramework,
           artifact_bytes: statistics.artifactBytes,
         },
       }),

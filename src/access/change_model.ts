@@ -9,6 +9,8 @@ export interface Changed<T> {
   result: T;
   before: unknown;
   after: unknown;
+  /** Nothing was different: there is nothing to tell the audit trail. */
+  unchanged?: boolean;
 }
 
 export interface ChangeDependencies {
@@ -29,9 +31,10 @@ export function changeModel<T>(
   return database.transaction().execute(async (transaction) => {
     const at = clock();
     await lockModel(transaction, subject.modelId);
-    const { result, before, after } = await change(transaction, at);
+    const { result, before, after, unchanged = false } = await change(transaction, at);
     const { modelId, version } = subject;
-    await appendAudit(transaction, origin, { modelId, version, before, after, outcome: 'done' }, at);
+    if (!unchanged)
+      await appendAudit(transaction, origin, { modelId, version, before, after, outcome: 'done' }, at);
     return result;
   });
 }

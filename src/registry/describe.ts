@@ -1,12 +1,17 @@
 import type { Database } from '../storage/database.ts';
+import type { StageTransitionRow } from '../storage/schema.ts';
+import { type Alias, readAliases } from './aliases.ts';
+import { isOneOf, readLineage, showReference, type VersionReference } from './lineage.ts';
 import { findVersion, requireModel } from './lookup.ts';
 import type { Stage } from './stages.ts';
+import { parseTags } from './update.ts';
 import { type VersionRecord, versionRecord } from './version_record.ts';
 
 export interface DescribedVersion {
   record: VersionRecord;
   metrics: Record<string, number>;
   tags: Record<string, string>;
+  aliases: string[];
   deployedAt: number | undefined;
   /** The versions it was derived from: `version`, or `model:version` of another model. */
   parents: string[];
@@ -15,6 +20,11 @@ export interface DescribedVersion {
 export interface StageTransition {
   transitionId: string;
   version: string;
+  /** 1, 2, 3 … for each version. */
+  sequence: number;
+  kind: StageTransitionRow['kind'];
+  /** Whether a gate that failed was overridden. */
+  forced: boolean;
   fromStage: string;
   toStage: string;
   at: number;
@@ -24,17 +34,24 @@ export interface StageTransition {
 
 export interface DescribedModel {
   createdAt: number;
+  description: string | null;
+  tags: Record<string, string>;
+  aliases: Alias[];
   /** How many versions there are of the kind asked for; `versions` holds the newest of them. */
   totalVersions: number;
   versions: DescribedVersion[];
   stageHistory: StageTransition[];
-  /** Parent to child, for every version with a parent. */
-  lineage: { parent: string; child: string }[];
+  /** Ancestors and descendants of the versions shown; of another model as `model:version`. */
+  lineage: { parent: string; child: string; parentDeleted: boolean }[];
+  /** Whether there are more generations or steps than are told. */
+  lineageTruncated: boolean;
 }
 
+const lineageLimits = { generations: 5, steps: 50 };
+
 /**
- * Everything about one model: its newest versions (or the one asked for, or those in a stage), stage
- * history and lineage.
+ * Everything about one model: its newest versions (or the one asked for, by name or alias, or those in a stage),
+ * aliases, stage history and lineage.
  * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND
  */
 export async function describeModel(
@@ -42,10 +59,10 @@ export async function describeModel(
   modelId: string,
   filter: { version?: string | undefined; stage?: Stage | undefined; limit: number },
 ): Promise<DescribedModel> {
-  await requireModel(database, modelId);
-  if (filter.version !== undefined) await findVersion(database, modelId, filter.version);
+  const model = await requireModel(database, modelId);
+  const version = filter.version && (await findVersion(database, modelId, filter.version)).version;
   let selected = database.selectFrom('versions').where('model_id', '=', modelId);
-  if (filter.version !== undefined) selected = selected.where('version', '=', filter.version);
+  if (version !== undefined) selected = selected.where('version', '=', version);
   if (filter.stage !== undefined) selected = selected.where('stage', '=', filter.stage);
   const { total } = await selected
     .select((eb) => eb.fn.countAll<number>().as('total'))
@@ -56,95 +73,97 @@ export async function describeModel(
     .orderBy('version', 'desc')
     .limit(filter.limit)
     .execute();
-  let transitions = database.selectFrom('stage_transitions').selectAll().where('model_id', '=', modelId);
-  if (filter.version !== undefined) transitions = transitions.where('version', '=', filter.version);
-  const [model, versions, history, lineage] = await Promise.all([
-    database
-      .selectFrom('models')
-      .select('created_at')
-      .where('model_id', '=', modelId)
-      .executeTakeFirstOrThrow(),
+  const shown = rows.map((row) => ({ modelId, version: row.version }));
+  const [versions, aliases, stageHistory, lineage] = await Promise.all([
     describeVersions(database, rows.map(versionRecord)),
-    transitions.orderBy('revision', 'desc').orderBy('transition_id', 'desc').limit(filter.limit).execute(),
-    database
-      .selectFrom('version_parents')
-      .select(['version', 'parent_version'])
-      .where('model_id', '=', modelId)
-      .where('parent_model_id', '=', modelId)
-      .orderBy('version', 'desc')
-      .limit(filter.limit)
-      .execute(),
+    readAliases(database, modelId),
+    readStageHistory(database, modelId, version, filter.limit),
+    readLineage(database, shown, lineageLimits),
   ]);
   return {
     createdAt: model.created_at,
+    description: model.description,
+    tags: parseTags(model.tags),
+    aliases,
     totalVersions: Number(total),
     versions,
-    stageHistory: history.map((row) => ({
-      transitionId: row.transition_id,
-      version: row.version,
-      fromStage: row.from_stage,
-      toStage: row.to_stage,
-      at: row.at,
-      by: row.by,
-      reason: row.reason,
+    stageHistory,
+    lineage: lineage.derivations.map(({ parent, child }) => ({
+      parent: showReference(parent, modelId),
+      child: showReference(child, modelId),
+      parentDeleted: lineage.deleted.has(`${parent.modelId}:${parent.version}`),
     })),
-    lineage: lineage.map((row) => ({ parent: row.parent_version, child: row.version })),
+    lineageTruncated: lineage.truncated,
   };
 }
 
-/** Adds metrics, tags and the time of deployment to versions of any models, in three queries. */
+async function readStageHistory(
+  database: Database,
+  modelId: string,
+  version: string | undefined,
+  limit: number,
+): Promise<StageTransition[]> {
+  let transitions = database.selectFrom('stage_transitions').selectAll().where('model_id', '=', modelId);
+  if (version !== undefined) transitions = transitions.where('version', '=', version);
+  const rows = await transitions
+    .orderBy('revision', 'desc')
+    .orderBy('transition_id', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({
+    transitionId: row.transition_id,
+    version: row.version,
+    sequence: row.sequence,
+    kind: row.kind,
+    forced: row.forced === 1,
+    fromStage: row.from_stage,
+    toStage: row.to_stage,
+    at: row.at,
+    by: row.by,
+    reason: row.reason,
+  }));
+}
+
+/** Adds metrics, tags, aliases, parents and the time of deployment to versions of any models, in five queries. */
 export async function describeVersions(
   database: Database,
   records: readonly VersionRecord[],
 ): Promise<DescribedVersion[]> {
   if (records.length === 0) return [];
-  const models = [...new Set(records.map((record) => record.modelId))];
-  const versions = [...new Set(records.map((record) => record.version))];
-  const [metrics, tags, parents, deployments] = await Promise.all([
-    database
-      .selectFrom('version_metrics')
-      .selectAll()
-      .where('model_id', 'in', models)
-      .where('version', 'in', versions)
-      .orderBy('name')
-      .execute(),
-    database
-      .selectFrom('version_tags')
-      .selectAll()
-      .where('model_id', 'in', models)
-      .where('version', 'in', versions)
-      .orderBy('name')
-      .execute(),
+  const isShown = isOneOf(['model_id', 'version'], records);
+  const [metrics, tags, aliases, parents, deployments] = await Promise.all([
+    database.selectFrom('version_metrics').selectAll().where(isShown).orderBy('name').execute(),
+    database.selectFrom('version_tags').selectAll().where(isShown).orderBy('name').execute(),
+    database.selectFrom('aliases').selectAll().where(isShown).orderBy('alias').execute(),
     database
       .selectFrom('version_parents')
       .selectAll()
-      .where('model_id', 'in', models)
-      .where('version', 'in', versions)
+      .where(isShown)
       .orderBy('parent_model_id')
       .orderBy('parent_version')
       .execute(),
     database
       .selectFrom('deployments')
       .select(['model_id', 'version', 'deployed_at'])
-      .where('model_id', 'in', models)
-      .where('version', 'in', versions)
+      .where(isShown)
       .execute(),
   ]);
   return records.map((record) => {
     const isOfRecord = (row: { model_id: string; version: string }) =>
       row.model_id === record.modelId && row.version === record.version;
+    const ofRecord = <Row extends { model_id: string; version: string }>(rows: readonly Row[]) =>
+      rows.filter(isOfRecord);
     return {
       record,
-      metrics: Object.fromEntries(metrics.filter(isOfRecord).map((row) => [row.name, row.value])),
-      tags: Object.fromEntries(tags.filter(isOfRecord).map((row) => [row.name, row.value])),
+      metrics: Object.fromEntries(ofRecord(metrics).map((row) => [row.name, row.value])),
+      tags: Object.fromEntries(ofRecord(tags).map((row) => [row.name, row.value])),
+      aliases: ofRecord(aliases).map(({ alias }) => alias),
       deployedAt: deployments.find(isOfRecord)?.deployed_at,
-      parents: parents
-        .filter(isOfRecord)
-        .map((row) =>
-          row.parent_model_id === row.model_id
-            ? row.parent_version
-            : `${row.parent_model_id}:${row.parent_version}`,
-        ),
+      parents: ofRecord(parents).map((row) => showReference(parentOf(row), row.model_id)),
     };
   });
+}
+
+function parentOf(row: { parent_model_id: string; parent_version: string }): VersionReference {
+  return { modelId: row.parent_model_id, version: row.parent_version };
 }

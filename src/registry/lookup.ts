@@ -1,23 +1,34 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
+import type { ModelRow } from '../storage/schema.ts';
+import { readAliases } from './aliases.ts';
 import { type VersionRecord, versionRecord } from './version_record.ts';
 
 /**
- * Reads one version.
+ * Reads one version, by its name or by an alias of it: whoever goes on with it uses the record's version, not the
+ * name that was given.
  * @throws MODEL_NOT_FOUND or VERSION_NOT_FOUND, naming what exists and the nearest name.
  */
-export async function findVersion(
-  database: Database,
-  modelId: string,
-  version: string,
-): Promise<VersionRecord> {
-  const row = await database
-    .selectFrom('versions')
-    .selectAll()
-    .where('model_id', '=', modelId)
-    .where('version', '=', version)
-    .executeTakeFirst();
+export async function findVersion(database: Database, modelId: string, name: string): Promise<VersionRecord> {
+  const row =
+    (await database
+      .selectFrom('versions')
+      .selectAll()
+      .where('model_id', '=', modelId)
+      .where('version', '=', name)
+      .executeTakeFirst()) ??
+    (await database
+      .selectFrom('aliases')
+      .innerJoin('versions', (join) =>
+        join
+          .onRef('versions.model_id', '=', 'aliases.model_id')
+          .onRef('versions.version', '=', 'aliases.version'),
+      )
+      .selectAll('versions')
+      .where('aliases.model_id', '=', modelId)
+      .where('aliases.alias', '=', name)
+      .executeTakeFirst());
   if (row !== undefined) return versionRecord(row);
   await requireModel(database, modelId);
   const known = await database
@@ -27,25 +38,30 @@ export async function findVersion(
     .orderBy('created_at', 'desc')
     .limit(200)
     .execute();
+  const aliases = await readAliases(database, modelId);
   throw new ModelYardError(
     'VERSION_NOT_FOUND',
-    `${modelId} has no version ${version}.`,
+    `${modelId} has no version ${name}.`,
     suggestion(
-      version,
+      name,
       known.map((row) => row.version),
       'versions',
+      aliases.map(({ alias, version }) => [alias, `${alias} (${version})`]),
     ),
   );
 }
 
-/** @throws MODEL_NOT_FOUND, naming what exists and the nearest name. */
-export async function requireModel(database: Database, modelId: string): Promise<void> {
+/**
+ * Reads what is said of a model itself.
+ * @throws MODEL_NOT_FOUND, naming what exists and the nearest name.
+ */
+export async function requireModel(database: Database, modelId: string): Promise<ModelRow> {
   const found = await database
     .selectFrom('models')
-    .select('model_id')
+    .selectAll()
     .where('model_id', '=', modelId)
     .executeTakeFirst();
-  if (found !== undefined) return;
+  if (found !== undefined) return found;
   const known = await database
     .selectFrom('models')
     .select('model_id')
@@ -65,9 +81,19 @@ export async function requireModel(database: Database, modelId: string): Promise
   );
 }
 
-function suggestion(wanted: string, known: string[], what: string): string {
-  const nearest = known.length === 0 ? undefined : closest(wanted, known);
+/** @param aliases names that stand for one of the known, each with how it is shown. */
+function suggestion(
+  wanted: string,
+  known: string[],
+  what: string,
+  aliases: readonly (readonly [name: string, shown: string])[] = [],
+): string {
+  const names = [...known, ...aliases.map(([name]) => name)];
+  const nearest = names.length === 0 ? undefined : closest(wanted, names);
   const near = nearest !== undefined && distance(wanted, nearest) <= Math.max(2, wanted.length / 3);
   const listed = known.slice(0, 10).join(', ') + (known.length > 10 ? ', … (search_models lists all)' : '');
-  return `${near ? `Did you mean ${nearest}? ` : ''}Existing ${what}: ${listed}.`;
+  const standIns = aliases.slice(0, 10).map(([, shown]) => shown);
+  const alsoKnown =
+    standIns.length === 0 ? '' : ` Aliases: ${standIns.join(', ')}${aliases.length > 10 ? ', …' : ''}.`;
+  return `${near ? `Did you mean ${nearest}? ` : ''}Existing ${what}: ${listed}.${alsoKnown}`;
 }

@@ -6,8 +6,12 @@ import { ModelYardError } from '../errors.ts';
 import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
+import { requireFreeName } from './aliases.ts';
 import { classesOf, labelledOutputs } from './class_labels.ts';
-import type { ModelInspector } from './model_inspector.ts';
+import { parseReference, writeParents } from './lineage.ts';
+import { findVersion } from './lookup.ts';
+import type { ModelInspector, ModelOrigin } from './model_inspector.ts';
+import { searchText } from './search_text.ts';
 import { deriveFeatures, type Signature } from './signature.ts';
 import { type VersionRecord, versionRecord } from './version_record.ts';
 
@@ -24,6 +28,8 @@ export interface Registration {
   hyperparameters?: Record<string, unknown> | undefined;
   tags?: Record<string, string> | undefined;
   description?: string | undefined;
+  author?: string | undefined;
+  /** `version`, or `model:version` of another model. */
   parentVersion?: string | undefined;
 }
 
@@ -58,6 +64,7 @@ export async function registerVersion(
     await orDiscard(dependencies, artifact, async () => requireSame(existing, artifact, registration));
     return { record: existing, created: false };
   }
+  await orDiscard(dependencies, artifact, () => requireFreeName(database, modelId, version));
 
   const inspected = await orDiscard(dependencies, artifact, () => dependencies.inspector.inspect(artifact));
   const { features, warnings } = deriveFeatures(inspected.inputs, registration.featureNames);
@@ -70,13 +77,14 @@ export async function registerVersion(
     })),
   };
   try {
-    await insertVersion(
-      dependencies,
-      registration,
-      artifact,
-      signature,
-      [...inspected.warnings, ...warnings],
-      origin,
+    await orDiscard(dependencies, artifact, () =>
+      insertVersion(
+        dependencies,
+        registration,
+        artifact,
+        { ...inspected, signature, warnings: [...inspected.warnings, ...warnings] },
+        origin,
+      ),
     );
   } catch (error) {
     // Another process registered it meanwhile: judge its record as if it had been there before.
@@ -125,16 +133,17 @@ async function localFile(source: string, allowedRoots: readonly string[]): Promi
 async function requireParent(database: Database, registration: Registration): Promise<void> {
   const { modelId, parentVersion } = registration;
   if (parentVersion === undefined) return;
-  if (
-    parentVersion !== registration.version &&
-    (await readVersion(database, modelId, parentVersion)) !== undefined
-  )
-    return;
-  throw new ModelYardError(
-    'VERSION_NOT_FOUND',
-    `parent_version=${parentVersion} is not a registered version of ${modelId}.`,
-    'Register the parent first, or leave parent_version out.',
-  );
+  const parent = parseReference(parentVersion, modelId);
+  try {
+    await findVersion(database, parent.modelId, parent.version);
+  } catch (error) {
+    if (!(error instanceof ModelYardError)) throw error;
+    throw new ModelYardError(
+      'VERSION_NOT_FOUND',
+      `parent_version=${parentVersion} is not registered: ${error.message}`,
+      `Register the parent first, or leave parent_version out. ${error.hint}`,
+    );
+  }
 }
 
 /** What makes a file useless as a version's artifact, whoever gives it. */
@@ -190,12 +199,18 @@ async function insertVersion(
   dependencies: RegisterDependencies,
   registration: Registration,
   artifact: Artifact,
-  signature: Signature,
-  warnings: string[],
+  inspected: ModelOrigin & { signature: Signature; warnings: string[] },
   origin: Origin,
 ): Promise<void> {
   const { modelId, version } = registration;
+  const { signature, producer, opsets, warnings } = inspected;
   const key = { model_id: modelId, version };
+  const described = {
+    author: registration.author ?? null,
+    framework: registration.framework ?? null,
+    algorithm: registration.algorithm ?? null,
+    description: registration.description ?? null,
+  };
   const classLabels = registration.classLabels ?? classesOf(signature.outputs);
   await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
     await transaction
@@ -203,6 +218,7 @@ async function insertVersion(
       .values({ model_id: modelId, created_at: at, revision: await lastRevision(transaction, modelId) })
       .onConflict((conflict) => conflict.column('model_id').doNothing())
       .execute();
+    await requireFreeName(transaction, modelId, version);
     await transaction
       .insertInto('versions')
       .values({
@@ -215,11 +231,12 @@ async function insertVersion(
         artifact_bytes: artifact.bytes,
         signature: JSON.stringify(signature),
         class_labels: classLabels === undefined ? null : JSON.stringify(classLabels),
-        framework: registration.framework ?? null,
-        algorithm: registration.algorithm ?? null,
+        ...described,
+        producer,
+        opsets: opsets.length === 0 ? null : JSON.stringify(Object.fromEntries(opsets)),
+        search_text: searchText({ modelId, version, tags: registration.tags ?? {}, ...described }),
         hyperparameters:
           registration.hyperparameters === undefined ? null : JSON.stringify(registration.hyperparameters),
-        description: registration.description ?? null,
         warnings: JSON.stringify(warnings),
       })
       .execute();
@@ -232,10 +249,7 @@ async function insertVersion(
     const tags = Object.entries(registration.tags ?? {}).map(([name, value]) => ({ ...key, name, value }));
     if (tags.length > 0) await transaction.insertInto('version_tags').values(tags).execute();
     if (registration.parentVersion !== undefined)
-      await transaction
-        .insertInto('version_parents')
-        .values({ ...key, parent_model_id: modelId, parent_version: registration.parentVersion })
-        .execute();
+      await writeParents(transaction, { modelId, version }, [registration.parentVersion]);
     return {
       result: undefined,
       before: undefined,

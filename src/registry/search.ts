@@ -1,32 +1,24 @@
-import { type SelectQueryBuilder, sql } from 'kysely';
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
-import type { Tables } from '../storage/schema.ts';
 import { type DescribedVersion, describeVersions } from './describe.ts';
-import type { Stage } from './stages.ts';
-import { versionRecord } from './version_record.ts';
+import { isOneOf } from './lineage.ts';
+import { memberships, ownConditions, type SearchConditions } from './search_conditions.ts';
+import {
+  type ConditionSizes,
+  countMatches,
+  type FoundKey,
+  findPage,
+  type SortOrder,
+  sizeConditions,
+} from './search_plan.ts';
+import { readStatistics, type SearchStatistics } from './search_statistics.ts';
+import { type VersionRecord, versionRecord } from './version_record.ts';
 
-export const metricOperators = ['>=', '>', '<=', '<', '=', '!='] as const;
-
-export interface VersionSearch {
-  /** Part of a model id, description, algorithm or framework, in any case. */
-  query?: string | undefined;
-  modelId?: string | undefined;
-  stage?: Stage | undefined;
-  framework?: string | undefined;
-  tags?: Record<string, string> | undefined;
-  metrics?: { name: string; op: (typeof metricOperators)[number]; value: number }[] | undefined;
+export interface VersionSearch extends SearchConditions {
   /** `created_at`, `model_id` or `metric:NAME`, then ` asc` or ` desc`. */
   orderBy: string;
   limit: number;
   cursor?: string | undefined;
-}
-
-export interface SearchStatistics {
-  models: number;
-  versions: number;
-  byStage: Record<string, number>;
-  artifactBytes: number;
 }
 
 export interface FoundVersions {
@@ -44,90 +36,62 @@ export interface FoundVersions {
  */
 export async function searchVersions(database: Database, search: VersionSearch): Promise<FoundVersions> {
   const order = parseOrder(search.orderBy);
-  const sortKey = sortExpression(order);
-  let matching = applyConditions(database.selectFrom('versions'), search);
-  if (order.metric !== undefined) matching = matching.where(sortKey, 'is not', null);
-  const { total } = await matching
-    .select((eb) => eb.fn.countAll<number>().as('total'))
-    .executeTakeFirstOrThrow();
-
-  let page = matching.selectAll('versions').select(sortKey.as('sort_key'));
-  if (search.cursor !== undefined) {
-    const [key, modelId, version] = parseCursor(search.cursor, order);
-    page = page.where(
-      sql<boolean>`(${sortKey}, versions.model_id, versions.version) ${sql.raw(order.direction === 'asc' ? '>' : '<')} (${key}, ${modelId}, ${version})`,
-    );
-  }
-  const rows = await page
-    .orderBy('sort_key', order.direction)
-    .orderBy('versions.model_id', order.direction)
-    .orderBy('versions.version', order.direction)
-    .limit(search.limit + 1)
-    .execute();
-  const shown = rows.slice(0, search.limit);
-  const last = rows.length > search.limit ? shown.at(-1) : undefined;
+  const after = search.cursor === undefined ? undefined : parseCursor(search.cursor, order);
+  const { total, keys } = await findKeys(database, search, order, after);
+  const shown = keys.slice(0, search.limit);
+  const last = keys.length > search.limit ? shown.at(-1) : undefined;
   return {
-    total: Number(total),
-    versions: await describeVersions(database, shown.map(versionRecord)),
+    total,
+    versions: await describeVersions(database, await readRecords(database, shown)),
     nextCursor:
       last === undefined
         ? null
         : Buffer.from(JSON.stringify([last.sort_key, last.model_id, last.version])).toString('base64url'),
-    statistics: search.cursor === undefined ? await readStatistics(database) : undefined,
+    statistics: after === undefined ? await readStatistics(database) : undefined,
   };
 }
 
-type Versions = SelectQueryBuilder<Tables, 'versions', object>;
-
-function applyConditions(base: Versions, search: VersionSearch): Versions {
-  let query = base;
-  if (search.modelId !== undefined) query = query.where('versions.model_id', '=', search.modelId);
-  if (search.stage !== undefined) query = query.where('versions.stage', '=', search.stage);
-  if (search.framework !== undefined)
-    query = query.where(sql<boolean>`lower(versions.framework) = lower(${search.framework})`);
-  if (search.query !== undefined) {
-    // The database lowers both sides: SQLite knows no case beyond ASCII.
-    const pattern = `%${search.query.replace(/[\\%_]/g, '\\$&')}%`;
-    const contains = (column: 'model_id' | 'description' | 'algorithm' | 'framework') =>
-      sql<boolean>`lower(${sql.ref(`versions.${column}`)}) like lower(${pattern}) escape '\\'`;
-    query = query.where((eb) =>
-      eb.or([contains('model_id'), contains('description'), contains('algorithm'), contains('framework')]),
-    );
+/** The keys of a page and of the first version after it. */
+async function findKeys(
+  database: Database,
+  search: VersionSearch,
+  order: SortOrder,
+  after: Cursor | undefined,
+): Promise<{ total: number; keys: FoundKey[] }> {
+  const conditions = {
+    own: ownConditions(search),
+    hasText: search.query !== undefined,
+    memberships: memberships(search, order.metric),
+  };
+  const page = (sizes?: ConditionSizes, total?: number) =>
+    findPage(database, conditions, { order, after, limit: search.limit + 1 }, sizes, total);
+  if (conditions.memberships.length > 0) {
+    const sizes = await sizeConditions(database, conditions);
+    const total = await countMatches(database, conditions, sizes);
+    return { total, keys: total === 0 ? [] : await page(sizes, total) };
   }
-  for (const [name, value] of Object.entries(search.tags ?? {}))
-    query = query.where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('version_tags')
-          .select('version_tags.name')
-          .whereRef('version_tags.model_id', '=', 'versions.model_id')
-          .whereRef('version_tags.version', '=', 'versions.version')
-          .where('version_tags.name', '=', name)
-          .where('version_tags.value', '=', value),
-      ),
-    );
-  for (const { name, op, value } of search.metrics ?? [])
-    query = query.where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('version_metrics')
-          .select('version_metrics.name')
-          .whereRef('version_metrics.model_id', '=', 'versions.model_id')
-          .whereRef('version_metrics.version', '=', 'versions.version')
-          .where('version_metrics.name', '=', name)
-          .where('version_metrics.value', op, value),
-      ),
-    );
-  return query;
+  const keys = await page();
+  const isAll = after === undefined && keys.length <= search.limit;
+  return { total: isAll ? keys.length : await countMatches(database, conditions, undefined), keys };
 }
 
-interface Order {
-  column: 'created_at' | 'model_id' | undefined;
-  metric: string | undefined;
-  direction: 'asc' | 'desc';
+/** The whole rows, which are long, of those that are shown and of no others. */
+async function readRecords(database: Database, keys: readonly FoundKey[]): Promise<VersionRecord[]> {
+  if (keys.length === 0) return [];
+  const wanted = keys.map((key) => ({ modelId: key.model_id, version: key.version }));
+  const rows = await database
+    .selectFrom('versions')
+    .selectAll()
+    .where(isOneOf(['model_id', 'version'], wanted))
+    .execute();
+  return wanted.flatMap(({ modelId, version }) =>
+    rows.filter((row) => row.model_id === modelId && row.version === version).map(versionRecord),
+  );
 }
 
-function parseOrder(orderBy: string): Order {
+type Cursor = [string | number, string, string];
+
+function parseOrder(orderBy: string): SortOrder {
   const [, key, direction = 'desc'] =
     /^(created_at|model_id|metric:.+?)(?: (asc|desc))?$/.exec(orderBy.trim()) ?? [];
   if (key === undefined)
@@ -137,21 +101,13 @@ function parseOrder(orderBy: string): Order {
       'Use created_at, model_id or metric:NAME, then asc or desc: "metric:accuracy desc".',
     );
   return {
-    column: key === 'created_at' || key === 'model_id' ? key : undefined,
+    column: key === 'model_id' ? key : 'created_at',
     metric: key.startsWith('metric:') ? key.slice('metric:'.length) : undefined,
     direction: direction === 'asc' ? 'asc' : 'desc',
   };
 }
 
-function sortExpression(order: Order) {
-  return order.metric === undefined
-    ? sql<string | number>`${sql.ref(`versions.${order.column ?? 'created_at'}`)}`
-    : sql<
-        string | number
-      >`(select value from version_metrics where version_metrics.model_id = versions.model_id and version_metrics.version = versions.version and version_metrics.name = ${order.metric})`;
-}
-
-function parseCursor(cursor: string, order: Order): [string | number, string, string] {
+function parseCursor(cursor: string, order: SortOrder): Cursor {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (Array.isArray(parsed)) {
@@ -169,29 +125,7 @@ function parseCursor(cursor: string, order: Order): [string | number, string, st
   );
 }
 
-function isKeyOf({ column, metric }: Order, key: unknown): key is string | number {
-  if (column === 'model_id') return typeof key === 'string';
+function isKeyOf({ column, metric }: SortOrder, key: unknown): key is string | number {
+  if (metric === undefined && column === 'model_id') return typeof key === 'string';
   return typeof key === 'number' && (metric !== undefined || Number.isSafeInteger(key));
-}
-
-async function readStatistics(database: Database): Promise<SearchStatistics> {
-  const byStage = await database
-    .selectFrom('versions')
-    .select((eb) => [
-      'stage',
-      eb.fn.countAll<number>().as('count'),
-      eb.fn.sum<number>('artifact_bytes').as('bytes'),
-    ])
-    .groupBy('stage')
-    .execute();
-  const { models } = await database
-    .selectFrom('models')
-    .select((eb) => eb.fn.countAll<number>().as('models'))
-    .executeTakeFirstOrThrow();
-  return {
-    models: Number(models),
-    versions: byStage.reduce((sum, row) => sum + Number(row.count), 0),
-    byStage: Object.fromEntries(byStage.map((row) => [row.stage, Number(row.count)])),
-    artifactBytes: byStage.reduce((sum, row) => sum + Number(row.bytes), 0),
-  };
 }

@@ -156,7 +156,7 @@ async function registeredVersion(
         );
       },
     );
-    return { record, warnings: [...record.warnings, ...unusedFacts(facts)] };
+    return { record, warnings: [...record.warnings, ...unusedFacts({ ...facts, version: record.version })] };
   }
   const { record, created } = await register({ ...facts, source }, origin, signal);
   return { record, warnings: [...record.warnings, ...(created ? [] : unusedFacts(facts))] };

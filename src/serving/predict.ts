@@ -16,10 +16,12 @@ import type { PredictionSink, RouteKind } from './prediction_sink.ts';
 import { chooseVersion } from './routing.ts';
 import {
   engineModel,
-  explainNotServed,
+  explainNotRouted,
+  findServed,
   type ServedModel,
   type ServedModels,
   type ServedVersion,
+  servedVersion,
 } from './served_models.ts';
 import { runShadow } from './shadow.ts';
 
@@ -149,7 +151,7 @@ async function choose(
     return candidate !== undefined && breakers.allows(candidate);
   };
   if (pinned !== undefined) {
-    const version = model.versions.get(pinned) ?? (await explainNotServed(database, modelId, pinned, model));
+    const version = servedVersion(model, pinned) ?? (await findServed(database, modelId, pinned, model));
     if (!breakers.allows(version)) throw circuitOpen(modelId, [version]);
     return { version, route: 'pinned', warnings: [] };
   }
@@ -170,7 +172,7 @@ async function choose(
     model.route?.weights.some(([name]) => name === record.version),
   );
   if (routed.length > 0) throw circuitOpen(modelId, routed);
-  return explainNotServed(database, modelId, undefined, model);
+  return explainNotRouted(database, modelId, model);
 }
 
 export function circuitOpen(modelId: string, versions: readonly ServedVersion[]): ModelYardError {

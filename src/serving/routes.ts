@@ -3,11 +3,12 @@ import { changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import { findVersion } from '../registry/lookup.ts';
+import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Route } from './routing.ts';
-import { engineKey, explainNotServed, parseWeights, type ServedModels } from './served_models.ts';
+import { engineKey, findServed, parseWeights, type ServedModels } from './served_models.ts';
 
 export async function readRoute(transaction: Database, modelId: string): Promise<Route | undefined> {
   const row = await transaction
@@ -79,6 +80,7 @@ export interface TrafficDependencies {
 
 export interface TrafficRequest {
   modelId: string;
+  /** By version or alias, as is the shadow. */
   weights: Record<string, number>;
   shadowVersion?: string | undefined;
   sticky: boolean;
@@ -95,23 +97,31 @@ export async function setTraffic(
   origin: Origin,
 ): Promise<{ previous: Route | undefined; current: Route; warnings: string[] }> {
   const { database, engine, served } = dependencies;
-  const { modelId, shadowVersion } = request;
+  const { modelId } = request;
   requireWeights(request);
-  const versions = [...Object.keys(request.weights), ...(shadowVersion === undefined ? [] : [shadowVersion])];
   const model = await served.read(modelId);
-  const records = await Promise.all(
-    versions.map(async (version) => {
-      const found = model.versions.get(version);
-      if (found === undefined) return explainNotServed(database, modelId, version, model);
-      await engine.load(found.engineModel);
-      return found.record;
-    }),
+  const load = async (name: string) => {
+    const found = await findServed(database, modelId, name, model);
+    await engine.load(found.engineModel);
+    return found.record;
+  };
+  const weighted = await Promise.all(
+    Object.entries(request.weights).map(async ([name, weight]) => ({
+      name,
+      weight,
+      record: await load(name),
+    })),
   );
+  const shadow = request.shadowVersion === undefined ? undefined : await load(request.shadowVersion);
+  const shadowVersion = shadow?.version;
+  requireDifferent(weighted, shadowVersion);
+  const records = [...weighted.map(({ record }) => record), ...(shadow === undefined ? [] : [shadow])];
+  const versions = records.map(({ version }) => version);
   // The ranges of a growing canary only grow when the order of the versions never changes.
   const created = new Map(records.map((record) => [record.version, record.createdAt]));
-  const weights = Object.entries(request.weights).sort(
-    ([a], [b]) => (created.get(a) ?? 0) - (created.get(b) ?? 0) || (a < b ? -1 : 1),
-  );
+  const weights = weighted
+    .map(({ record, weight }) => [record.version, weight] as const)
+    .sort(([a], [b]) => (created.get(a) ?? 0) - (created.get(b) ?? 0) || (a < b ? -1 : 1));
   const [activeVersion] = weights.reduce((most, entry) => (entry[1] > most[1] ? entry : most));
   const current = { activeVersion, weights, sticky: request.sticky, shadowVersion };
   const previous = await changeModel(dependencies, origin, { modelId }, async (transaction, at) => {
@@ -129,7 +139,7 @@ export async function setTraffic(
   };
 }
 
-function requireWeights({ weights, shadowVersion }: TrafficRequest): void {
+function requireWeights({ weights }: TrafficRequest): void {
   const entries = Object.entries(weights);
   const total = entries.reduce((sum, [, weight]) => sum + weight, 0);
   const negative = entries.find(([, weight]) => weight < 0);
@@ -145,12 +155,28 @@ function requireWeights({ weights, shadowVersion }: TrafficRequest): void {
       `The weights sum to ${Number(total.toFixed(9))}, not 1.`,
       'Give every version its share of the calls, such as {"1": 0.9, "2": 0.1}.',
     );
-  if (shadowVersion !== undefined && (weights[shadowVersion] ?? 0) > 0)
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      `shadow_version=${shadowVersion} has a weight of its own, so it would shadow itself.`,
-      'Leave it out of the weights, or choose another shadow.',
-    );
+}
+
+/** An alias and its version are one, which can have one weight, and no weight where it is the shadow. */
+function requireDifferent(
+  weighted: readonly { name: string; weight: number; record: VersionRecord }[],
+  shadowVersion: string | undefined,
+): void {
+  for (const { name, weight, record } of weighted) {
+    const twin = weighted.find((other) => other.name !== name && other.record.version === record.version);
+    if (twin !== undefined)
+      throw new ModelYardError(
+        'INVALID_INPUT',
+        `${name} and ${twin.name} are the same version, ${record.version}, but both have a weight.`,
+        'Give every version one weight.',
+      );
+    if (record.version === shadowVersion && weight > 0)
+      throw new ModelYardError(
+        'INVALID_INPUT',
+        `shadow_version=${shadowVersion} has a weight of its own, so it would shadow itself.`,
+        'Leave it out of the weights, or choose another shadow.',
+      );
+  }
 }
 
 async function requireDeployed(
@@ -180,10 +206,10 @@ export async function retireVersion(
   dependencies: TrafficDependencies,
   request: { modelId: string; version: string; force: boolean },
   origin: Origin,
-): Promise<{ current: Route | undefined; warnings: string[] }> {
+): Promise<{ version: string; current: Route | undefined; warnings: string[] }> {
   const { database, engine, served } = dependencies;
-  const { modelId, version } = request;
-  await findVersion(database, modelId, version);
+  const { modelId } = request;
+  const { version } = await findVersion(database, modelId, request.version);
   const current = await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
     const { deployments } = await transaction
       .selectFrom('deployments')
@@ -222,6 +248,7 @@ export async function retireVersion(
   served.forget(modelId);
   await engine.unload(engineKey(modelId, version));
   return {
+    version,
     current,
     warnings: current === undefined ? [`No version of ${modelId} is active any more.`] : [],
   };

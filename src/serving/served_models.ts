@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ModelYardError } from '../errors.ts';
+import { readAliases } from '../registry/aliases.ts';
 import { findVersion, requireModel } from '../registry/lookup.ts';
 import { type VersionRecord, versionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
@@ -20,6 +21,8 @@ export interface ServedVersion {
 export interface ServedModel {
   route: Route | undefined;
   versions: ReadonlyMap<string, ServedVersion>;
+  /** Alias to version, deployed or not. */
+  aliases: ReadonlyMap<string, string>;
 }
 
 /** How old the knowledge of a route may be: other processes see a change within this time. */
@@ -51,6 +54,18 @@ export function servedModels(database: Database, slowMs: number): ServedModels {
 }
 
 async function readServedModel(database: Database, modelId: string, slowMs: number): Promise<ServedModel> {
+  const [deployed, aliases] = await Promise.all([
+    readDeployed(database, modelId, slowMs),
+    readAliases(database, modelId),
+  ]);
+  return { ...deployed, aliases: new Map(aliases.map(({ alias, version }) => [alias, version])) };
+}
+
+async function readDeployed(
+  database: Database,
+  modelId: string,
+  slowMs: number,
+): Promise<Pick<ServedModel, 'route' | 'versions'>> {
   const rows = await database
     .selectFrom('deployments')
     .innerJoin('versions', (join) =>
@@ -114,22 +129,53 @@ export function parseWeights(text: string): [string, number][] {
   return weightsSchema.parse(JSON.parse(text));
 }
 
-/** Why a version cannot be called: throws MODEL_NOT_FOUND, VERSION_NOT_FOUND or NOT_DEPLOYED. */
-export async function explainNotServed(
+/** The deployed version of that name or alias, by what is known here. */
+export function servedVersion(model: ServedModel, name: string): ServedVersion | undefined {
+  return model.versions.get(name) ?? model.versions.get(model.aliases.get(name) ?? '');
+}
+
+/**
+ * The deployed version of that name or alias; asks the database where it is not known here.
+ * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, NOT_DEPLOYED
+ */
+export async function findServed(
   database: Database,
   modelId: string,
-  pinned: string | undefined,
+  name: string,
+  model: ServedModel,
+): Promise<ServedVersion> {
+  const known = servedVersion(model, name);
+  if (known !== undefined) return known;
+  // The alias may be younger than what is known here.
+  const { version } = await findVersion(database, modelId, name);
+  return (
+    model.versions.get(version) ??
+    notDeployed(
+      `${modelId} ${version}${version === name ? '' : ` (${name})`} is not deployed.`,
+      'Call deploy_model with the version.',
+      model,
+    )
+  );
+}
+
+/** Why a model without a route cannot be called: throws MODEL_NOT_FOUND or NOT_DEPLOYED. */
+export async function explainNotRouted(
+  database: Database,
+  modelId: string,
   model: ServedModel,
 ): Promise<never> {
-  if (pinned === undefined) await requireModel(database, modelId);
-  else await findVersion(database, modelId, pinned);
-  const deployed = [...model.versions.keys()];
-  const beside = deployed.length > 0 ? ` Deployed: ${deployed.join(', ')}.` : '';
-  throw new ModelYardError(
-    'NOT_DEPLOYED',
-    pinned === undefined ? `No version of ${modelId} is active.` : `${modelId} ${pinned} is not deployed.`,
-    `Call deploy_model with the version${pinned === undefined ? ' and set_active=true' : ''}.${beside}`,
+  await requireModel(database, modelId);
+  return notDeployed(
+    `No version of ${modelId} is active.`,
+    'Call deploy_model with the version and set_active=true.',
+    model,
   );
+}
+
+function notDeployed(message: string, hint: string, { versions }: ServedModel): never {
+  const deployed = [...versions.keys()];
+  const beside = deployed.length > 0 ? ` Deployed: ${deployed.join(', ')}.` : '';
+  throw new ModelYardError('NOT_DEPLOYED', message, `${hint}${beside}`);
 }
 
 export function engineKey(modelId: string, version: string): string {

@@ -32,7 +32,7 @@ export interface Tables {
   serving_minutes: ServingMinuteRow;
 }
 
-interface ModelRow {
+export interface ModelRow {
   model_id: string;
   created_at: number;
   /** Raised by every change of the model's versions, stages or routing; also the lock that orders them. */
@@ -71,6 +71,8 @@ interface VersionsTable {
   /** When and by whom its descriptive facts were last changed; null: never. */
   updated_at: number | null;
   updated_by: string | null;
+  /** What searches for text look at: registry/search_text.ts. */
+  search_text: Generated<string>;
   /** How many stage transitions it has made: the sequence of the last. */
   transitions: Generated<number>;
 }

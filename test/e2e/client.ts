@@ -10,6 +10,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { compareModels } from '../../tools/compare_models.ts';
 import { deleteModel } from '../../tools/delete_model.ts';
 import { deployModel } from '../../tools/deploy_model.ts';
 import { detectDrift } from '../../tools/detect_drift.ts';
@@ -27,6 +28,7 @@ import { rollbackModel } from '../../tools/rollback_model.ts';
 import { searchModels } from '../../tools/search_models.ts';
 import { setReferenceData } from '../../tools/set_reference_data.ts';
 import { setTraffic } from '../../tools/set_traffic.ts';
+import { updateModel } from '../../tools/update_model.ts';
 import { scratchDirectory, serverEnvironment, serverFile, workingDirectory } from './environment.ts';
 
 /** The catalogue by name, so that an answer has its tool's type. */
@@ -47,6 +49,8 @@ const tools = {
   list_predictions: listPredictions,
   rollback_model: rollbackModel,
   delete_model: deleteModel,
+  compare_models: compareModels,
+  update_model: updateModel,
 };
 export type ToolName = keyof typeof tools;
 export type ToolOutput<Name extends ToolName> = z.output<(typeof tools)[Name]['output']>;

@@ -68,8 +68,8 @@ describe('with models and versions', () => {
       totalVersions: 3,
       stageHistory: [],
       lineage: [
-        { parent: '2', child: '3' },
-        { parent: '1', child: '2' },
+        { parent: '1', child: '2', parentDeleted: false },
+        { parent: '2', child: '3', parentDeleted: false },
       ],
     });
     expect(described.versions.map(({ record, tags }) => [record.version, tags])).toEqual([

@@ -16,6 +16,11 @@ test.each([
   ['brier_score', 'lower'],
   ['p95 latency ms', 'lower'],
   ['accuracy_loss', 'lower'],
+  ['R²', 'higher'],
+  ['explained variance', 'higher'],
+  ['precision@10', 'higher'],
+  ['testLogLoss', 'lower'],
+  ['davies_bouldin_score', 'lower'],
 ] as const)('%s: %s is better', (name, direction) => {
   expect(metricDirection(name)).toBe(direction);
 });

@@ -76,6 +76,9 @@ describeOnEachDatabase('promoteVersion', (store) => {
       {
         transitionId: outcome.transitionId,
         version: '1',
+        sequence: 1,
+        kind: 'promotion',
+        forced: false,
         fromStage: 'development',
         toStage: 'staging',
         at: now,

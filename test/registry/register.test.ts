@@ -53,6 +53,7 @@ describeOnEachDatabase('registerVersion', (store) => {
       algorithm: 'linear',
       hyperparameters: { alpha: 0.5, nested: { list: [1, null] } },
       description: 'Ünïcode – and "quotes"',
+      author: 'ana@example.org',
     };
     const metrics = { mae: 0.25, 'r 2': -1e-300 };
     const tags = { team: 'risk', ['__proto__']: 'kept' };
@@ -69,6 +70,10 @@ describeOnEachDatabase('registerVersion', (store) => {
       createdBy: 'operator',
       source: modelFile('linear_float32'),
       classLabels: undefined,
+      producer: 'modelyard-test',
+      opsets: { '': 18 },
+      updatedAt: null,
+      updatedBy: null,
       warnings: [],
     });
     expect(record.signature).toMatchObject({
@@ -78,7 +83,9 @@ describeOnEachDatabase('registerVersion', (store) => {
     });
     await artifacts.verify(record.artifact);
     const described = await describeModel(database, 'facts', { limit: 10 });
-    expect(described.versions).toEqual([{ record, metrics, tags, deployedAt: undefined, parents: [] }]);
+    expect(described.versions).toEqual([
+      { record, metrics, tags, aliases: [], deployedAt: undefined, parents: [] },
+    ]);
   });
 
   test('changes nothing when the same is registered again', async () => {
@@ -135,7 +142,7 @@ describeOnEachDatabase('registerVersion', (store) => {
     await registering(linear({ modelId: 'family' }));
     await registering(linear({ modelId: 'family', version: '2', parentVersion: '1' }));
     const { lineage } = await describeModel(database, 'family', { limit: 10 });
-    expect(lineage).toEqual([{ parent: '1', child: '2' }]);
+    expect(lineage).toEqual([{ parent: '1', child: '2', parentDeleted: false }]);
     for (const parentVersion of ['3', '9'])
       await expect(
         registering(linear({ modelId: 'family', version: '3', parentVersion })),

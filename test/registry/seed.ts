@@ -31,6 +31,8 @@ export function seeder(database: Database, directory: string) {
             inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 1] }],
             outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],
             warnings: [],
+            producer: null,
+            opsets: [],
           }),
         },
       },

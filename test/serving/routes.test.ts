@@ -189,6 +189,7 @@ describeOnEachDatabase('routes', (store) => {
     expect((await retire('3')).current).toMatchObject({ activeVersion: '1', shadowVersion: undefined });
     expect((await retire('2')).current).toMatchObject({ weights: [['1', 1]] });
     expect(await retire('1', true)).toEqual({
+      version: '1',
       current: undefined,
       warnings: [`No version of ${modelId} is active any more.`],
     });

@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { writeAlias } from '../../src/registry/aliases.ts';
 import { activateVersion } from '../../src/serving/routes.ts';
-import { explainNotServed, servedModels } from '../../src/serving/served_models.ts';
+import {
+  explainNotRouted,
+  findServed,
+  servedModels,
+  servedVersion,
+} from '../../src/serving/served_models.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import { deployRow, seeder } from '../registry/seed.ts';
 import { temporaryDirectory } from '../temporary.ts';
@@ -81,16 +87,49 @@ test('a look that failed is forgotten', async () => {
 
 test('why a version does not answer is said with what does', async () => {
   const model = await served.read('m');
-  const why = (modelId: string, pinned?: string) => explainNotServed(here.database, modelId, pinned, model);
+  const why = (modelId: string, name: string) => findServed(here.database, modelId, name, model);
   await expect(why('m', '3')).rejects.toMatchObject({
     code: 'NOT_DEPLOYED',
     message: 'm 3 is not deployed.',
     hint: expect.stringMatching(/Deployed: (1, 2|2, 1)\.$/),
   });
   await expect(why('m', '4')).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' });
-  await expect(why('n')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
-  await expect(why('m')).rejects.toMatchObject({
+  await expect(explainNotRouted(here.database, 'n', model)).rejects.toMatchObject({
+    code: 'MODEL_NOT_FOUND',
+  });
+  await expect(explainNotRouted(here.database, 'm', model)).rejects.toMatchObject({
     code: 'NOT_DEPLOYED',
     message: 'No version of m is active.',
+  });
+});
+
+const alias = (version: string | null) =>
+  other.database
+    .transaction()
+    .execute((change) => writeAlias(change, 'm', 'champion', version, 0, 'operator'));
+
+test('an alias that another server gives away is seen after 500 ms, without a look at every call', async () => {
+  await alias('1');
+  served.forget('m');
+  const known = async () => servedVersion(await served.read('m'), 'champion')?.record.version;
+  expect(await known()).toBe('1');
+  await alias('2');
+  vi.advanceTimersByTime(499);
+  expect(await known()).toBe('1');
+  vi.advanceTimersByTime(1);
+  expect(await known()).toBe('2');
+});
+
+test('an alias that is not known here yet is looked up; one of a version at rest says which', async () => {
+  await alias(null);
+  served.forget('m');
+  const model = await served.read('m');
+  await alias('2');
+  const found = await findServed(here.database, 'm', 'champion', model);
+  expect(found.record.version).toBe('2');
+  await alias('3');
+  await expect(findServed(here.database, 'm', 'champion', model)).rejects.toMatchObject({
+    code: 'NOT_DEPLOYED',
+    message: 'm 3 (champion) is not deployed.',
   });
 });

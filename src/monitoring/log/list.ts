@@ -41,10 +41,11 @@ type Cursor = [at: number, predictionId: string];
  */
 export async function listPredictions(
   database: Database,
-  query: PredictionQuery,
+  asked: PredictionQuery,
 ): Promise<{ total: number; predictions: LoggedPrediction[]; nextCursor: string | null }> {
-  if (query.version === undefined) await requireModel(database, query.modelId);
-  else await findVersion(database, query.modelId, query.version);
+  const version = asked.version && (await findVersion(database, asked.modelId, asked.version)).version;
+  if (version === undefined) await requireModel(database, asked.modelId);
+  const query = { ...asked, version };
   const cursor = query.cursor === undefined ? undefined : parseCursor(query.cursor);
   return readUnchanged(async () => {
     const { predictionId } = query;

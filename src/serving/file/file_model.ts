@@ -7,7 +7,7 @@ import { encodeRecords } from '../codec/records.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
 import { circuitOpen } from '../predict.ts';
-import { explainNotServed, type ServedModels } from '../served_models.ts';
+import { explainNotRouted, findServed, type ServedModels } from '../served_models.ts';
 import type { RunRecords } from './answer_rows.ts';
 
 /** The one version that answers a whole file. */
@@ -44,8 +44,9 @@ export async function chooseFileModel(
 ): Promise<FileModel> {
   const findVersion = async (version: string | undefined) => {
     const model = await served.read(modelId);
-    const found = model.versions.get(version ?? model.route?.activeVersion ?? '');
-    return found ?? explainNotServed(database, modelId, version, model);
+    if (version !== undefined) return findServed(database, modelId, version, model);
+    const active = model.versions.get(model.route?.activeVersion ?? '');
+    return active ?? explainNotRouted(database, modelId, model);
   };
   const { record, policy } = await findVersion(pinned);
   return {

@@ -1,4 +1,6 @@
 import { type Kysely, PostgresAdapter, sql } from 'kysely';
+import { searchText } from '../../registry/search_text.ts';
+import { addSearchIndexes } from './search_indexes.ts';
 
 /**
  * The registry a team relies on: aliases, lineage, gates, approvals, the audit trail; and the rules of stages
@@ -9,12 +11,14 @@ export async function up(database: Kysely<unknown>): Promise<void> {
   await growHistory(database);
   await addNames(database);
   await addTrails(database);
-  const triggers =
-    database.getExecutor().adapter instanceof PostgresAdapter ? postgresTriggers : sqliteTriggers;
+  const isPostgreSql = database.getExecutor().adapter instanceof PostgresAdapter;
+  await addSearchIndexes(database, isPostgreSql ? 'postgresql' : 'sqlite');
+  const triggers = isPostgreSql ? postgresTriggers : sqliteTriggers;
   for (const statement of triggers) await sql.raw(statement).execute(database);
 }
 
-async function describeMore({ schema }: Kysely<unknown>): Promise<void> {
+async function describeMore(database: Kysely<unknown>): Promise<void> {
+  const { schema } = database;
   await schema.alterTable('models').addColumn('description', 'text').execute();
   await schema.alterTable('models').addColumn('tags', 'text').execute();
   for (const column of ['author', 'producer', 'opsets', 'updated_by'])
@@ -22,9 +26,32 @@ async function describeMore({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('versions').addColumn('updated_at', 'bigint').execute();
   await schema
     .alterTable('versions')
+    .addColumn('search_text', 'text', (column) => column.notNull().defaultTo(''))
+    .execute();
+  await schema
+    .alterTable('versions')
     .addColumn('transitions', 'bigint', (column) => column.notNull().defaultTo(0))
     .execute();
+  await fillSearchText(database);
 }
+
+/** Gives what is registered already the text that searches look at. */
+async function fillSearchText(database: Kysely<unknown>): Promise<void> {
+  const versions = await sql<
+    Record<'model_id' | 'version', string> & Record<DescribingColumn, string | null>
+  >`
+    select model_id, version, author, framework, algorithm, description from versions`.execute(database);
+  for (const { model_id, version, ...facts } of versions.rows) {
+    const tags = await sql<{ name: string; value: string }>`
+      select name, value from version_tags where model_id = ${model_id} and version = ${version}
+      order by name`.execute(database);
+    const named = Object.fromEntries(tags.rows.map(({ name, value }) => [name, value]));
+    await sql`
+      update versions set search_text = ${searchText({ ...facts, modelId: model_id, version, tags: named })}
+      where model_id = ${model_id} and version = ${version}`.execute(database);
+  }
+}
+type DescribingColumn = 'author' | 'framework' | 'algorithm' | 'description';
 
 /** The history gets numbers without gaps, outlives its versions, and says what kind of step each was. */
 async function growHistory(database: Kysely<unknown>): Promise<void> {

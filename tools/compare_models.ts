@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { ModelYardError } from '../src/errors.ts';
+import type { ComparedMetric, ComparedVersion } from '../src/registry/compare.ts';
+import { metricDirections } from '../src/registry/metric_direction.ts';
+import { defineTool } from './define_tool.ts';
+import { isoTime, modelId, orJsonText, stage, version, versionReference } from './schemas.ts';
+
+const byVersion = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value);
+const two = { min: 2, max: 10 };
+
+export const compareModels = defineTool({
+  name: 'compare_models',
+  title: 'Compare model versions',
+  description:
+    'Compares 2 to 10 versions with the first: metrics with their winner, hyperparameters that differ, what callers would notice (breaking changes of signature are called so), stage, size, live traffic, errors and latency side by side. Give model_id and versions, or refs for several models. Use it before promote_model or set_traffic.',
+  permission: 'READ',
+  hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+  input: z.strictObject({
+    model_id: modelId.optional(),
+    versions: orJsonText(z.array(version).min(two.min).max(two.max)).optional(),
+    refs: orJsonText(z.array(versionReference).min(two.min).max(two.max))
+      .optional()
+      .describe('["model:version", …]'),
+    directions: orJsonText(z.record(z.string(), z.enum(metricDirections)))
+      .optional()
+      .describe('Which way a metric is better, where its name does not tell'),
+  }),
+  output: z.strictObject({
+    versions: z.array(
+      z.strictObject({
+        version: z.string(),
+        stage,
+        created_at: z.string(),
+        artifact_bytes: z.number(),
+        traffic: z.number().nullable().describe('null: not deployed'),
+        calls: z.number(),
+        errors: z.number(),
+        latency_ms: z
+          .strictObject({
+            p50: z.number().nullable(),
+            p95: z.number().nullable(),
+            p99: z.number().nullable(),
+          })
+          .describe('Of the last hour'),
+      }),
+    ),
+    metrics: z.array(
+      z.strictObject({
+        name: z.string(),
+        direction: z.enum([...metricDirections, 'unknown']),
+        values: byVersion(z.number().nullable()),
+        differences: byVersion(z.number().nullable()),
+        winners: z.array(z.string()),
+        note: z.string().optional(),
+      }),
+    ),
+    hyperparameters: z.array(z.strictObject({ name: z.string(), values: byVersion(z.unknown()) })),
+    signatures: z.array(
+      z.strictObject({
+        version: z.string(),
+        is_breaking: z.boolean(),
+        breaking: z.array(z.string()),
+        other: z.array(z.string()),
+      }),
+    ),
+  }),
+  async handle(services, input) {
+    const { versions, metrics, hyperparameters } = await services.registry.compare({
+      ...referencesOf(input),
+      directions: input.directions ?? {},
+    });
+    const names = versions.map(({ name }) => name);
+    const keyed = <Value>(values: readonly Value[]) =>
+      Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]));
+    return {
+      versions: versions.map(describe),
+      metrics: metrics.map(({ name, direction, values, differences, winners, note }: ComparedMetric) => ({
+        name,
+        direction: direction ?? ('unknown' as const),
+        values: keyed(values),
+        differences: keyed(differences),
+        winners,
+        ...(note !== undefined && { note }),
+      })),
+      hyperparameters: hyperparameters.map(({ name, values }) => ({ name, values: keyed(values) })),
+      signatures: versions.flatMap(({ name, signature }) =>
+        signature === undefined
+          ? []
+          : [{ version: name, is_breaking: signature.breaking.length > 0, ...signature }],
+      ),
+    };
+  },
+});
+
+/** @throws INVALID_INPUT unless the versions are named in exactly one of the two ways */
+function referencesOf(input: {
+  model_id?: string | undefined;
+  versions?: string[] | undefined;
+  refs?: string[] | undefined;
+}): { modelId: string; references: string[] } {
+  const { model_id: model, versions, refs } = input;
+  if (refs === undefined && model !== undefined && versions !== undefined)
+    return { modelId: model, references: versions };
+  const short = refs?.find((reference) => !reference.includes(':'));
+  if (refs !== undefined && versions === undefined && model === undefined && short === undefined)
+    return { modelId: '', references: refs };
+  throw new ModelYardError(
+    'INVALID_INPUT',
+    short === undefined
+      ? 'compare_models takes either model_id and versions, or refs.'
+      : `refs has "${short}", which names no model.`,
+    'Give {"model_id": "m", "versions": ["1", "2"]} or {"refs": ["m:1", "other:2"]}.',
+  );
+}
+
+function describe({ name, described: { record }, live }: ComparedVersion) {
+  return {
+    version: name,
+    stage: record.stage,
+    created_at: isoTime(record.createdAt),
+    artifact_bytes: record.artifact.bytes,
+    traffic: live.weight,
+    calls: live.calls,
+    errors: live.errors,
+    latency_ms: live.latencyMs,
+  };
+}
