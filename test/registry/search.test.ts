@@ -110,6 +110,7 @@ describeOnEachDatabase('searchVersions', (store) => {
       models: 2,
       versions: 5,
       byStage: { development: 4, production: 1 },
+      byFramework: { 'scikit-learn': 3, PyTorch: 1, pytorch: 1 },
       artifactBytes: 'churn 1churn 2churn 10fraud 1fraud 2'.length,
     });
   });
