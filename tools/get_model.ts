@@ -24,6 +24,7 @@ export const getModel = defineTool({
     description: z.string().nullable(),
     tags: z.record(z.string(), z.string()),
     aliases: z.record(z.string(), z.string()),
+    gates: z.record(z.string(), z.record(z.string(), z.unknown())),
     versions: z.array(versionDetails),
     versions_total: z.number(),
     traffic: z.strictObject({
@@ -67,6 +68,7 @@ export const getModel = defineTool({
       description: model.description,
       tags: model.tags,
       aliases: Object.fromEntries(model.aliases.map(({ alias, version }) => [alias, version])),
+      gates: model.gates,
       versions: model.versions.map(detailed ? detail : summarise),
       versions_total: model.totalVersions,
       traffic: {

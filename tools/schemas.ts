@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { datatypes } from '../src/registry/datatypes.ts';
+import { gatePolicySchema, guardedStages } from '../src/registry/gate_policy.ts';
 import { stages } from '../src/registry/stages.ts';
 
 /** Scripts send `version=1` as a number: it is taken as the text it prints as. */
@@ -74,6 +75,15 @@ export function nullableMap<T extends z.ZodType>(value: T) {
 }
 /** Names that could be versions, to versions; null takes a name away. */
 export const versionMap = orJsonText(plainObject.pipe(z.record(identifier, version.nullable())));
+
+/** The gates of a model's stages; their fields are told in words, which is shorter. */
+export const gatePolicies = orJsonText(
+  plainObject.pipe(
+    z.strictObject(
+      Object.fromEntries(guardedStages.map((name) => [name, gatePolicySchema.nullable().optional()])),
+    ),
+  ),
+);
 
 export const tensor = z.strictObject({
   datatype: z.enum(datatypes),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineTool } from './define_tool.ts';
 import {
   anyMap,
+  gatePolicies,
   modelId,
   nullableMap,
   orJsonText,
@@ -36,6 +37,11 @@ export const updateModel = defineTool({
     hyperparameters: z.preprocess((value) => value ?? {}, anyMap).optional(),
     parent_versions: orJsonText(z.array(versionReference).max(100)).optional(),
     aliases: versionMap.optional().describe('Alias to version, or null'),
+    gates: gatePolicies
+      .optional()
+      .describe(
+        'Role admin: {production or staging: null or {min_metrics, max_metrics, not_worse_than_incumbent: {name: number}, lower_is_better: [name], signature, probe, no_critical_drift, require_staging, approval: true, min_hours_in_staging, shadow_agreement: {min, calls}}}',
+      ),
     reason: z.string().min(1).max(2000).optional().describe('Goes to the audit trail'),
   }),
   output: z.strictObject({
@@ -58,6 +64,7 @@ export const updateModel = defineTool({
         hyperparameters: isEmpty(input.hyperparameters) ? null : input.hyperparameters,
         parentVersions: input.parent_versions,
         aliases: input.aliases,
+        gates: input.gates,
       },
       origin,
     );

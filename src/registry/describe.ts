@@ -1,6 +1,7 @@
 import type { Database } from '../storage/database.ts';
 import type { StageTransitionRow } from '../storage/schema.ts';
 import { type Alias, readAliases } from './aliases.ts';
+import { type GatePolicy, type GuardedStage, readGatePolicies } from './gate_policy.ts';
 import { isOneOf, readLineage, showReference, type VersionReference } from './lineage.ts';
 import { findVersion, requireModel } from './lookup.ts';
 import type { Stage } from './stages.ts';
@@ -37,6 +38,8 @@ export interface DescribedModel {
   description: string | null;
   tags: Record<string, string>;
   aliases: Alias[];
+  /** What a version must pass to enter a stage. */
+  gates: Partial<Record<GuardedStage, GatePolicy>>;
   /** How many versions there are of the kind asked for; `versions` holds the newest of them. */
   totalVersions: number;
   versions: DescribedVersion[];
@@ -74,9 +77,10 @@ export async function describeModel(
     .limit(filter.limit)
     .execute();
   const shown = rows.map((row) => ({ modelId, version: row.version }));
-  const [versions, aliases, stageHistory, lineage] = await Promise.all([
+  const [versions, aliases, gates, stageHistory, lineage] = await Promise.all([
     describeVersions(database, rows.map(versionRecord)),
     readAliases(database, modelId),
+    readGatePolicies(database, modelId),
     readStageHistory(database, modelId, version, filter.limit),
     readLineage(database, shown, lineageLimits),
   ]);
@@ -85,6 +89,7 @@ export async function describeModel(
     description: model.description,
     tags: parseTags(model.tags),
     aliases,
+    gates,
     totalVersions: Number(total),
     versions,
     stageHistory,

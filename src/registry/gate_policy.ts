@@ -26,6 +26,8 @@ export const gatePolicySchema = z.strictObject({
   approval: z.boolean().optional(),
 });
 export type GatePolicy = z.output<typeof gatePolicySchema>;
+/** Policies by stage; null: none. */
+export type GatePolicies = Partial<Record<GuardedStage, GatePolicy | null | undefined>>;
 
 /** The policy for entering a stage; empty when none was set. */
 export async function readGatePolicy(
@@ -61,7 +63,7 @@ export async function readGatePolicies(
 export async function writeGatePolicies(
   transaction: Transaction<Tables>,
   modelId: string,
-  policies: Partial<Record<GuardedStage, GatePolicy | null | undefined>>,
+  policies: GatePolicies,
   at: number,
   by: string,
 ): Promise<void> {

@@ -1,11 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
 import { type ChangeDependencies, changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
+import { may } from '../access/roles.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Tables } from '../storage/schema.ts';
 import { readAliases, requireNoVersion, writeAlias } from './aliases.ts';
 import { type FieldChange, mapChanges } from './field_changes.ts';
+import { type GatePolicies, guardedStages, readGatePolicies, writeGatePolicies } from './gate_policy.ts';
 import { findVersion, requireModel } from './lookup.ts';
 import { updateVersion, type VersionFacts } from './update_version.ts';
 
@@ -16,6 +19,8 @@ export interface ModelUpdate extends VersionFacts {
   version?: string | undefined;
   /** Alias to the version that has it from now on, or null to take it away. */
   aliases?: Record<string, string | null> | undefined;
+  /** The whole policy for entering a stage, or null to take it away. */
+  gates?: GatePolicies | undefined;
 }
 
 export interface ModelUpdated {
@@ -29,7 +34,7 @@ export interface ModelUpdated {
  * Changes what describes a model or one of its versions; what a version is (its bytes, signature and class labels)
  * never changes. All of the update is made or nothing, and each changed field is in the audit trail.
  * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND; INVALID_INPUT for a fact that only versions have, an alias that is a
- *   version's name, a cycle of parents
+ *   version's name, a cycle of parents; PERMISSION_DENIED for gates without ADMIN
  */
 export async function updateModel(
   dependencies: ChangeDependencies,
@@ -38,6 +43,7 @@ export async function updateModel(
 ): Promise<ModelUpdated> {
   const { database } = dependencies;
   const { modelId } = update;
+  if (update.gates !== undefined) requireAdmin(origin);
   if (update.version === undefined) requireOwnFacts(update);
   const named =
     update.version === undefined ? undefined : await findVersion(database, modelId, update.version);
@@ -49,7 +55,11 @@ export async function updateModel(
       version === undefined
         ? await updateOwn(transaction, update)
         : await updateVersion(transaction, { modelId, version }, update, at, by);
-    const changed = [...described, ...(await updateAliases(transaction, update, at, by))];
+    const changed = [
+      ...described,
+      ...(await updateAliases(transaction, update, at, by)),
+      ...(await updateGates(transaction, update, at, by)),
+    ];
     return {
       result: { version, changed },
       before: Object.fromEntries(changed.map(({ field, before }) => [field, before])),
@@ -57,6 +67,16 @@ export async function updateModel(
       unchanged: changed.length === 0,
     };
   });
+}
+
+/** Who could take a gate away could pass it without force. */
+function requireAdmin({ caller }: Origin): void {
+  if (may(caller, 'ADMIN')) return;
+  throw new ModelYardError(
+    'PERMISSION_DENIED',
+    `gates can be set by the role admin only; this server's role is ${caller.role}.`,
+    'Leave gates out, or start the server with MODELYARD_ROLE=admin.',
+  );
 }
 
 function requireOwnFacts(update: ModelUpdate): void {
@@ -133,4 +153,22 @@ async function updateAliases(
     if ((before.get(alias) ?? null) !== version)
       await writeAlias(transaction, modelId, alias, version, at, by);
   return mapChanges('aliases', before, wanted);
+}
+
+async function updateGates(
+  transaction: Transaction<Tables>,
+  { modelId, gates = {} }: ModelUpdate,
+  at: number,
+  by: string,
+): Promise<FieldChange[]> {
+  const policies = await readGatePolicies(transaction, modelId);
+  const changed = guardedStages.flatMap((stage) => {
+    const after = gates[stage];
+    const before = policies[stage] ?? null;
+    return after === undefined || isDeepStrictEqual(before, after)
+      ? []
+      : [{ field: `gates.${stage}`, before, after }];
+  });
+  if (changed.length > 0) await writeGatePolicies(transaction, modelId, gates, at, by);
+  return changed;
 }
