@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { messageOf, SettingsError } from './errors.ts';
+import { ModelYardError, messageOf, SettingsError } from './errors.ts';
+import type { Settings } from './settings.ts';
 
 const usage = `Usage: modelyard [--config FILE] [--ephemeral] [--read-only]
-       modelyard demo
-       modelyard approve [ID [--deny] [--yes]]
+       modelyard COMMAND [--config FILE] [arguments]
 
 Without a command it serves MCP on standard input and output: let an MCP client start it.
 
@@ -13,9 +13,30 @@ Without a command it serves MCP on standard input and output: let an MCP client 
   --read-only    refuse every change
   --version, --help
 
-demo runs the NBA example through a real MCP client in a temporary directory.
-approve lists the changes that wait for a person, or grants one (--deny: denies it); needs MODELYARD_ROLE=admin.
+Commands, on the store that MODEL_REGISTRY_DIR or DATABASE_URL names; COMMAND --help says more:
+
+  approve [ID]   list the changes that wait for a person, grant one or deny it
+  audit          list, filter, check and export the audit trail
+  verify         check artifacts, database, histories, audit trail and journals
+  backup FILE    write the whole store to one file, while servers run
+  restore FILE   fill an empty store from a backup
+  demo           run the NBA example through a real MCP client in a temporary directory
 `;
+
+interface Command {
+  usage: string;
+  /** @returns the exit code */
+  run(settings: Settings, given: string[]): Promise<number>;
+}
+
+/** Each is loaded when it is called for: the server starts no slower for them. */
+const commands: Record<string, () => Promise<Command>> = {
+  approve: async () => (await import('./commands/approve.ts')).approveCommand,
+  audit: async () => (await import('./commands/audit.ts')).auditCommand,
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+  backup: async () => (await import('./commands/backup.ts')).backupCommand,
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
+};
 
 // Standard output belongs to the protocol: whatever a library prints goes to standard error.
 const { error: toStandardError } = console;
@@ -23,25 +44,11 @@ for (const method of ['log', 'info', 'debug', 'trace', 'warn'] as const)
   console[method] = toStandardError.bind(console);
 
 async function main(): Promise<void> {
-  const [name, ...commandArguments] = process.argv.slice(2);
-  if (name === 'approve') {
-    const [{ readSettings }, { approveCommand }] = await Promise.all([
-      import('./settings.ts'),
-      import('./commands/approve.ts'),
-    ]);
-    process.exitCode = await approveCommand.run(readSettings(process.env), commandArguments);
-    return;
-  }
-  const { values, positionals } = parseCommandLine();
+  const [before, command, after] = splitAtCommand(process.argv.slice(2));
+  const values = parseFlags(before);
   if (values.help) return print(usage);
   if (values.version) return print(`${(await import('./package_info.ts')).packageVersion}\n`);
-  const [command, ...rest] = positionals;
-  if (rest.length > 0 || (command !== undefined && command !== 'demo'))
-    throw new SettingsError(`Unknown command ${positionals.join(' ')}. See modelyard --help.`);
-  if (command === 'demo') {
-    const { runDemo } = await import('../examples/nba/demo.ts');
-    process.exit(await runDemo());
-  }
+  if (command !== undefined) return runCommand(command, before, after);
   const [{ readSettings }, { serveStdio }] = await Promise.all([
     import('./settings.ts'),
     import('./serve_stdio.ts'),
@@ -55,18 +62,50 @@ async function main(): Promise<void> {
   );
 }
 
-function parseCommandLine() {
+async function runCommand(name: string, before: string[], given: string[]): Promise<void> {
+  if (name === 'demo' && before.length + given.length === 0) {
+    const { runDemo } = await import('../examples/nba/demo.ts');
+    process.exit(await runDemo());
+  }
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load === undefined)
+    throw new SettingsError(`Unknown command ${[name, ...given].join(' ')}. See modelyard --help.`);
+  const { usage: usageOfCommand, run } = await load();
+  if (given.includes('--help') || given.includes('-h')) return print(usageOfCommand);
+  const [{ readSettings }, { takeConfig }] = await Promise.all([
+    import('./settings.ts'),
+    import('./commands/command_line.ts'),
+  ]);
+  // --config may stand on either side of the command, and nothing else before it.
+  const { config, rest } = takeConfig(name, [...before, ...given]);
+  process.exitCode = await run(readSettings(process.env, { config }), rest);
+}
+
+const serverOptions = {
+  config: { type: 'string' },
+  ephemeral: { type: 'boolean' },
+  'read-only': { type: 'boolean' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** What stands before the command, the command (the first word that is no flag and no flag's value), what follows. */
+function splitAtCommand(given: string[]): [string[], string | undefined, string[]] {
+  const { tokens } = parseArgs({
+    args: given,
+    options: serverOptions,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const command = tokens.find((token) => token.kind === 'positional');
+  if (command === undefined) return [given, undefined, []];
+  return [given.slice(0, command.index), command.value, given.slice(command.index + 1)];
+}
+
+function parseFlags(given: string[]) {
   try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        config: { type: 'string' },
-        ephemeral: { type: 'boolean' },
-        'read-only': { type: 'boolean' },
-        version: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
+    return parseArgs({ args: given, options: serverOptions }).values;
   } catch (error) {
     throw new SettingsError(`${messageOf(error)} See modelyard --help.`);
   }
@@ -80,6 +119,10 @@ main().catch((error: unknown) => {
   if (error instanceof SettingsError) {
     process.stderr.write(`modelyard: ${error.message}\n`);
     process.exit(2);
+  }
+  if (error instanceof ModelYardError) {
+    process.stderr.write(`modelyard: ${error.message} ${error.hint}\n`);
+    process.exit(1);
   }
   process.stderr.write(
     `modelyard: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

@@ -34,20 +34,21 @@ export async function appendAudit(
     .selectFrom('audit_head')
     .select(['sequence', 'hash'])
     .executeTakeFirstOrThrow();
+  // The hash is of what the database gives back: of text as both can hold it.
   const entry = {
     sequence: head.sequence,
     at,
     request_id: origin.requestId,
     role: origin.caller.role,
-    client: origin.caller.client ?? null,
+    client: storable(origin.caller.client),
     action: origin.action,
-    model_id: change.modelId ?? null,
-    version: change.version ?? null,
+    model_id: storable(change.modelId),
+    version: storable(change.version),
     arguments: shownJson(origin.arguments),
     before: change.before === undefined ? null : shownJson(change.before),
     after: change.after === undefined ? null : shownJson(change.after),
     outcome: change.outcome,
-    detail: change.detail === undefined ? null : redactText(change.detail).slice(0, 2000),
+    detail: storable(change.detail === undefined ? undefined : redactText(change.detail).slice(0, 2000)),
     previous_hash: head.hash,
   };
   const hash = hashOf(entry);
@@ -56,6 +57,11 @@ export async function appendAudit(
     .values({ ...entry, hash })
     .execute();
   await transaction.updateTable('audit_head').set({ hash }).execute();
+}
+
+/** PostgreSQL has no place for a NUL in text, and neither database for half a character. */
+function storable(text: string | undefined): string | null {
+  return text?.replace(/[\0\p{Surrogate}]/gu, '\uFFFD') ?? null;
 }
 
 /** SHA-256, in hexadecimal, of the JSON array of an entry's fields in this order. */

@@ -91,15 +91,20 @@ export async function latestReference(database: Database, record: VersionRecord)
       `${record.modelId} ${record.version} has no reference data to compare with.`,
       'Call set_reference_data with rows like those the model was trained on, then detect_drift again.',
     );
-  const stored: { features: StoredProfile[]; predictions: StoredProfile[] } = JSON.parse(row.profile);
   return {
     referenceId: row.reference_id,
     createdAt: row.created_at,
     source: row.source,
     rows: row.row_count,
-    profile: {
-      features: stored.features.map(restoreProfile),
-      predictions: stored.predictions.map(restoreProfile),
-    },
+    profile: readProfile(row.profile),
+  };
+}
+
+/** The profile from the text it is stored as. */
+export function readProfile(text: string): ReferenceProfile {
+  const stored: { features: StoredProfile[]; predictions: StoredProfile[] } = JSON.parse(text);
+  return {
+    features: stored.features.map(restoreProfile),
+    predictions: stored.predictions.map(restoreProfile),
   };
 }

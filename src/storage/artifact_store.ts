@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ModelYardError } from '../errors.ts';
+import { syncDirectory } from './sync_directory.ts';
 
 /** An immutable file in the store, known by the SHA-256 of its bytes. */
 export interface Artifact {
@@ -17,6 +18,11 @@ export interface ArtifactStore {
    * @throws LIMIT_EXCEEDED above the size limit, ARTIFACT_INVALID for an empty file, CANCELLED.
    */
   add(file: string, signal?: AbortSignal): Promise<Artifact>;
+  /**
+   * Takes in bytes that are said to be an artifact's, as `add` does with a file's.
+   * @throws ARTIFACT_MISMATCH when they are not; nothing is kept then.
+   */
+  receive(artifact: Artifact, content: AsyncIterable<Buffer>): Promise<void>;
   /** Absolute path of an artifact; whoever loads it verifies the bytes. */
   pathOf(sha256: string): string;
   /**
@@ -41,6 +47,23 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
     return found?.isFile() === true && found.size === artifact.bytes;
   };
 
+  /** Writes an incoming file and, when it is whole, gives it the name of its hash. */
+  const takeIn = async (copy: (incoming: string) => Promise<Artifact>) => {
+    const incoming = join(directory, 'incoming', randomUUID());
+    await mkdir(dirname(incoming), { recursive: true });
+    try {
+      const artifact = await copy(incoming);
+      const final = pathOf(artifact.sha256);
+      // Stored bytes that were damaged since are replaced by these good ones; the rename is atomic.
+      await mkdir(dirname(final), { recursive: true });
+      await rename(incoming, final);
+      await syncDirectory(dirname(final));
+      return artifact;
+    } finally {
+      await unlink(incoming).catch(() => undefined);
+    }
+  };
+
   return {
     pathOf,
     isPresent,
@@ -48,19 +71,15 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
     async add(file, signal) {
       // Said at once where the size is known; a file that grows meanwhile is caught while it is copied.
       if ((await stat(file)).size > maxBytes) throw tooLarge(maxBytes);
-      const incoming = join(directory, 'incoming', randomUUID());
-      await mkdir(dirname(incoming), { recursive: true });
-      try {
-        const artifact = await copyHashed(file, incoming, maxBytes, signal);
-        const final = pathOf(artifact.sha256);
-        // Stored bytes that were damaged since are replaced by these good ones; the rename is atomic.
-        await mkdir(dirname(final), { recursive: true });
-        await rename(incoming, final);
-        await syncDirectory(dirname(final));
-        return artifact;
-      } finally {
-        await unlink(incoming).catch(() => undefined);
-      }
+      return takeIn((incoming) => copyHashed(contentOf(file), incoming, maxBytes, signal));
+    },
+
+    async receive(artifact, content) {
+      await takeIn(async (incoming) => {
+        const received = await copyHashed(content, incoming, artifact.bytes);
+        if (received.sha256 === artifact.sha256) return received;
+        throw damagedArtifact(artifact.sha256, false);
+      });
     },
 
     async *list() {
@@ -99,7 +118,7 @@ export function damagedArtifact(sha256: string, missing: boolean): ModelYardErro
 }
 
 async function copyHashed(
-  from: string,
+  content: AsyncIterable<Buffer>,
   to: string,
   maxBytes: number,
   signal?: AbortSignal,
@@ -108,10 +127,9 @@ async function copyHashed(
   let bytes = 0;
   const target = await open(to, 'wx', 0o600);
   try {
-    for await (const chunk of createReadStream(from, { highWaterMark: 1 << 20 })) {
+    for await (const chunk of content) {
       if (signal?.aborted)
         throw new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was registered.');
-      if (!Buffer.isBuffer(chunk)) continue;
       bytes += chunk.length;
       if (bytes > maxBytes) throw tooLarge(maxBytes);
       hash.update(chunk);
@@ -126,15 +144,14 @@ async function copyHashed(
   return { sha256: hash.digest('hex'), bytes };
 }
 
-async function hashOf(file: string): Promise<string> {
+/** The SHA-256 of a file's bytes, in hexadecimal; in pieces, so that nobody is held up. */
+export async function hashOf(file: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);
+  for await (const chunk of contentOf(file)) hash.update(chunk);
   return hash.digest('hex');
 }
 
-/** Makes a rename durable; Windows cannot open directories and does not need it. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
+async function* contentOf(file: string): AsyncGenerator<Buffer> {
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
+    if (Buffer.isBuffer(chunk)) yield chunk;
 }

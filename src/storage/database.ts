@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { Kysely, Migrator, PostgresDialect } from 'kysely';
+import { Kysely, PostgresDialect } from 'kysely';
 import { ModelYardError, messageOf, systemCodeOf } from '../errors.ts';
-import { migrations } from './migrations/index.ts';
+import { migrate } from './migrate.ts';
 import type { Tables } from './schema.ts';
 import { sqliteDialect } from './sqlite_dialect.ts';
 
@@ -14,32 +14,43 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
-/**
- * Opens the database (PostgreSQL when `databaseUrl` is given, else SQLite in `directory`) and brings its
- * tables up to date. Safe to call in several processes at once on the same database.
- * @throws STORAGE_UNAVAILABLE
- */
-export async function openDatabase(options: {
+/** Where a database is: PostgreSQL when `databaseUrl` is given, else SQLite in `directory`. */
+export interface DatabaseAddress {
   directory: string;
   databaseUrl?: string | undefined;
-}): Promise<OpenDatabase> {
-  const { databaseUrl } = options;
-  const kind: StoreKind = databaseUrl === undefined ? 'sqlite' : 'postgresql';
-  const database = new Kysely<Tables>({
-    dialect:
-      databaseUrl === undefined
-        ? sqliteDialect(join(options.directory, 'modelyard.db'))
-        : await postgresDialect(databaseUrl),
-  });
+}
+
+export function sqliteFile(directory: string): string {
+  return join(directory, 'modelyard.db');
+}
+
+/**
+ * Opens the database and brings its tables up to date. Safe to call in several processes at once on the same
+ * database.
+ * @throws STORAGE_UNAVAILABLE
+ */
+export async function openDatabase(address: DatabaseAddress): Promise<OpenDatabase> {
+  const opened = await connectDatabase(address);
   try {
-    const migrator = new Migrator({ db: database, provider: { getMigrations: async () => migrations } });
-    const { error } = await migrator.migrateToLatest();
-    if (error !== undefined) throw error;
+    await migrate(opened.database);
   } catch (error) {
-    await database.destroy().catch(() => undefined);
+    await opened.close().catch(() => undefined);
     throw storageError(error);
   }
-  return { database, kind, close: () => database.destroy() };
+  return opened;
+}
+
+/** Opens the database as it is, whatever tables it has. SQLite's file is made where there is none. */
+export async function connectDatabase({ directory, databaseUrl }: DatabaseAddress): Promise<OpenDatabase> {
+  const database = new Kysely<Tables>({
+    dialect:
+      databaseUrl === undefined ? sqliteDialect(sqliteFile(directory)) : await postgresDialect(databaseUrl),
+  });
+  return {
+    database,
+    kind: databaseUrl === undefined ? 'sqlite' : 'postgresql',
+    close: () => database.destroy(),
+  };
 }
 
 async function postgresDialect(connectionString: string): Promise<PostgresDialect> {

@@ -3,12 +3,12 @@ import { extname, resolve } from 'node:path';
 import { readableFile, writableFile } from '../../access/file_access.ts';
 import { ModelYardError } from '../../errors.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
+import { createOutputFile, notWritable } from '../../storage/output_file.ts';
 import type { PredictionSink } from '../prediction_sink.ts';
 import { answerFile, type FileCounts } from './answer_file.ts';
 import { chooseFileModel, type FileModel, type FileModelDependencies } from './file_model.ts';
 import { type FileFormat, formatOf } from './formats.ts';
 import { withTable } from './open_table.ts';
-import { createOutputFile, notWritable } from './output_file.ts';
 import { isResultColumn } from './result_columns.ts';
 import type { ColumnMapping, Table } from './table.ts';
 

@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFil
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createOutputFile } from '../../../src/serving/file/output_file.ts';
-import { temporaryDirectory } from '../../temporary.ts';
+import { createOutputFile } from '../../src/storage/output_file.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const base = temporaryDirectory();
 let count = 0;

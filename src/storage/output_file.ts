@@ -2,14 +2,15 @@ import { type FileHandle, link, lstat, open, readdir, rename, stat, unlink } fro
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import { ModelYardError, systemCodeOf } from '../../errors.ts';
+import { ModelYardError, systemCodeOf } from '../errors.ts';
+import { syncDirectory } from './sync_directory.ts';
 
 /** A file that comes into being whole or not at all: it is written under another name beside its own. */
 export interface OutputFile {
   handle: FileHandle;
   /**
    * Makes what was written durable and gives it its name.
-   * @throws INVALID_INPUT when something of that name has come into being meanwhile
+   * @throws INVALID_INPUT when something of that name has come into being meanwhile, unless it may be replaced
    */
   commit(): Promise<void>;
   /** Removes what was written; harmless after commit. */
@@ -25,10 +26,14 @@ const unfinished = new Set<string>();
 
 /**
  * Begins a file that is to be called `path`, and removes what a killed process left of an earlier attempt at it.
- * @param path real path of a name that is free in an existing directory
+ * @param path real path of a name in an existing directory, free unless `replace` is set
  * @param shownPath as the caller named it, for errors
  */
-export async function createOutputFile(path: string, shownPath: string): Promise<OutputFile> {
+export async function createOutputFile(
+  path: string,
+  shownPath: string,
+  { replace = false }: { replace?: boolean } = {},
+): Promise<OutputFile> {
   await removeAbandoned(path);
   const temporary = `${prefixOf(path)}${thisHost}~${process.pid}~${uuidv7()}`;
   const handle = await open(temporary, 'wx', 0o666).catch((error: unknown) => {
@@ -51,13 +56,14 @@ export async function createOutputFile(path: string, shownPath: string): Promise
       try {
         await handle.sync();
         await close();
-        await renameToFree(temporary, path);
+        await (replace ? rename(temporary, path) : renameToFree(temporary, path));
+        await syncDirectory(dirname(path));
       } catch (error) {
         if (systemCodeOf(error) !== 'EEXIST') throw notWritable(shownPath, error);
         throw new ModelYardError(
           'INVALID_INPUT',
-          `${shownPath} has come into being while the rows were answered; it was left as it is.`,
-          'Name another output_path.',
+          `${shownPath} has come into being meanwhile; it was left as it is.`,
+          'Name another file.',
         );
       }
       unfinished.delete(temporary);
@@ -124,13 +130,13 @@ export function notWritable(shownPath: string, error: unknown): unknown {
     return new ModelYardError(
       'STORAGE_UNAVAILABLE',
       `${shownPath} could not be written (${code}).`,
-      'Free space, or name another output_path, then try again.',
+      'Free space, or name another file, then try again.',
       { cause: error },
     );
   return new ModelYardError(
     'INVALID_INPUT',
     `${shownPath} cannot be written (${code}).`,
-    'Check the permissions of its directory, or name another output_path.',
+    'Check the permissions of its directory, or name another file.',
     { cause: error },
   );
 }

@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Kysely } from 'kysely';
+import { type Pack, pack } from 'tar-stream';
+import type { ModelYardError } from '../errors.ts';
+import { packageVersion } from '../package_info.ts';
+import { type Artifact, damagedArtifact } from '../storage/artifact_store.ts';
+import type { OpenDatabase } from '../storage/database.ts';
+import { knownMigrations } from '../storage/migrate.ts';
+import type { Tables } from '../storage/schema.ts';
+import { readSnapshot } from '../storage/snapshot.ts';
+import { type TableDescription, tableCatalogue } from '../storage/table_catalogue.ts';
+import { rowToLine, tablePages } from '../storage/table_rows.ts';
+import { type BackupHeader, type BackupManifest, entryNames, formatVersion } from './format.ts';
+
+export interface BackupReport {
+  rows: Record<string, number>;
+  artifacts: number;
+}
+
+export interface BackupSource {
+  /** A handle that nobody else uses. */
+  opened: OpenDatabase;
+  pathOf: (sha256: string) => string;
+  clock: () => number;
+  progress: (text: string) => void;
+}
+
+/** Thrown when an artifact of the snapshot is gone: perhaps its version was deleted after the snapshot was taken. */
+export class ArtifactGone extends Error {
+  readonly artifact: Artifact;
+  readonly damage: ModelYardError;
+  constructor(artifact: Artifact, damage: ModelYardError) {
+    super(damage.message);
+    this.artifact = artifact;
+    this.damage = damage;
+  }
+}
+
+/** Takes the archive's bytes, in order. */
+export type Write = (chunk: Buffer) => Promise<void>;
+
+/**
+ * Writes the whole store as it is at one moment: all tables from one snapshot of the database, and the
+ * artifacts that its versions refer to, each checked on the way.
+ * @throws ArtifactGone
+ */
+export async function writeBackup(source: BackupSource, write: Write): Promise<BackupReport> {
+  const { opened } = source;
+  const tables = await tableCatalogue();
+  return readSnapshot(opened, async (snapshot) => {
+    const archive = openArchive(write);
+    try {
+      return await fill(archive, source, snapshot, tables);
+    } catch (error) {
+      archive.abandon();
+      throw error;
+    }
+  });
+}
+
+async function fill(
+  archive: Archive,
+  { opened: { kind }, pathOf, clock, progress }: BackupSource,
+  snapshot: Kysely<Tables>,
+  tables: TableDescription[],
+): Promise<BackupReport> {
+  const header: BackupHeader = {
+    format: formatVersion,
+    modelyard: packageVersion,
+    created_at: new Date(clock()).toISOString(),
+    store: kind,
+    migrations: [...knownMigrations],
+    tables,
+  };
+  await archive.addText(entryNames.header, JSON.stringify(header));
+  let artifacts = 0;
+  // Before the tables: what is deleted meanwhile is found out early.
+  for await (const artifact of referredArtifacts(snapshot)) {
+    await archive.addArtifact(artifact, pathOf(artifact.sha256));
+    progress(`${++artifacts} artifacts`);
+  }
+  const rows: Record<string, number> = {};
+  for (const table of tables) {
+    let count = 0;
+    let part = 0;
+    for await (const page of tablePages(snapshot, kind, table)) {
+      const lines = page.map((row) => `${rowToLine(row)}\n`).join('');
+      await archive.add(entryNames.tablePart(table.name, ++part), await compress(lines, { level: 1 }));
+      count += page.length;
+      progress(`${table.name}: ${count} rows`);
+    }
+    rows[table.name] = count;
+  }
+  const manifest: BackupManifest = { rows, artifacts, entries: [...archive.entries] };
+  const text = JSON.stringify(manifest);
+  await archive.addText(entryNames.manifest, text);
+  await archive.addText(entryNames.seal, sha256Of(text));
+  await archive.end();
+  return { rows, artifacts };
+}
+
+const compress = promisify<string, { level: number }, Buffer>(gzip);
+
+function sha256Of(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+async function* referredArtifacts(snapshot: Kysely<Tables>): AsyncGenerator<Artifact> {
+  for (let last = ''; ; ) {
+    const page = await snapshot
+      .selectFrom('versions')
+      .select(({ fn }) => ['artifact_sha256', fn.max('artifact_bytes').as('bytes')])
+      .where('artifact_sha256', '>', last)
+      .groupBy('artifact_sha256')
+      .orderBy('artifact_sha256')
+      .limit(500)
+      .execute();
+    if (page.length === 0) return;
+    for (const { artifact_sha256: sha256, bytes } of page) {
+      yield { sha256, bytes };
+      last = sha256;
+    }
+  }
+}
+
+type Archive = ReturnType<typeof openArchive>;
+
+/** A tar file that is made as fast as it is written, and remembers what went in. */
+function openArchive(write: Write) {
+  const archive: Pack = pack();
+  const entries: BackupManifest['entries'] = [];
+  const copied = copy(archive, write);
+  // A failure to write shows where the next entry is added.
+  const failed = copied.then(() => new Promise<never>(() => undefined));
+  failed.catch(() => undefined);
+
+  const addEntry = (name: string, size: number, content: Buffer) =>
+    new Promise<void>((resolve, reject) => {
+      archive.entry({ name, size, mode: 0o600 }, content, (error) => (error ? reject(error) : resolve()));
+    });
+  const add = async (name: string, content: Buffer) => {
+    entries.push([name, content.length, sha256Of(content)]);
+    await Promise.race([addEntry(name, content.length, content), failed]);
+  };
+  return {
+    entries,
+    add,
+    addText: (name: string, text: string) => add(name, Buffer.from(text)),
+
+    async addArtifact(artifact: Artifact, path: string): Promise<void> {
+      const found = await stat(path).catch(() => undefined);
+      if (found?.size !== artifact.bytes)
+        throw new ArtifactGone(artifact, damagedArtifact(artifact.sha256, found === undefined));
+      const name = entryNames.artifact(artifact.sha256);
+      const hash = createHash('sha256');
+      const entry = archive.entry({ name, size: artifact.bytes, mode: 0o600 });
+      const finished = once(entry, 'close');
+      finished.catch(() => undefined);
+      try {
+        for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+          if (!Buffer.isBuffer(chunk)) continue;
+          hash.update(chunk);
+          if (!entry.write(chunk)) await Promise.race([once(entry, 'drain'), failed]);
+        }
+      } catch (error) {
+        throw new ArtifactGone(
+          artifact,
+          Object.assign(damagedArtifact(artifact.sha256, true), { cause: error }),
+        );
+      }
+      entry.end();
+      await Promise.race([finished, failed]);
+      const sha256 = hash.digest('hex');
+      if (sha256 !== artifact.sha256)
+        throw new ArtifactGone(artifact, damagedArtifact(artifact.sha256, false));
+      entries.push([name, artifact.bytes, sha256]);
+    },
+
+    async end(): Promise<void> {
+      archive.finalize();
+      await copied;
+    },
+
+    abandon: () => void archive.destroy(),
+  };
+}
+
+async function copy(from: Pack, write: Write): Promise<void> {
+  for await (const chunk of from) await write(chunk);
+}

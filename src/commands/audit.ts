@@ -1,0 +1,204 @@
+import { checkAuditChain } from '../access/audit_chain.ts';
+import { type AuditFilter, auditPages, lastEntries } from '../access/audit_trail.ts';
+import { SettingsError } from '../errors.ts';
+import type { Settings } from '../settings.ts';
+import type { Database } from '../storage/database.ts';
+import { createOutputFile } from '../storage/output_file.ts';
+import type { AuditEntryRow } from '../storage/schema.ts';
+import { readSnapshot } from '../storage/snapshot.ts';
+import { parseCommand, withStore } from './command_line.ts';
+import { newFile } from './new_file.ts';
+import { print, progressLine } from './standard_output.ts';
+
+const usage = `Usage: modelyard audit [filters] [--limit N] [--json]
+       modelyard audit [filters] --export FILE|- [--force]
+       modelyard audit --verify
+
+Lists the audit trail: every change, done or refused, the newest last.
+
+  --model ID --version V --action TOOL --role ROLE --client PART --outcome done|CODE --request ID
+  --since TIME --until TIME   ISO 8601, for example 2026-01-31 or 2026-01-31T08:00:00Z
+  --limit N                   the last N entries (default 50)
+  --json                      each entry as a line of JSON instead of a table row
+  --export FILE|-             all entries that fulfil the filters as JSON Lines; - is standard output
+  --force                     let --export replace FILE
+  --verify                    walk the whole chain of hashes; exit code 1 when it is broken
+
+Each entry's hash is the SHA-256 of the JSON array of its fields from sequence to previous_hash, in the order in
+which --export writes them (arguments, before and after are texts). Keep a head that --verify prints elsewhere: a
+trail that was rewritten as a whole does not lead to it.
+`;
+
+export const auditCommand = { usage, run: runAudit };
+
+const options = {
+  model: { type: 'string' },
+  version: { type: 'string' },
+  action: { type: 'string' },
+  role: { type: 'string' },
+  client: { type: 'string' },
+  outcome: { type: 'string' },
+  request: { type: 'string' },
+  since: { type: 'string' },
+  until: { type: 'string' },
+  limit: { type: 'string' },
+  json: { type: 'boolean' },
+  export: { type: 'string' },
+  force: { type: 'boolean' },
+  verify: { type: 'boolean' },
+} as const;
+
+export async function runAudit(settings: Settings, given: string[]): Promise<number> {
+  const { values } = parseCommand('audit', given, options);
+  const filter: AuditFilter = {
+    modelId: values.model,
+    version: values.version,
+    action: values.action,
+    role: values.role,
+    client: values.client,
+    outcome: values.outcome,
+    requestId: values.request,
+    since: timeOf('--since', values.since),
+    until: timeOf('--until', values.until),
+  };
+  const limit = limitOf(values.limit);
+  const isFiltered = Object.values(filter).some((value) => value !== undefined);
+  if (values.verify && (isFiltered || values.export !== undefined || values.limit !== undefined))
+    throw new SettingsError('--verify walks the whole trail: it takes no filter, --limit or --export.');
+  if (values.export === '') throw new SettingsError('--export needs the name of a file, or -.');
+  return withStore(settings, async (opened) => {
+    if (values.verify) return readSnapshot(opened, verify);
+    if (values.export !== undefined)
+      return exportTo(values.export, values.force ?? false, opened.database, filter);
+    const rows = await lastEntries(opened.database, filter, limit);
+    if (values.json) for (const row of rows) await print(jsonLine(row));
+    else await print(rows.length === 0 ? 'No entries.\n' : table(rows));
+    return 0;
+  });
+}
+
+function timeOf(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const [, clock, zone] =
+    /^\d{4}-\d\d-\d\d(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? [];
+  const time = Date.parse(clock !== undefined && zone === undefined ? `${text}Z` : text);
+  if (Number.isNaN(time) || !/^\d{4}-\d\d-\d\d/.test(text))
+    throw new SettingsError(
+      `${flag}=${text} is not a time: write it as 2026-01-31 or 2026-01-31T08:00:00Z (UTC).`,
+    );
+  return time;
+}
+
+function limitOf(text = '50'): number {
+  const limit = Number(text);
+  if (!/^\d+$/.test(text) || limit < 1 || limit > 100_000)
+    throw new SettingsError(`--limit=${text} is not a whole number from 1 to 100000.`);
+  return limit;
+}
+
+async function verify(database: Database): Promise<number> {
+  const progress = progressLine();
+  const { entries, head, faults, faultsTotal } = await checkAuditChain(database, (checked) =>
+    progress.show(`${checked} entries checked`),
+  );
+  progress.end();
+  if (faultsTotal === 0) {
+    await print(`The audit trail is whole: ${entries} entries. Head: ${head?.sequence} ${head?.hash}\n`);
+    return 0;
+  }
+  for (const { sequence, fault } of faults) await print(`Entry ${sequence}: ${fault}.\n`);
+  await print(
+    `The audit trail is broken: ${faultsTotal} fault${faultsTotal === 1 ? '' : 's'}${faultsTotal > faults.length ? ` (the first ${faults.length} are shown)` : ''} in ${entries} entries. What stands before the first one is as it was written; compare the rest with an export or a backup.\n`,
+  );
+  return 1;
+}
+
+/** An entry with its fields in the order that its hash takes them in, then the hash. */
+function jsonLine(entry: AuditEntryRow): string {
+  const { sequence, at, request_id, role, client, action, model_id, version } = entry;
+  const { arguments: given, before, after, outcome, detail, previous_hash, hash } = entry;
+  return `${JSON.stringify({
+    sequence,
+    at,
+    request_id,
+    role,
+    client,
+    action,
+    model_id,
+    version,
+    arguments: given,
+    before,
+    after,
+    outcome,
+    detail,
+    previous_hash,
+    hash,
+  })}\n`;
+}
+
+async function exportTo(
+  name: string,
+  force: boolean,
+  database: Database,
+  filter: AuditFilter,
+): Promise<number> {
+  if (name === '-') {
+    for await (const page of auditPages(database, filter)) await print(page.map(jsonLine).join(''));
+    return 0;
+  }
+  const path = await newFile(name, force);
+  const file = await createOutputFile(path, name, { replace: force });
+  let entries = 0;
+  try {
+    for await (const page of auditPages(database, filter)) {
+      await file.handle.writeFile(page.map(jsonLine).join(''));
+      entries += page.length;
+    }
+    await file.commit();
+  } finally {
+    await file.discard();
+  }
+  await print(`${entries} entries written to ${name}.\n`);
+  return 0;
+}
+
+const widest = 40;
+
+function table(rows: readonly AuditEntryRow[]): string {
+  const cells = rows.map((row) => [
+    String(row.sequence),
+    new Date(row.at).toISOString(),
+    row.role,
+    row.client ?? '-',
+    row.action,
+    row.model_id ?? '-',
+    row.version ?? '-',
+    row.outcome,
+    row.detail ?? changeOf(row),
+  ]);
+  const lines = [
+    ['#', 'time', 'role', 'client', 'action', 'model', 'version', 'outcome', 'detail'],
+    ...cells,
+  ].map((line) => line.map((cell, column) => shown(cell, column === 8 ? 100 : widest)));
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map(
+      (line) =>
+        `${line
+          .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+function changeOf({ before, after }: AuditEntryRow): string {
+  if (before === null && after === null) return '';
+  return `${before ?? '(nothing)'} → ${after ?? '(nothing)'}`;
+}
+
+/** In one line, without what could steer a terminal: names and reasons come from anybody. */
+function shown(text: string, most: number): string {
+  const plain = text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ');
+  return plain.length > most ? `${plain.slice(0, most - 1)}…` : plain;
+}

@@ -1,0 +1,99 @@
+import { ArtifactGone, type BackupReport, writeBackup } from '../backup/write_backup.ts';
+import { ModelYardError } from '../errors.ts';
+import { isAbandoned } from '../monitoring/log/journal.ts';
+import { moveJournals } from '../monitoring/log/move_journals.ts';
+import type { Settings } from '../settings.ts';
+import { artifactStore } from '../storage/artifact_store.ts';
+import { connectDatabase, type Database } from '../storage/database.ts';
+import { createOutputFile } from '../storage/output_file.ts';
+import { parseCommand, withStore } from './command_line.ts';
+import { newFile } from './new_file.ts';
+import { print, progressLine } from './standard_output.ts';
+
+const usage = `Usage: modelyard backup FILE [--force]
+
+Writes the whole store (database and artifacts, as they are at one moment) to one file, while servers run.
+Predictions that were answered before are in it. The file is a tar archive with the SHA-256 of all its parts;
+modelyard restore reads it into a store on either database.
+
+  --force  replace FILE
+`;
+
+export const backupCommand = { usage, run: runBackup };
+
+/** How often a version may be deleted under our hands. */
+const attempts = 5;
+
+export async function runBackup(settings: Settings, given: string[]): Promise<number> {
+  const { values, positionals } = parseCommand(
+    'backup',
+    given,
+    { force: { type: 'boolean' } },
+    { least: 1, most: 1, what: 'file to write' },
+  );
+  const [name = ''] = positionals;
+  const { directory, databaseUrl } = settings;
+  const force = values.force ?? false;
+  const report = await withStore(settings, async ({ database }) => {
+    const path = await newFile(name, force);
+    const unreadable = await moveJournals(database, directory, { isFinished: isAbandoned });
+    if (unreadable > 0)
+      process.stderr.write(`modelyard: ${unreadable} journal lines could not be read and were left out.\n`);
+    const opened = await connectDatabase({ directory, databaseUrl });
+    const progress = progressLine();
+    const source = {
+      opened,
+      pathOf: artifactStore(directory, settings.maxArtifactBytes).pathOf,
+      clock: Date.now,
+      progress: progress.show,
+    };
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const file = await createOutputFile(path, name, { replace: force });
+        try {
+          // It holds what everybody asked the models and what they were told.
+          await file.handle.chmod(0o600);
+          const written = await writeBackup(source, (chunk) => file.handle.writeFile(chunk));
+          await file.commit();
+          return written;
+        } catch (error) {
+          if (!(error instanceof ArtifactGone)) throw error;
+          if (attempt === attempts || (await isReferred(database, error))) throw damaged(error);
+        } finally {
+          await file.discard();
+        }
+      }
+    } finally {
+      progress.end();
+      await opened.close();
+    }
+  });
+  await print(`${describe(report)} written to ${name}.\n`);
+  return 0;
+}
+
+/** Whether a version still has the artifact that could not be read: then it was not deleted meanwhile. */
+async function isReferred(database: Database, { artifact }: ArtifactGone): Promise<boolean> {
+  const version = await database
+    .selectFrom('versions')
+    .select('version')
+    .where('artifact_sha256', '=', artifact.sha256)
+    .limit(1)
+    .executeTakeFirst();
+  return version !== undefined;
+}
+
+function damaged({ damage }: ArtifactGone): ModelYardError {
+  return new ModelYardError(
+    damage.code,
+    `${damage.message} No backup was written.`,
+    'modelyard verify lists what is damaged: register the same file again, or delete its versions, then try again.',
+    { cause: damage },
+  );
+}
+
+/** `3 models, 12 versions, 1000 predictions, 7 artifacts` */
+export function describe({ rows, artifacts }: BackupReport): string {
+  const { models = 0, versions = 0, predictions = 0, audit_entries: entries = 0 } = rows;
+  return `${models} models, ${versions} versions, ${artifacts} artifacts, ${predictions} predictions, ${entries} audit entries`;
+}

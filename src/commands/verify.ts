@@ -1,0 +1,90 @@
+import { checkAuditChain } from '../access/audit_chain.ts';
+import { messageOf, systemCodeOf } from '../errors.ts';
+import { checkArtifacts } from '../integrity/check_artifacts.ts';
+import { checkDatabase } from '../integrity/check_database.ts';
+import { checkJournals } from '../integrity/check_journals.ts';
+import { checkStoredJson } from '../integrity/check_stored_json.ts';
+import { checkVersions } from '../integrity/check_versions.ts';
+import { type Finding, fromBackup, problem } from '../integrity/finding.ts';
+import type { Settings } from '../settings.ts';
+import { artifactStore } from '../storage/artifact_store.ts';
+import { readSnapshot } from '../storage/snapshot.ts';
+import { parseCommand, withStore } from './command_line.ts';
+import { print, progressLine } from './standard_output.ts';
+
+const usage = `Usage: modelyard verify
+
+Checks the whole store, while servers run, and changes nothing: re-hashes all artifacts; checks the database, the
+stage history of every version, routes, aliases, reference data, the audit trail's chain and the journals. Says what it
+found and what to do about it. Exit code 0: nothing is wrong (there may be notes); 1: something is.
+`;
+
+export const verifyCommand = { usage, run: runVerify };
+
+export async function runVerify(settings: Settings, given: string[]): Promise<number> {
+  parseCommand('verify', given, {});
+  const findings: Finding[] = [];
+  const counts = await withStore(settings, async (opened) => {
+    const { directory, maxArtifactBytes } = settings;
+    const { database, kind } = opened;
+    const report = (finding: Finding) => void findings.push(finding);
+    const progress = progressLine();
+    const count = { versions: 0, steps: 0, artifacts: 0, bytes: 0, entries: 0, references: 0, journals: 0 };
+    /** A part that cannot be checked to its end is a finding, and no reason to leave out the others. */
+    const check = async (what: string, run: () => Promise<void>) => {
+      try {
+        await run();
+      } catch (error) {
+        report(
+          problem(`${what} cannot be checked: ${systemCodeOf(error) ?? ''} ${messageOf(error)}`, fromBackup),
+        );
+      }
+    };
+    await check('the database', () =>
+      readSnapshot(opened, async (snapshot) => {
+        progress.show('database');
+        await check('the database', () => checkDatabase(snapshot, kind, report));
+        await check('the versions', async () => {
+          const found = await checkVersions(snapshot, report, (done) => progress.show(`${done} versions`));
+          Object.assign(count, found);
+        });
+        await check('what is stored as JSON', async () => {
+          count.references = await checkStoredJson(snapshot, report);
+        });
+        await check('the audit trail', async () => {
+          const chain = await checkAuditChain(snapshot, (done) => progress.show(`${done} audit entries`));
+          count.entries = chain.entries;
+          for (const { sequence, fault } of chain.faults)
+            report(
+              problem(
+                `the audit trail is broken at entry ${sequence}: ${fault}`,
+                'What stands before is as it was written; compare the rest with an export (modelyard audit --export) or a backup.',
+              ),
+            );
+        });
+      }),
+    );
+    await check('the artifacts', async () => {
+      const { pathOf } = artifactStore(directory, maxArtifactBytes);
+      const found = await checkArtifacts(
+        { database, directory, pathOf, now: Date.now() },
+        report,
+        (done, bytes) => progress.show(`${done} artifacts, ${Math.round(bytes / 1e6)} MB`),
+      );
+      Object.assign(count, found);
+    });
+    await check('the journals', async () => {
+      count.journals = await checkJournals(directory, report);
+    });
+    progress.end();
+    return count;
+  });
+  const order = findings.toSorted((a, b) => Number(a.severity === 'note') - Number(b.severity === 'note'));
+  for (const { severity, what, next } of order) await print(`${severity.toUpperCase()}: ${what}. ${next}\n`);
+  const problems = findings.filter(({ severity }) => severity === 'problem').length;
+  const notes = findings.length - problems;
+  await print(
+    `${problems} problem${problems === 1 ? '' : 's'}, ${notes} note${notes === 1 ? '' : 's'}. Checked: ${counts.versions} versions with ${counts.steps} stage changes, ${counts.artifacts} artifacts (${(counts.bytes / 1e6).toFixed(1)} MB), ${counts.entries} audit entries, ${counts.references} references, ${counts.journals} journals.\n`,
+  );
+  return problems === 0 ? 0 : 1;
+}

@@ -1,0 +1,120 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Artifact, hashOf } from '../storage/artifact_store.ts';
+import type { Database } from '../storage/database.ts';
+import { note, problem, type Report } from './finding.ts';
+
+/** Younger files may be of a registration that is under way, milliseconds. */
+const settledAfterMs = 3_600_000;
+
+/**
+ * Every artifact that a version refers to is there with its bytes; what is there besides is told.
+ * @returns how many artifacts and bytes were read
+ */
+export async function checkArtifacts(
+  {
+    database,
+    directory,
+    pathOf,
+    now,
+  }: { database: Database; directory: string; pathOf: (sha256: string) => string; now: number },
+  report: Report,
+  progress: (artifacts: number, bytes: number) => void,
+): Promise<{ artifacts: number; bytes: number }> {
+  let artifacts = 0;
+  let bytes = 0;
+  for (let last = ''; ; ) {
+    const page = await database
+      .selectFrom('versions')
+      .select(({ fn }) => ['artifact_sha256', fn.max('artifact_bytes').as('bytes')])
+      .where('artifact_sha256', '>', last)
+      .groupBy('artifact_sha256')
+      .orderBy('artifact_sha256')
+      .limit(500)
+      .execute();
+    if (page.length === 0) break;
+    for (const { artifact_sha256: sha256, bytes: size } of page) {
+      const fault = await artifactFault({ sha256, bytes: size }, pathOf(sha256));
+      if (fault !== undefined) await reportFault(database, sha256, fault, report);
+      artifacts++;
+      bytes += size;
+      progress(artifacts, bytes);
+      last = sha256;
+    }
+  }
+  await reportUnreferred(database, directory, now, report);
+  await reportLeftovers(directory, now, report);
+  return { artifacts, bytes };
+}
+
+async function artifactFault({ sha256, bytes }: Artifact, path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return 'is missing';
+  if (found.size !== bytes) return `has ${found.size} bytes instead of ${bytes}`;
+  const hash = await hashOf(path).catch(() => undefined);
+  if (hash === undefined) return 'cannot be read';
+  return hash === sha256 ? undefined : 'is damaged: its bytes no longer have that SHA-256';
+}
+
+/** Unless its versions were deleted meanwhile. */
+async function reportFault(database: Database, sha256: string, fault: string, report: Report): Promise<void> {
+  const versions = await database
+    .selectFrom('versions')
+    .select(['model_id', 'version'])
+    .where('artifact_sha256', '=', sha256)
+    .limit(6)
+    .execute();
+  if (versions.length === 0) return;
+  const names = versions.map(({ model_id, version }) => `${model_id} ${version}`).slice(0, 5);
+  if (versions.length > 5) names.push('…');
+  report(
+    problem(
+      `the artifact ${sha256} of ${names.join(', ')} ${fault}`,
+      'Register the same file again (any model and version): that puts the good bytes back. Without the file, archive and delete what needs it.',
+    ),
+  );
+}
+
+async function reportUnreferred(
+  database: Database,
+  directory: string,
+  now: number,
+  report: Report,
+): Promise<void> {
+  const root = join(directory, 'artifacts');
+  for (const folder of await readdir(root).catch(() => [])) {
+    const files = await readdir(join(root, folder)).catch(() => [undefined]);
+    for (const file of files) {
+      const name = join('artifacts', folder, file ?? '');
+      const [, rest] = /^([0-9a-f]{62})\.onnx$/.exec(file ?? '') ?? [];
+      if (rest === undefined || !/^[0-9a-f]{2}$/.test(folder)) {
+        report(note(`${name} is no artifact`, 'Nothing of ModelYard needs it: remove it if you do not.'));
+        continue;
+      }
+      const found = await stat(join(directory, name)).catch(() => undefined);
+      if (found === undefined || now - found.mtimeMs < settledAfterMs) continue;
+      const version = await database
+        .selectFrom('versions')
+        .select('version')
+        .where('artifact_sha256', '=', `${folder}${rest}`)
+        .limit(1)
+        .executeTakeFirst();
+      if (version === undefined)
+        report(note(`no version refers to ${name} (${found.size} bytes)`, 'It only takes up space.'));
+    }
+  }
+}
+
+async function reportLeftovers(directory: string, now: number, report: Report): Promise<void> {
+  const root = join(directory, 'incoming');
+  for (const file of await readdir(root).catch(() => [])) {
+    const found = await stat(join(root, file)).catch(() => undefined);
+    if (found !== undefined && now - found.mtimeMs >= settledAfterMs)
+      report(
+        note(
+          `incoming/${file} (${found.size} bytes) was left by a process that was killed`,
+          'Remove it: it only takes up space.',
+        ),
+      );
+  }
+}

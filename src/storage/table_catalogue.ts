@@ -1,0 +1,60 @@
+import { Kysely, sql } from 'kysely';
+import { migrate } from './migrate.ts';
+import { sqliteDialect } from './sqlite_dialect.ts';
+
+export interface TableDescription {
+  name: string;
+  columns: string[];
+}
+
+/** What has to be there before it though no foreign key says so: the rule of stages looks for the step. */
+const alsoBefore: Readonly<Record<string, readonly string[]>> = { versions: ['stage_transitions'] };
+
+/**
+ * The tables as the migrations make them (all, or up to the one named), in an order in which they can be filled:
+ * read from the catalogue of an empty database in memory, so that tables of others in a shared database are not
+ * taken for ours.
+ */
+export async function tableCatalogue(upTo?: string): Promise<TableDescription[]> {
+  const database = new Kysely<unknown>({ dialect: sqliteDialect(':memory:') });
+  try {
+    await migrate(database, upTo);
+    const { rows } = await sql<{ name: string }>`
+      select name from sqlite_master
+      where type = 'table' and name not like 'sqlite!_%' escape '!' and name not like 'kysely!_%' escape '!'
+        and name not like 'libsql!_%' escape '!'
+      order by name`.execute(database);
+    const tables = new Map<string, { columns: string[]; after: Set<string> }>();
+    for (const { name } of rows) {
+      const columns = await sql<{ name: string }>`select name from pragma_table_info(${name})`.execute(
+        database,
+      );
+      const keys = await sql<{ table: string }>`
+        select distinct "table" from pragma_foreign_key_list(${name})`.execute(database);
+      tables.set(name, {
+        columns: columns.rows.map((column) => column.name),
+        after: new Set([...keys.rows.map(({ table }) => table), ...(alsoBefore[name] ?? [])]),
+      });
+    }
+    return inOrder(tables);
+  } finally {
+    await database.destroy();
+  }
+}
+
+/** Each table after those it refers to. */
+function inOrder(tables: Map<string, { columns: string[]; after: Set<string> }>): TableDescription[] {
+  const placed: TableDescription[] = [];
+  const left = new Map(tables);
+  while (left.size > 0) {
+    const ready = [...left].filter(([name, { after }]) =>
+      [...after].every((other) => other === name || !left.has(other)),
+    );
+    if (ready.length === 0) throw new Error(`tables refer to one another: ${[...left.keys()].join(', ')}`);
+    for (const [name, { columns }] of ready) {
+      placed.push({ name, columns });
+      left.delete(name);
+    }
+  }
+  return placed;
+}
