@@ -77,20 +77,16 @@ function checkHead(
   last: Pick<AuditEntryRow, 'sequence' | 'hash'>,
   report: Report,
 ): void {
-  if (head === undefined)
-    return report(last.sequence, 'the head, which says where the trail ends, is missing');
   const { sequence } = last;
-  if (head.sequence > sequence)
-    return report(
+  if (head === undefined) report(sequence, 'the head, which says where the trail ends, is missing');
+  else if (head.sequence > sequence)
+    report(
       sequence + 1,
       head.sequence === sequence + 1
         ? 'it is missing at the end'
         : `it and all up to ${head.sequence} are missing at the end`,
     );
-  if (head.sequence < sequence)
-    return report(
-      head.sequence + 1,
-      `it and all up to ${sequence} stand behind the head: they were inserted`,
-    );
-  if (head.hash !== last.hash) report(sequence, 'it is not the entry that the head was written for');
+  else if (head.sequence < sequence)
+    report(head.sequence + 1, `it and all up to ${sequence} stand behind the head: they were inserted`);
+  else if (head.hash !== last.hash) report(sequence, 'it is not the entry that the head was written for');
 }

@@ -35,8 +35,14 @@ export function parseCommand<Options extends NonNullable<ParseArgsConfig['option
       throw new Error(`Unexpected argument '${parsed.positionals[positionals.most]}'.`);
     return parsed;
   } catch (error) {
-    throw new SettingsError(`${messageOf(error)} See modelyard ${command} --help.`);
+    throw new SettingsError(`${sentenceOf(error)} See modelyard ${command} --help.`);
   }
+}
+
+/** What Node says of an argument, without its advice on arguments that begin with a dash. */
+function sentenceOf(error: unknown): string {
+  const [sentence = ''] = messageOf(error).split('. To specify');
+  return sentence.endsWith('.') ? sentence : `${sentence}.`;
 }
 
 /**

@@ -8,6 +8,7 @@ import { checkVersions } from '../integrity/check_versions.ts';
 import { type Finding, fromBackup, problem } from '../integrity/finding.ts';
 import type { Settings } from '../settings.ts';
 import { artifactStore } from '../storage/artifact_store.ts';
+import type { Database } from '../storage/database.ts';
 import { readSnapshot } from '../storage/snapshot.ts';
 import { parseCommand, withStore } from './command_line.ts';
 import { print, progressLine } from './standard_output.ts';
@@ -36,34 +37,36 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
         await run();
       } catch (error) {
         report(
-          problem(`${what} cannot be checked: ${systemCodeOf(error) ?? ''} ${messageOf(error)}`, fromBackup),
+          problem(
+            `${what} cannot be checked (${systemCodeOf(error) ?? 'failed'}): ${messageOf(error)}`,
+            fromBackup,
+          ),
         );
       }
     };
-    await check('the database', () =>
-      readSnapshot(opened, async (snapshot) => {
-        progress.show('database');
-        await check('the database', () => checkDatabase(snapshot, kind, report));
-        await check('the versions', async () => {
-          const found = await checkVersions(snapshot, report, (done) => progress.show(`${done} versions`));
-          Object.assign(count, found);
-        });
-        await check('what is stored as JSON', async () => {
-          count.references = await checkStoredJson(snapshot, report);
-        });
-        await check('the audit trail', async () => {
-          const chain = await checkAuditChain(snapshot, (done) => progress.show(`${done} audit entries`));
-          count.entries = chain.entries;
-          for (const { sequence, fault } of chain.faults)
-            report(
-              problem(
-                `the audit trail is broken at entry ${sequence}: ${fault}`,
-                'What stands before is as it was written; compare the rest with an export (modelyard audit --export) or a backup.',
-              ),
-            );
-        });
-      }),
-    );
+    /** Each part is read as it is at one moment; a failed statement ends a snapshot. */
+    const inSnapshot = (what: string, run: (snapshot: Database) => Promise<void>) =>
+      check(what, () => readSnapshot(opened, run));
+    progress.show('database');
+    await inSnapshot('the database', (snapshot) => checkDatabase(snapshot, kind, report));
+    await inSnapshot('the versions', async (snapshot) => {
+      const found = await checkVersions(snapshot, report, (done) => progress.show(`${done} versions`));
+      Object.assign(count, found);
+    });
+    await inSnapshot('what is stored as JSON', async (snapshot) => {
+      count.references = await checkStoredJson(snapshot, report);
+    });
+    await inSnapshot('the audit trail', async (snapshot) => {
+      const chain = await checkAuditChain(snapshot, (done) => progress.show(`${done} audit entries`));
+      count.entries = chain.entries;
+      for (const { sequence, fault } of chain.faults)
+        report(
+          problem(
+            `the audit trail is broken at entry ${sequence}: ${fault}`,
+            'What stands before is as it was written; compare the rest with an export (modelyard audit --export) or a backup.',
+          ),
+        );
+    });
     await check('the artifacts', async () => {
       const { pathOf } = artifactStore(directory, maxArtifactBytes);
       const found = await checkArtifacts(

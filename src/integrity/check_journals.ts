@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { systemCodeOf } from '../errors.ts';
@@ -39,21 +39,16 @@ export async function checkJournals(directory: string, report: Report): Promise<
 }
 
 async function checkJournal(path: string, name: string, report: Report): Promise<void> {
-  const { size } = await stat(path);
+  const size = await wholeBytes(path);
   if (size === 0) return;
   let unreadable = 0;
   let first = 0;
   let number = 0;
-  let last = '';
-  const lines = createInterface({ input: createReadStream(path, { end: size - 1 }), crlfDelay: Infinity });
-  for await (const line of lines) {
-    // One line late: the last one may be in the middle of being written, or be what a killed process had written of it.
-    if (number > 0 && parseEntry(last) === undefined) {
-      unreadable++;
-      first ||= number;
-    }
-    last = line;
+  for await (const line of createInterface({ input: createReadStream(path, { end: size - 1 }) })) {
     number++;
+    if (parseEntry(line) !== undefined) continue;
+    unreadable++;
+    first ||= number;
   }
   if (unreadable > 0)
     report(
@@ -62,4 +57,23 @@ async function checkJournal(path: string, name: string, report: Report): Promise
         `They are left out when the journal is moved to the database${isAbandoned(name) ? '' : ', which its server does within seconds'}; keep a copy of the file if the predictions matter.`,
       ),
     );
+}
+
+/** Up to the end of the last whole line: what follows is being written, or is what a killed process had written of it. */
+async function wholeBytes(path: string): Promise<number> {
+  const { size } = await stat(path);
+  const file = await open(path, 'r');
+  try {
+    const piece = Buffer.alloc(64 * 1024);
+    for (let end = size; end > 0; ) {
+      const start = Math.max(0, end - piece.length);
+      const { bytesRead } = await file.read(piece, 0, end - start, start);
+      const newline = piece.subarray(0, bytesRead).lastIndexOf(10);
+      if (newline !== -1) return start + newline + 1;
+      end = start;
+    }
+    return 0;
+  } finally {
+    await file.close();
+  }
 }
