@@ -18,7 +18,11 @@ export function readSnapshot<T>(
       await connection.selectFrom('audit_head').select('sequence').execute();
       return await read(connection);
     } finally {
-      await sql.raw('rollback').execute(connection);
+      // An error may have ended it already.
+      await sql
+        .raw('rollback')
+        .execute(connection)
+        .catch(() => undefined);
     }
   });
 }

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Logger as WinstonLogger } from 'winston';
+import { redactMembers, redactText } from '../access/redact.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -27,7 +28,7 @@ export function createLogger(options: { directory: string; level: Level }): Logg
   const log = (level: Level, message: string, fields: Fields = {}) => {
     if (levels.indexOf(level) > levels.indexOf(options.level)) return;
     winston ??= openWinston(join(options.directory, 'logs'), options.level);
-    winston.log(level, message, describeErrors(fields));
+    winston.log(level, redactText(message), redactMembers(describeErrors(fields)));
   };
   return {
     error: (message, fields) => log('error', message, fields),

@@ -56,6 +56,22 @@ test('with debug, everything goes to standard error', async () => {
   expect(shown()).toBe('modelyard debug: in detail\n');
 });
 
+test('secrets reach neither the file nor standard error', async () => {
+  const directory = temporaryDirectory();
+  const secret = 'hunter2-Zq9';
+  const logger = createLogger({ directory, level: 'debug' });
+  const cause = new Error(`Bearer ${secret}abcdefgh was refused`);
+  logger.error(`cannot reach postgres://user:${secret}@host/db`, {
+    error: new Error(`failed with MLFLOW_TRACKING_TOKEN=${secret}`, { cause }),
+    request: { headers: [{ name: 'password', value: secret }], api_key: secret, token_count: 3 },
+  });
+  await logger.close();
+  expect(JSON.stringify(written(directory)) + shown()).not.toContain(secret);
+  expect(written(directory)).toMatchObject([
+    { message: 'cannot reach postgres://[redacted]@host/db', request: { token_count: 3 } },
+  ]);
+});
+
 test('nothing is opened before the first line, nor by lines below the level', async () => {
   const directory = temporaryDirectory();
   const logger = createLogger({ directory, level: 'error' });
