@@ -3,6 +3,7 @@ import type { Call } from './access/approval.ts';
 import { createApprovals } from './access/approvals.ts';
 import { type AuditedChange, appendAudit } from './access/audit.ts';
 import type { Origin } from './access/origin.ts';
+import { createArtifactWatch, startArtifactRounds } from './monitoring/artifact_watch.ts';
 import { readHealth } from './monitoring/health.ts';
 import { readLivePerformance } from './monitoring/live_performance.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
@@ -103,6 +104,9 @@ export async function openServices(settings: Settings, logger: Logger) {
     logger,
     intervalMs: settings.healthCheckIntervalSec * 1000,
   });
+
+  const watch = createArtifactWatch({ database, pathOf: artifacts.pathOf, clock, logger });
+  const stopWatching = startArtifactRounds(watch, settings.healthCheckIntervalSec * 1000, logger);
 
   const register = (registration: Registration, origin: Origin, signal?: AbortSignal) =>
     registerVersion(
@@ -212,7 +216,7 @@ export async function openServices(settings: Settings, logger: Logger) {
             directory,
             flushLog: log.flush,
             engineStatus: (id, version) => engine.status(engineKey(id, version)),
-            isPresent: artifacts.isPresent,
+            artifacts: watch,
             thresholds: { errorRate: settings.errorRateThreshold, latencyMs: settings.latencyThresholdMs },
             clock,
           },
@@ -228,6 +232,7 @@ export async function openServices(settings: Settings, logger: Logger) {
     },
     async close(): Promise<void> {
       stopProbes();
+      stopWatching();
       await files.close();
       engine.close();
       await log.close();

@@ -4,8 +4,8 @@ import { requireModel } from '../registry/lookup.ts';
 import { type BreakerState, breakerState } from '../serving/breaker.ts';
 import { totalAgreement } from '../serving/describe_traffic.ts';
 import { parseWeights } from '../serving/served_models.ts';
-import type { Artifact } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
+import type { Allowance, ArtifactState, ArtifactWatch } from './artifact_watch.ts';
 import { readServingStatistics, type ServingStatistics } from './serving_statistics.ts';
 
 export const healthStatuses = ['healthy', 'degraded', 'unhealthy', 'unknown'] as const;
@@ -46,7 +46,7 @@ export interface HealthDependencies {
   directory: string;
   flushLog: () => Promise<void>;
   engineStatus: (modelId: string, version: string) => EngineState;
-  isPresent: (artifact: Artifact) => Promise<boolean>;
+  artifacts: Pick<ArtifactWatch, 'look' | 'report'>;
   thresholds: { errorRate: number; latencyMs: number };
   clock: () => number;
 }
@@ -61,12 +61,17 @@ export async function readHealth(
 ): Promise<{ status: HealthStatus; checks: HealthCheck[]; models: ModelHealth[] }> {
   const store = await checkDatabase(dependencies);
   const checks = [store, await checkDisk(dependencies.directory)];
-  const models = store.status === 'healthy' ? await checkModels(dependencies, modelId) : [];
+  const allowance = { bytes: hashedAtOnce };
+  const models = store.status === 'healthy' ? await checkModels(dependencies, modelId, allowance) : [];
+  if (store.status === 'healthy') checks.push(await checkArtifacts(dependencies, allowance));
   const judged = [...checks, ...models].map(({ status }) => status);
   const status =
     modelId !== undefined && models.length > 0 && models.every((model) => model.status === 'unknown');
   return { status: status ? 'unknown' : worst(judged), checks, models };
 }
+
+/** How much of artifacts that changed or are new is hashed while the caller waits, bytes: some milliseconds. */
+const hashedAtOnce = 8e6;
 
 /** A model at rest is unknown, not ill: it does not make the whole worse. */
 function worst(statuses: readonly HealthStatus[]): HealthStatus {
@@ -107,9 +112,32 @@ async function checkDisk(directory: string): Promise<HealthCheck> {
   }
 }
 
+const shownFaults = 5;
+
+async function checkArtifacts({ artifacts }: HealthDependencies, allowance: Allowance): Promise<HealthCheck> {
+  const { total, verified, faults } = await artifacts.report(allowance);
+  const name = 'artifacts';
+  if (faults.length === 0)
+    return {
+      name,
+      status: 'healthy',
+      detail: `${total}, of which ${verified} were verified by this server; the others are, one after the other`,
+    };
+  const shown = faults
+    .slice(0, shownFaults)
+    .map(({ state, versions }) => `${versions.join(' and ')} (${state})`);
+  if (faults.length > shownFaults) shown.push('…');
+  return {
+    name,
+    status: 'degraded',
+    detail: `${faults.length} of ${total} are damaged or missing: ${shown.join(', ')}. Register the same file again to put the good bytes back; until then they are not loaded.`,
+  };
+}
+
 async function checkModels(
   dependencies: HealthDependencies,
   modelId: string | undefined,
+  allowance: Allowance,
 ): Promise<ModelHealth[]> {
   const { database, clock, thresholds } = dependencies;
   if (modelId !== undefined) await requireModel(database, modelId);
@@ -156,10 +184,10 @@ async function checkModels(
       const judged = judgeModel({
         engine: dependencies.engineStatus(model_id, version),
         statistics: own,
-        artifactPresent: await dependencies.isPresent({
-          sha256: row.artifact_sha256,
-          bytes: row.artifact_bytes,
-        }),
+        artifact: await dependencies.artifacts.look(
+          { sha256: row.artifact_sha256, bytes: row.artifact_bytes },
+          allowance,
+        ),
         breaker,
         probeFailure: row.probe_failure,
         thresholds: {
@@ -191,7 +219,7 @@ async function checkModels(
 export interface ModelSigns {
   engine: EngineState;
   statistics: ServingStatistics | undefined;
-  artifactPresent: boolean;
+  artifact: ArtifactState;
   breaker: BreakerState;
   /** Why its probe failed when it last ran; null when it passed or there is none. */
   probeFailure: string | null;
@@ -203,7 +231,14 @@ export function judgeModel(signs: ModelSigns): { status: HealthStatus; detail: s
   const { engine, statistics, thresholds } = signs;
   const unhealthy = (detail: string) => ({ status: 'unhealthy' as const, detail });
   const degraded = (detail: string) => ({ status: 'degraded' as const, detail });
-  if (!signs.artifactPresent) return unhealthy('its artifact is missing or has another size');
+  if (signs.artifact === 'missing' || signs.artifact === 'damaged')
+    return unhealthy(
+      `its artifact is ${signs.artifact}: register the same file again. ${
+        engine.state === 'ready'
+          ? 'It goes on answering from memory in this process, and cannot be loaded again'
+          : 'It is not served until then'
+      }`,
+    );
   if (signs.breaker === 'open') return unhealthy('its circuit breaker is open');
   if (signs.probeFailure !== null) return unhealthy(`its probe failed: ${signs.probeFailure}`);
   const recent = statistics?.recent;
@@ -214,6 +249,8 @@ export function judgeModel(signs: ModelSigns): { status: HealthStatus; detail: s
   if (errorRate > thresholds.errorRate) return degraded(share);
   if (signs.breaker === 'half_open')
     return degraded('its circuit breaker is half-open: the next calls decide');
+  if (signs.artifact === 'changed')
+    return degraded('the file of its artifact was touched and is being verified');
   const p95 = recent?.latencyMs.p95 ?? 0;
   if (p95 > thresholds.latencyMs)
     return degraded(`p95 latency ${p95} ms is above ${thresholds.latencyMs} ms`);

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ArtifactWatch, createArtifactWatch } from '../../src/monitoring/artifact_watch.ts';
 import { judgeModel, type ModelSigns, readHealth } from '../../src/monitoring/health.ts';
 import { openPredictionLog } from '../../src/monitoring/log/prediction_log.ts';
 import type { ServingStatistics } from '../../src/monitoring/serving_statistics.ts';
@@ -27,7 +28,7 @@ describe('a version', () => {
   const fine: ModelSigns = {
     engine: ready,
     statistics: recent(10, 0),
-    artifactPresent: true,
+    artifact: 'verified',
     breaker: 'closed',
     probeFailure: null,
     thresholds: { errorRate: 0.1, latencyMs: 1000 },
@@ -51,7 +52,10 @@ describe('a version', () => {
     ['unhealthy', 'whose breaker is open', { breaker: 'open' }, /breaker is open/],
     ['unhealthy', 'whose probe failed', { probeFailure: 'row 0 gave 2' }, /row 0 gave 2/],
     ['unhealthy', 'that fails half of its calls', { statistics: recent(10, 5) }, /50\.0 % of 10 calls/],
-    ['unhealthy', 'without its artifact', { artifactPresent: false }, /artifact is missing/],
+    ['unhealthy', 'without its artifact', { artifact: 'missing', engine: atRest }, /missing: .* not served/],
+    ['unhealthy', 'whose artifact is damaged', { artifact: 'damaged' }, /damaged: .* answering from memory/],
+    ['degraded', 'whose file was touched', { artifact: 'changed' }, /is being verified/],
+    ['healthy', 'that was not verified yet', { artifact: 'unverified' }, /loaded and warm/],
     [
       'unknown',
       'that is loading',
@@ -88,9 +92,16 @@ describe('the health of a server', () => {
   const logger = createLogger({ directory: temporaryDirectory(), level: 'error' });
   let opened: Awaited<ReturnType<typeof openDatabase>>;
   let log: ReturnType<typeof openPredictionLog>;
+  let watch: ArtifactWatch;
 
   beforeAll(async () => {
     opened = await openDatabase({ directory });
+    watch = createArtifactWatch({
+      database: opened.database,
+      pathOf: artifacts.pathOf,
+      clock: () => now,
+      logger,
+    });
     log = openPredictionLog({ database: opened.database, directory, logger });
     const seed = seeder(opened.database, directory);
     await seed({ modelId: 'good', version: '1' });
@@ -114,7 +125,7 @@ describe('the health of a server', () => {
         directory,
         flushLog: log.flush,
         engineStatus: () => atRest,
-        isPresent: artifacts.isPresent,
+        artifacts: watch,
         thresholds: { errorRate: 0.1, latencyMs: 1000 },
         clock: () => now,
       },
@@ -127,6 +138,7 @@ describe('the health of a server', () => {
     expect(checks.map(({ name, status: own }) => [name, own])).toEqual([
       ['database', 'healthy'],
       ['disk', 'healthy'],
+      ['artifacts', 'healthy'],
     ]);
     expect(Object.fromEntries(models.map(({ modelId, status: own }) => [modelId, own]))).toEqual({
       good: 'healthy',
@@ -168,7 +180,7 @@ describe('the health of a server', () => {
         directory,
         flushLog: log.flush,
         engineStatus: () => atRest,
-        isPresent: artifacts.isPresent,
+        artifacts: watch,
         thresholds: { errorRate: 0.1, latencyMs: 1000 },
         clock: () => now,
       },

@@ -1,0 +1,263 @@
+import { stat } from 'node:fs/promises';
+import { type Artifact, hashOf } from '../storage/artifact_store.ts';
+import type { Database } from '../storage/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** `unverified`: not hashed since this server started; `changed`: since it was, the file was touched. */
+export type ArtifactState = 'verified' | 'unverified' | 'changed' | 'damaged' | 'missing';
+
+export interface ArtifactReport {
+  total: number;
+  verified: number;
+  /** What is damaged or missing, with the versions that need it. */
+  faults: { state: 'damaged' | 'missing'; versions: string[] }[];
+}
+
+/** What this process knows of the artifacts' bytes without reading them each time. */
+export interface ArtifactWatch {
+  /**
+   * The state of an artifact, by a look at its file: one that was hashed and not touched since is what it was. Hashes
+   * it here and now only while the allowance lasts.
+   */
+  look(artifact: Artifact, allowance?: Allowance): Promise<ArtifactState>;
+  /** What is known of all artifacts that versions refer to. */
+  report(allowance: Allowance): Promise<ArtifactReport>;
+  /** Hashes a portion of what is not verified, has changed, or was verified long ago; what is deployed first. */
+  round(): Promise<void>;
+}
+
+/** Bytes that may be hashed while somebody waits. */
+export interface Allowance {
+  bytes: number;
+}
+
+interface Known {
+  /** Size, times and inode of the file when it was looked at. */
+  stamp: string;
+  state: ArtifactState;
+  verifiedAt: number;
+  /** The walk over all artifacts that last came by. */
+  walk: number;
+}
+
+/** How much one round hashes, bytes; one artifact at least. */
+const portionBytes = 256e6;
+/** How many artifacts one round looks at besides those that are deployed. */
+const windowSize = 5000;
+/** A file that is not touched is hashed again after this time, for the disk may fail silently. */
+const staleAfterMs = 86_400_000;
+/** Of so few artifacts all are looked at whenever health is asked for. */
+const lookedAtOnce = 200;
+
+export function createArtifactWatch({
+  database,
+  pathOf,
+  clock,
+  logger,
+  hash = hashOf,
+}: {
+  database: Database;
+  pathOf: (sha256: string) => string;
+  clock: () => number;
+  logger: Logger;
+  /** The SHA-256 of a file's bytes. */
+  hash?: (path: string) => Promise<string>;
+}): ArtifactWatch {
+  const known = new Map<string, Known>();
+  const hashing = new Map<string, Promise<void>>();
+  let walk = 0;
+  let cursor = '';
+
+  /** What a look at the file alone tells; remembers it. */
+  async function glance({ sha256, bytes }: Artifact): Promise<Known> {
+    const stamp = await stampOf(pathOf(sha256));
+    const before = known.get(sha256);
+    if (before !== undefined && before.stamp === stamp.text) {
+      before.walk = walk;
+      return before;
+    }
+    const state =
+      stamp.size === undefined
+        ? 'missing'
+        : stamp.size !== bytes
+          ? 'damaged'
+          : before === undefined
+            ? 'unverified'
+            : 'changed';
+    const now = { stamp: stamp.text, state, verifiedAt: 0, walk } satisfies Known;
+    known.set(sha256, now);
+    if (state === 'missing' || state === 'damaged') await announce(sha256, state);
+    return now;
+  }
+
+  /** In the log, unless its versions were deleted since its name was read. */
+  async function announce(sha256: string, state: ArtifactState): Promise<void> {
+    const users = await versionsOf(database, sha256);
+    const names = users.map(({ name }) => name).join(' and ');
+    if (users.length > 0) logger.error(`the artifact of ${names} is ${state}`, { sha256 });
+  }
+
+  /** Hashes a file, once for all who ask meanwhile. */
+  function verify(artifact: Artifact): Promise<void> {
+    const { sha256 } = artifact;
+    const running = hashing.get(sha256);
+    if (running !== undefined) return running;
+    const run = readAndJudge(artifact).finally(() => hashing.delete(sha256));
+    hashing.set(sha256, run);
+    return run;
+  }
+
+  async function readAndJudge(artifact: Artifact): Promise<void> {
+    const { sha256 } = artifact;
+    const before = await glance(artifact);
+    if (before.state === 'missing' || (before.state === 'damaged' && before.verifiedAt === 0)) return;
+    const found = await hash(pathOf(sha256)).catch(() => undefined);
+    // A file that was touched while it was read is judged another time.
+    if ((await stampOf(pathOf(sha256))).text !== before.stamp) return;
+    before.state = found === undefined ? 'missing' : found === sha256 ? 'verified' : 'damaged';
+    before.verifiedAt = clock();
+    if (before.state !== 'verified') await announce(sha256, before.state);
+  }
+
+  async function look(artifact: Artifact, allowance: Allowance = { bytes: 0 }): Promise<ArtifactState> {
+    const { state } = await glance(artifact);
+    if (state !== 'unverified' && state !== 'changed') return state;
+    if (artifact.bytes <= allowance.bytes) {
+      allowance.bytes -= artifact.bytes;
+      await verify(artifact);
+    } else if (state === 'changed')
+      verify(artifact).catch((error: unknown) => logger.warn('an artifact could not be verified', { error }));
+    return known.get(artifact.sha256)?.state ?? state;
+  }
+
+  async function lookAtAll(artifacts: readonly Artifact[], allowance: Allowance): Promise<void> {
+    // Small ones first: the allowance reaches further.
+    for (const artifact of artifacts.toSorted((a, b) => a.bytes - b.bytes)) await look(artifact, allowance);
+  }
+
+  return {
+    look,
+
+    async report(allowance) {
+      const { total } = await database
+        .selectFrom('versions')
+        .select(({ fn }) => fn.count<number>('artifact_sha256').distinct().as('total'))
+        .executeTakeFirstOrThrow();
+      if (total <= lookedAtOnce) await lookAtAll(await artifactsAfter(database, '', lookedAtOnce), allowance);
+      const faults: ArtifactReport['faults'] = [];
+      let verified = 0;
+      for (const [sha256, { state }] of known) {
+        if (state === 'verified') verified++;
+        if (state !== 'damaged' && state !== 'missing') continue;
+        const users = await versionsOf(database, sha256);
+        const [first] = users;
+        // Its versions were deleted, or a good file was put there since.
+        if (first === undefined) known.delete(sha256);
+        else {
+          const now = await look({ sha256, bytes: first.bytes }, allowance);
+          if (now === 'damaged' || now === 'missing')
+            faults.push({ state: now, versions: users.map(({ name }) => name) });
+        }
+      }
+      return { total, verified: Math.min(verified, total), faults };
+    },
+
+    async round() {
+      const window = await artifactsAfter(database, cursor, windowSize);
+      const deployed = await deployedArtifacts(database);
+      const waiting: { artifact: Artifact; urgency: number }[] = [];
+      const seen = new Set<string>();
+      for (const [artifacts, first] of [
+        [deployed, 0],
+        [window, 1],
+      ] as const)
+        for (const artifact of artifacts) {
+          if (seen.has(artifact.sha256)) continue;
+          seen.add(artifact.sha256);
+          const { state, verifiedAt } = await glance(artifact);
+          if (state === 'unverified' || state === 'changed') waiting.push({ artifact, urgency: first });
+          else if (state === 'verified' && clock() - verifiedAt >= staleAfterMs)
+            waiting.push({ artifact, urgency: 2 });
+        }
+      waiting.sort((a, b) => a.urgency - b.urgency);
+      let left = portionBytes;
+      for (const { artifact } of waiting) {
+        if (left <= 0) break;
+        left -= artifact.bytes;
+        await verify(artifact);
+      }
+      cursor = window.length < windowSize ? '' : (window.at(-1)?.sha256 ?? '');
+      if (cursor !== '') return;
+      // The walk came by all that versions refer to: what it did not see is gone.
+      for (const [sha256, { walk: last }] of known) if (last < walk) known.delete(sha256);
+      walk++;
+    },
+  };
+}
+
+async function stampOf(path: string): Promise<{ text: string; size: number | undefined }> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  if (!found?.isFile()) return { text: 'missing', size: undefined };
+  const { size, mtimeNs, ctimeNs, ino } = found;
+  return { text: `${size} ${mtimeNs} ${ctimeNs} ${ino}`, size: Number(size) };
+}
+
+async function artifactsAfter(database: Database, last: string, limit: number): Promise<Artifact[]> {
+  return database
+    .selectFrom('versions')
+    .select(({ fn }) => ['artifact_sha256 as sha256', fn.max('artifact_bytes').as('bytes')])
+    .where('artifact_sha256', '>', last)
+    .groupBy('artifact_sha256')
+    .orderBy('artifact_sha256')
+    .limit(limit)
+    .execute();
+}
+
+async function deployedArtifacts(database: Database): Promise<Artifact[]> {
+  return database
+    .selectFrom('deployments')
+    .innerJoin('versions', (join) =>
+      join
+        .onRef('versions.model_id', '=', 'deployments.model_id')
+        .onRef('versions.version', '=', 'deployments.version'),
+    )
+    .select(['artifact_sha256 as sha256', 'artifact_bytes as bytes'])
+    .distinct()
+    .execute();
+}
+
+async function versionsOf(database: Database, sha256: string): Promise<{ name: string; bytes: number }[]> {
+  const rows = await database
+    .selectFrom('versions')
+    .select(['model_id', 'version', 'artifact_bytes'])
+    .where('artifact_sha256', '=', sha256)
+    .limit(5)
+    .execute();
+  return rows.map(({ model_id, version, artifact_bytes }) => ({
+    name: `${model_id} ${version}`,
+    bytes: artifact_bytes,
+  }));
+}
+
+/** Runs a round every `intervalMs`. @returns stops it. */
+export function startArtifactRounds(watch: ArtifactWatch, intervalMs: number, logger: Logger): () => void {
+  let running = false;
+  let stopped = false;
+  const timer = setInterval(() => {
+    if (running) return;
+    running = true;
+    watch
+      .round()
+      .catch((error: unknown) => {
+        // A round that was under way finds the database closed.
+        if (!stopped) logger.warn('the artifacts could not be checked', { error });
+      })
+      .finally(() => {
+        running = false;
+      });
+  }, intervalMs).unref();
+  return () => {
+    stopped = true;
+    clearInterval(timer);
+  };
+}
