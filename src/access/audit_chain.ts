@@ -40,7 +40,7 @@ export async function checkAuditChain(
   for await (const page of auditPages(database)) {
     for (const entry of page) {
       checkEntry(entry, last, report);
-      last = entry;
+      if (entry.sequence > last.sequence) last = entry;
       entries++;
     }
     progress(entries);

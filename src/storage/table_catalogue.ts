@@ -33,9 +33,12 @@ export async function tableCatalogue(upTo?: string): Promise<TableDescription[]>
         select distinct "table" from pragma_foreign_key_list(${name})`.execute(database);
       tables.set(name, {
         columns: columns.rows.map((column) => column.name),
-        after: new Set([...keys.rows.map(({ table }) => table), ...(alsoBefore[name] ?? [])]),
+        after: new Set(keys.rows.map(({ table }) => table)),
       });
     }
+    for (const [name, others] of Object.entries(alsoBefore))
+      for (const other of others)
+        if (!tables.get(other)?.after.has(name)) tables.get(name)?.after.add(other);
     return inOrder(tables);
   } finally {
     await database.destroy();

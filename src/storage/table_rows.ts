@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { CompiledQuery, type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import type { StoreKind } from './database.ts';
@@ -69,6 +70,8 @@ function cellOf(value: unknown): Cell {
   if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
     return value;
   if (typeof value === 'boolean') return value ? 1 : 0;
+  // Bytes: libsql gives an ArrayBuffer, pg a Buffer.
+  if (types.isAnyArrayBuffer(value)) return Buffer.from(value);
   if (value instanceof Uint8Array) return Buffer.from(value);
   throw new Error(`a table has a value of the unexpected type ${typeof value}`);
 }
