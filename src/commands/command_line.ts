@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { ModelYardError, messageOf, SettingsError } from '../errors.ts';
+import { ModelYardError, messageOf, SettingsError, systemCodeOf } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import { connectDatabase, type OpenDatabase, sqliteFile, storageError } from '../storage/database.ts';
 import { appliedMigrations, knownMigrations } from '../storage/migrate.ts';
@@ -64,10 +64,21 @@ export async function withStore<T>(
     await requireCurrent(opened);
     return await use(opened);
   } catch (error) {
-    throw storageError(error);
+    throw damagedFile(error) ?? storageError(error);
   } finally {
     await opened.close().catch(() => undefined);
   }
+}
+
+function damagedFile(error: unknown): ModelYardError | undefined {
+  const code = systemCodeOf(error);
+  if (code === undefined || !/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return undefined;
+  return new ModelYardError(
+    'STORAGE_UNAVAILABLE',
+    `The database file is damaged (${code}).`,
+    'Keep a copy of it, and restore a backup from before into a new store.',
+    { cause: error },
+  );
 }
 
 async function requireCurrent({ database }: OpenDatabase): Promise<void> {

@@ -37,8 +37,7 @@ export async function tableCatalogue(upTo?: string): Promise<TableDescription[]>
       });
     }
     for (const [name, others] of Object.entries(alsoBefore))
-      for (const other of others)
-        if (!tables.get(other)?.after.has(name)) tables.get(name)?.after.add(other);
+      for (const other of others) if (!tables.get(other)?.after.has(name)) tables.get(name)?.after.add(other);
     return inOrder(tables);
   } finally {
     await database.destroy();
