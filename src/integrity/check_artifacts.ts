@@ -100,7 +100,12 @@ async function reportUnreferred(
         .limit(1)
         .executeTakeFirst();
       if (version === undefined)
-        report(note(`no version refers to ${name} (${found.size} bytes)`, 'It only takes up space.'));
+        report(
+          note(
+            `no version refers to ${name} (${found.size} bytes)`,
+            'It only takes up space: the next delete_model removes it.',
+          ),
+        );
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { messageOf } from '../errors.ts';
 import { readProfile } from '../monitoring/reference.ts';
+import { gatePolicySchema } from '../registry/gate_policy.ts';
 import { parseProbe } from '../serving/probe.ts';
 import { parseWeights } from '../serving/served_models.ts';
 import type { Tables } from '../storage/schema.ts';
@@ -25,7 +26,7 @@ export async function checkStoredJson(snapshot: Kysely<Tables>, report: Report):
   for (const { model_id, version, probe } of deployments)
     if (probe !== null) read(`the probe of ${model_id} ${version}`, () => parseProbe(probe));
   for (const { model_id, stage, policy } of await snapshot.selectFrom('gate_policies').selectAll().execute())
-    read(`the gate policy of ${model_id} for ${stage}`, () => JSON.parse(policy));
+    read(`the gate policy of ${model_id} for ${stage}`, () => gatePolicySchema.parse(JSON.parse(policy)));
 
   const deployed = new Set(deployments.map(({ model_id, version }) => `${model_id}@${version}`));
   for (const route of await snapshot.selectFrom('routes').selectAll().execute())

@@ -79,11 +79,12 @@ async function historiesOf(
 /** What is wrong with a version's history, a sentence each. */
 export function historyFaults(
   { stage, transitions }: Pick<VersionRow, 'stage' | 'transitions'>,
-  history: readonly Pick<StageTransitionRow, 'sequence' | 'kind' | 'from_stage' | 'to_stage'>[],
+  history: readonly Pick<StageTransitionRow, 'sequence' | 'revision' | 'kind' | 'from_stage' | 'to_stage'>[],
 ): string[] {
   const faults: string[] = [];
   let at = 'development';
   let expected = 1;
+  let revision = 0;
   for (const step of history) {
     if (step.sequence !== expected)
       faults.push(`its stage history has no step ${expected} before step ${step.sequence}`);
@@ -93,6 +94,9 @@ export function historyFaults(
       faults.push(
         `step ${step.sequence} of its stage history is illegal: from ${step.from_stage} to ${step.to_stage}`,
       );
+    if (step.revision <= revision)
+      faults.push(`step ${step.sequence} of its stage history is of an earlier revision than the one before`);
+    revision = step.revision;
     at = step.to_stage;
     expected = step.sequence + 1;
   }

@@ -5,8 +5,8 @@ import { openDatabase } from '../../src/storage/database.ts';
 import { tableCatalogue } from '../../src/storage/table_catalogue.ts';
 import { insertRows } from '../../src/storage/table_rows.ts';
 import { startServer } from './client.ts';
-import { runCommand, startCommand } from './command.ts';
 import { type Scratch, scratchDirectory, testModel } from './environment.ts';
+import { runCommand, startCommand } from './running_command.ts';
 import { stores, type TestStore } from './stores.ts';
 import { until } from './until.ts';
 

@@ -2,8 +2,8 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer } from './client.ts';
-import { runCommand } from './running_command.ts';
 import { type Scratch, scratchDirectory, testModel } from './environment.ts';
+import { runCommand } from './running_command.ts';
 import { stores, type TestStore } from './stores.ts';
 
 describe('the command line', () => {

@@ -17,8 +17,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenDatabase, openDatabase } from '../../src/storage/database.ts';
 import { withoutTriggers } from '../storage/triggers.ts';
 import { startServer, type TestServer } from './client.ts';
-import { runCommand } from './command.ts';
 import { type Scratch, scratchDirectory, testModel } from './environment.ts';
+import { runCommand } from './running_command.ts';
 import { stores, type TestStore } from './stores.ts';
 
 const models = ['linear_float32', 'linear_float32_b', 'identity_float32', 'identity_int64'] as const;
@@ -186,12 +186,13 @@ describe.each(stores)('damage $name', ({ skipped, open, kind }) => {
       /the route of m leads to identity_float32, which is not deployed/,
       /the reference data of m linear_float32 cannot be read/,
       /the probe of m linear_float32 cannot be read/,
+      /the gate policy of m for production cannot be read/,
       /the audit trail is broken at entry 2: its content was altered/,
       /m linear_float32_b exists though it was deleted/,
       ...(kind === 'sqlite' ? [/1 rows of aliases refer to rows of versions that do not exist/] : []),
     ])
       expect(problems, String(expected)).toContainEqual(expect.stringMatching(expected));
-    expect(problems).toHaveLength(kind === 'sqlite' ? 15 : 14);
+    expect(problems).toHaveLength(kind === 'sqlite' ? 16 : 15);
     expect(notes.toSorted()).toEqual([
       expect.stringContaining(join('artifacts', 'ab', 'notes.txt')),
       expect.stringContaining('incoming/left (4 bytes) was left by a process that was killed'),
@@ -234,6 +235,7 @@ async function damageDatabase(opened: OpenDatabase): Promise<void> {
   const step = {
     kind: 'promotion' as const,
     forced: 0,
+    revision: 1,
     from_stage: 'development',
     to_stage: 'staging',
     at: 1,
@@ -280,6 +282,10 @@ async function damageDatabase(opened: OpenDatabase): Promise<void> {
       row_count: 1,
       profile: '{"features":"none"}',
     })
+    .execute();
+  await database
+    .insertInto('gate_policies')
+    .values({ model_id: 'm', stage: 'production', policy: '{"no":"gate"}', changed_at: 1, changed_by: 'x' })
     .execute();
   await database
     .insertInto('deleted_versions')

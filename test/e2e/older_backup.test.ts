@@ -7,8 +7,8 @@ import { artifactStore } from '../../src/storage/artifact_store.ts';
 import { connectDatabase, openDatabase } from '../../src/storage/database.ts';
 import { callBy } from '../access/origins.ts';
 import { startServer } from './client.ts';
-import { runCommand } from './command.ts';
 import { scratchDirectory, testModel } from './environment.ts';
+import { runCommand } from './running_command.ts';
 
 // This process is a later ModelYard, with one more migration than the built one, which makes the backup.
 vi.mock('../../src/storage/migrations/index.ts', async (original) => {
