@@ -4,6 +4,9 @@ import { detail, summarise, versionDetails } from './describe_version.ts';
 import { isoTime, limit, modelId, responseFormat, stage, version } from './schemas.ts';
 import { describeAgreement, shadowAgreement } from './shadow_agreement.ts';
 
+/** Steps of lineage in a concise answer. */
+const shownLineage = 20;
+
 export const getModel = defineTool({
   name: 'get_model',
   title: 'Get a model',
@@ -62,6 +65,7 @@ export const getModel = defineTool({
     });
     const { route, deployedVersions, shadows } = model.traffic;
     const detailed = input.version !== undefined || input.response_format === 'detailed';
+    const lineage = detailed ? model.lineage : model.lineage.slice(0, shownLineage);
     return {
       model_id: input.model_id,
       created_at: isoTime(model.createdAt),
@@ -79,12 +83,12 @@ export const getModel = defineTool({
         deployed_versions: deployedVersions,
         shadows: shadows.map(describeAgreement),
       },
-      lineage: model.lineage.map(({ parent, child, parentDeleted }) => ({
+      lineage: lineage.map(({ parent, child, parentDeleted }) => ({
         parent,
         child,
         ...(parentDeleted && { parent_deleted: true }),
       })),
-      lineage_truncated: model.lineageTruncated,
+      lineage_truncated: model.lineageTruncated || lineage.length < model.lineage.length,
       stage_history: model.stageHistory.map((transition) => ({
         transition_id: transition.transitionId,
         version: transition.version,

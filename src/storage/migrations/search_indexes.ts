@@ -8,7 +8,7 @@ export async function addSearchIndexes(
   database: Kysely<unknown>,
   store: 'sqlite' | 'postgresql',
 ): Promise<void> {
-  // A btree of PostgreSQL takes no long texts; there a walk through the rows is fast enough.
+  // A btree of PostgreSQL takes no long texts; see textIndex.
   const text = sql.raw(store === 'sqlite' ? ', search_text' : '');
   const statements = [
     sql`drop index versions_by_age`,
@@ -22,6 +22,7 @@ export async function addSearchIndexes(
     sql`create index aliases_by_version on aliases (model_id, version)`,
   ];
   for (const statement of statements) await statement.execute(database);
+  if (store === 'postgresql') await sql.raw(textIndex).execute(database);
   for (const [table, type] of [
     ['version_metrics', 'double precision'],
     ['version_tags', 'text'],
@@ -34,6 +35,13 @@ export async function addSearchIndexes(
     );
   }
 }
+
+/** Where the extension is not to be had, searches for text walk through the rows: slower, and right all the same. */
+const textIndex = `do $index$ begin
+  create extension if not exists pg_trgm;
+  create index versions_by_text on versions using gin (search_text gin_trgm_ops);
+exception when insufficient_privilege or feature_not_supported or undefined_file then null;
+end $index$`;
 
 /** The rows stand in the index of their key: finding a value by it takes one look in the place of two. */
 async function keepInKeyOrder(database: Kysely<unknown>, table: string, type: string): Promise<void> {
