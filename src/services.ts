@@ -3,6 +3,7 @@ import type { Call } from './access/approval.ts';
 import { createApprovals } from './access/approvals.ts';
 import { type AuditedChange, appendAudit } from './access/audit.ts';
 import type { Origin } from './access/origin.ts';
+import { openMlflow } from './mlflow/mlflow.ts';
 import { createArtifactWatch, startArtifactRounds } from './monitoring/artifact_watch.ts';
 import { readHealth } from './monitoring/health.ts';
 import { readLivePerformance } from './monitoring/live_performance.ts';
@@ -108,11 +109,23 @@ export async function openServices(settings: Settings, logger: Logger) {
   const watch = createArtifactWatch({ database, pathOf: artifacts.pathOf, clock, logger });
   const stopWatching = startArtifactRounds(watch, settings.healthCheckIntervalSec * 1000, logger);
 
-  const register = (registration: Registration, origin: Origin, signal?: AbortSignal) =>
-    registerVersion(
-      { database, artifacts, inspector: engine, allowedRoots, clock },
+  const mlflow = openMlflow(settings, { database, artifacts, logger, clock, random: Math.random });
+  const register = (
+    registration: Registration,
+    origin: Origin,
+    signal?: AbortSignal,
+    downloaded?: (receivedBytes: number, totalBytes: number) => void,
+  ) =>
+    mlflow.withFile(
       registration,
-      origin,
+      (whole) =>
+        registerVersion(
+          { database, artifacts, inspector: engine, allowedRoots, clock },
+          whole,
+          origin,
+          signal,
+        ),
+      downloaded,
       signal,
     );
   const deploying = { database, engine, served, register, clock };

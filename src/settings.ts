@@ -22,7 +22,23 @@ const settingsSchema = z.strictObject({
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql:// (leave it unset for SQLite)')
     .optional(),
-  MLFLOW_TRACKING_URI: z.string().optional(),
+  MLFLOW_TRACKING_URI: z
+    .string()
+    .refine(
+      (text) => /^https?:\/\//.test(text) && URL.canParse(text),
+      'must be the http:// or https:// address of an MLflow server',
+    )
+    .optional(),
+  MLFLOW_TRACKING_USERNAME: z.string().optional(),
+  MLFLOW_TRACKING_PASSWORD: z.string().optional(),
+  MLFLOW_TRACKING_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'must be printable characters without spaces')
+    .optional(),
+  MLFLOW_TRACKING_SERVER_CERT_PATH: z.string().refine(isAbsolute, 'must be an absolute path').optional(),
+  MLFLOW_TRACKING_INSECURE_TLS: flag.default(false),
+  MLFLOW_HTTP_REQUEST_TIMEOUT: z.coerce.number().positive().max(3600).default(15),
+  MLFLOW_USE_STAGES: flag.default(false),
   MLFLOW_EXPERIMENT_NAME: z.string().optional(),
   ENABLE_MLFLOW_REGISTRY: flag.default(false),
   DRIFT_THRESHOLD: share.default(0.05),
@@ -63,7 +79,7 @@ export interface Settings {
   /** True when `directory` was made for this process and goes away with it. */
   ephemeral: boolean;
   databaseUrl: string | undefined;
-  mlflow: { trackingUri: string | undefined; experimentName: string | undefined; registryEnabled: boolean };
+  mlflow: MlflowSettings;
   driftThreshold: number;
   errorRateThreshold: number;
   latencyThresholdMs: number;
@@ -101,6 +117,23 @@ export interface Settings {
   logExcludedFeatures: string[];
 }
 
+export interface MlflowSettings {
+  trackingUri: string | undefined;
+  /** The experiment that deployments are tracked in; undefined: they are not. */
+  experimentName: string | undefined;
+  /** Whether the registry is sent there. */
+  registryEnabled: boolean;
+  /** Whether stages are sent as MLflow's own, which it calls deprecated. */
+  useStages: boolean;
+  username: string | undefined;
+  password: string | undefined;
+  token: string | undefined;
+  /** File of certificates (PEM) to trust instead of the built-in ones. */
+  caFile: string | undefined;
+  insecureTls: boolean;
+  timeoutMs: number;
+}
+
 export interface SettingsFlags {
   config?: string | undefined;
   ephemeral?: boolean | undefined;
@@ -122,6 +155,9 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     throw new SettingsError(
       '--ephemeral and DATABASE_URL exclude each other: unset DATABASE_URL or drop the flag.',
     );
+  for (const needed of ['ENABLE_MLFLOW_REGISTRY', 'MLFLOW_EXPERIMENT_NAME'] as const)
+    if (values[needed] && values.MLFLOW_TRACKING_URI === undefined)
+      throw new SettingsError(`${needed} needs MLFLOW_TRACKING_URI, the address of an MLflow server.`);
   const directory = ephemeral
     ? mkdtempSync(join(tmpdir(), 'modelyard-'))
     : (values.MODEL_REGISTRY_DIR ?? envPaths('modelyard', { suffix: '' }).data);
@@ -133,6 +169,13 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
       trackingUri: values.MLFLOW_TRACKING_URI,
       experimentName: values.MLFLOW_EXPERIMENT_NAME,
       registryEnabled: values.ENABLE_MLFLOW_REGISTRY,
+      useStages: values.MLFLOW_USE_STAGES,
+      username: values.MLFLOW_TRACKING_USERNAME,
+      password: values.MLFLOW_TRACKING_PASSWORD,
+      token: values.MLFLOW_TRACKING_TOKEN,
+      caFile: values.MLFLOW_TRACKING_SERVER_CERT_PATH,
+      insecureTls: values.MLFLOW_TRACKING_INSECURE_TLS,
+      timeoutMs: values.MLFLOW_HTTP_REQUEST_TIMEOUT * 1000,
     },
     driftThreshold: values.DRIFT_THRESHOLD,
     errorRateThreshold: values.ERROR_RATE_THRESHOLD,
@@ -202,9 +245,17 @@ function unknownSetting(name: string, where: string): string {
   return `Unknown ${where} ${name}. Known settings: ${settingNames.join(', ')}.`;
 }
 
+/** Settings that may hold a password. */
+const secretSettings: readonly string[] = [
+  'DATABASE_URL',
+  'MLFLOW_TRACKING_URI',
+  'MLFLOW_TRACKING_PASSWORD',
+  'MLFLOW_TRACKING_TOKEN',
+];
+
 function describeIssue(issue: z.core.$ZodIssue | undefined, given: Record<string, unknown>): string {
   const name = String(issue?.path[0] ?? 'settings');
-  const value = name === 'DATABASE_URL' ? '(its value is not shown)' : JSON.stringify(given[name]);
+  const value = secretSettings.includes(name) ? '(its value is not shown)' : JSON.stringify(given[name]);
   return `${name}=${value} is not valid: ${issue?.message ?? 'unreadable'}.`;
 }
 

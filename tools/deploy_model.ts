@@ -9,7 +9,7 @@ export const deployModel = defineTool({
   description:
     'Makes a model version answer predictions: registers it first if it is new (then source is required), verifies, loads and warms it in its own process, runs the probe, and only then serves it. With set_active (default) all traffic of the model moves to it; with set_active=false it stands beside the active one and is reached by pinning its version in predict. If any step fails, what served before goes on serving. Next: predict, set_reference_data, promote_model.',
   permission: 'WRITE',
-  hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
+  hints: { readOnly: false, destructive: false, idempotent: true, openWorld: true },
   input: z.strictObject({
     model_id: modelId,
     version,
@@ -18,7 +18,9 @@ export const deployModel = defineTool({
       .min(1)
       .max(4096)
       .optional()
-      .describe('Absolute path of the .onnx file; needed for a new version'),
+      .describe(
+        'Absolute path of the .onnx file, or runs:/… or models:/… in MLflow; needed for a new version',
+      ),
     set_active: z.boolean().default(true).describe('Move all traffic to this version'),
     ...registrationFacts,
     error_threshold: z

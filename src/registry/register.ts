@@ -12,7 +12,7 @@ import { parseReference, writeParents } from './lineage.ts';
 import { findVersion } from './lookup.ts';
 import type { ModelInspector, ModelOrigin } from './model_inspector.ts';
 import { searchText } from './search_text.ts';
-import { deriveFeatures, type Signature } from './signature.ts';
+import { deriveFeatures, type Signature, type TensorSpec } from './signature.ts';
 import { type VersionRecord, versionRecord } from './version_record.ts';
 
 /** The facts a caller gives of a version; all but the identifiers and the source are descriptive. */
@@ -31,6 +31,12 @@ export interface Registration {
   author?: string | undefined;
   /** `version`, or `model:version` of another model. */
   parentVersion?: string | undefined;
+  /** The file itself, where the source names another place from which it was brought. */
+  file?: string | undefined;
+  /** Feature names that come with the file: taken where the caller gives none and they fit. */
+  suggestedFeatureNames?: string[] | undefined;
+  /** What else is to be written in the transaction that makes the record. */
+  also?: ((transaction: Transaction<Tables>) => Promise<void>) | undefined;
 }
 
 export interface RegisterDependencies {
@@ -55,7 +61,7 @@ export async function registerVersion(
 ): Promise<{ record: VersionRecord; created: boolean }> {
   const { database, artifacts } = dependencies;
   const { modelId, version } = registration;
-  const file = await localFile(registration.source, dependencies.allowedRoots);
+  const file = registration.file ?? (await localFile(registration.source, dependencies.allowedRoots));
   await requireParent(database, registration);
   const artifact = await artifacts.add(file, signal);
 
@@ -67,7 +73,7 @@ export async function registerVersion(
   await orDiscard(dependencies, artifact, () => requireFreeName(database, modelId, version));
 
   const inspected = await orDiscard(dependencies, artifact, () => dependencies.inspector.inspect(artifact));
-  const { features, warnings } = deriveFeatures(inspected.inputs, registration.featureNames);
+  const { features, warnings } = featuresOf(inspected.inputs, registration);
   const signature = {
     inputs: inspected.inputs,
     outputs: labelledOutputs(inspected.outputs, registration.classLabels),
@@ -100,6 +106,27 @@ export async function registerVersion(
   return { record, created: true };
 }
 
+/** By the names the caller gave, else by those that came with the file, unless they do not fit. */
+function featuresOf(
+  inputs: readonly TensorSpec[],
+  { featureNames, suggestedFeatureNames: suggested }: Registration,
+): ReturnType<typeof deriveFeatures> {
+  if (featureNames !== undefined || suggested === undefined) return deriveFeatures(inputs, featureNames);
+  // Inputs of one column each have their names in the graph, perhaps in another order.
+  if (inputs.length === suggested.length && inputs.every(({ name }) => suggested.includes(name)))
+    return deriveFeatures(inputs, undefined);
+  try {
+    return deriveFeatures(inputs, suggested);
+  } catch (error) {
+    if (!(error instanceof ModelYardError)) throw error;
+    const { features, warnings } = deriveFeatures(inputs, undefined);
+    return {
+      features,
+      warnings: [...warnings, `The names that came with the model do not fit: ${error.message}`],
+    };
+  }
+}
+
 async function readVersion(
   database: Database,
   modelId: string,
@@ -115,11 +142,11 @@ async function readVersion(
 }
 
 async function localFile(source: string, allowedRoots: readonly string[]): Promise<string> {
-  if (/^(runs|models):\//.test(source))
+  if (/^(runs|models):/.test(source))
     throw new ModelYardError(
       'MLFLOW_UNAVAILABLE',
-      `This version of ModelYard cannot import ${source} from MLflow yet.`,
-      'Download the ONNX file and give its path as source.',
+      `${source} is in MLflow, and this server knows none.`,
+      'Start the server with MLFLOW_TRACKING_URI, or download the ONNX file and give its path as source.',
     );
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source))
     throw new ModelYardError(
@@ -250,6 +277,7 @@ async function insertVersion(
     if (tags.length > 0) await transaction.insertInto('version_tags').values(tags).execute();
     if (registration.parentVersion !== undefined)
       await writeParents(transaction, { modelId, version }, [registration.parentVersion]);
+    await registration.also?.(transaction);
     return {
       result: undefined,
       before: undefined,

@@ -16,6 +16,8 @@ export type Register = (
   registration: Registration,
   origin: Origin,
   signal?: AbortSignal,
+  /** Told of what is downloaded, where the source is not a file here. */
+  downloaded?: (receivedBytes: number, totalBytes: number) => void,
 ) => Promise<{ record: VersionRecord; created: boolean }>;
 
 export interface Deployment {
@@ -62,7 +64,7 @@ export async function deployVersion(
 ): Promise<DeploymentOutcome> {
   const { engine } = dependencies;
   progress(0, 3, 'registering');
-  const { record, warnings } = await registeredVersion(dependencies, deployment, origin, signal);
+  const { record, warnings } = await registeredVersion(dependencies, deployment, origin, progress, signal);
   requireNotCancelled(signal);
   progress(1, 3, 'loading and warming');
   const stored = await readDeployment(dependencies.database, record);
@@ -142,6 +144,7 @@ async function registeredVersion(
   { database, register }: DeployDependencies,
   { registration }: Deployment,
   origin: Origin,
+  progress: Progress,
   signal: AbortSignal,
 ): Promise<{ record: VersionRecord; warnings: string[] }> {
   const { source, ...facts } = registration;
@@ -158,7 +161,9 @@ async function registeredVersion(
     );
     return { record, warnings: [...record.warnings, ...unusedFacts({ ...facts, version: record.version })] };
   }
-  const { record, created } = await register({ ...facts, source }, origin, signal);
+  const { record, created } = await register({ ...facts, source }, origin, signal, (received, total) =>
+    progress(Math.min(received / total, 0.99), 3, `downloaded ${(received / 1e6).toFixed(1)} MB`),
+  );
   return { record, warnings: [...record.warnings, ...(created ? [] : unusedFacts(facts))] };
 }
 

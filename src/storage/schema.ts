@@ -30,6 +30,11 @@ export interface Tables {
   log_tasks: { task: string; next_at: number };
   serving_totals: ServingTotalsRow;
   serving_minutes: ServingMinuteRow;
+  mlflow_sync: MlflowSyncRow;
+  mlflow_versions: MlflowVersionRow;
+  mlflow_sender: MlflowSenderRow;
+  mlflow_runs: MlflowRunRow;
+  mlflow_measurements: MlflowMeasurementRow;
 }
 
 export interface ModelRow {
@@ -313,4 +318,80 @@ interface ServingMinuteRow {
   errors: number;
   /** Latency sketch in milliseconds, as base64 of monitoring/latency.ts. */
   latency: string;
+}
+
+/** How far MLflow knows a model: one row a model that was ever to be sent. */
+export interface MlflowSyncRow {
+  model_id: string;
+  /** Sequence of the model's last entry in the audit trail … */
+  wanted_sequence: number;
+  /** … and of the last one that MLflow agrees with. */
+  synced_sequence: number;
+  /** Times in a row that it failed. */
+  attempts: number;
+  next_attempt_at: number;
+  /** 1: MLflow refused it for good; it waits for its next change or for sync_mlflow. */
+  dead: number;
+  /** 1: what is missing in MLflow is to be made anew, as sync_mlflow was told. */
+  restore: number;
+  /** When to look again, because a call may have been carried out after we gave it up; null: no need. */
+  check_at: number | null;
+  last_error: string | null;
+  /** JSON array of {what, why}: what is left as it is in MLflow until a person decides. */
+  problems: string;
+  /** JSON of mlflow/alias_memory.ts. */
+  aliases: string;
+  synced_at: number | null;
+}
+
+export interface MlflowVersionRow {
+  model_id: string;
+  version: string;
+  /** MLflow's number for it. */
+  mlflow_version: number;
+  run_id: string;
+  /** JSON array of the names of the tags that were written to it. */
+  tags_sent: string;
+  mapped_at: number;
+}
+
+/** The one row of who sends, and how far the audit trail was looked through. */
+export interface MlflowSenderRow {
+  id: number;
+  holder: string | null;
+  expires_at: number;
+  /** Entries up to this one are in mlflow_sync. */
+  scanned_sequence: number;
+  /** Entries up to this one are tracked. */
+  tracked_sequence: number;
+  /** Of the server as a whole: failures in a row, and when to try again. */
+  attempts: number;
+  next_attempt_at: number;
+  last_error: string | null;
+  last_contact_at: number | null;
+}
+
+/** A deployment's run. */
+export interface MlflowRunRow {
+  run_id: string;
+  model_id: string;
+  version: string;
+  started_at: number;
+  ended_at: number | null;
+  /** Minutes before this time are logged, milliseconds since 1970. */
+  logged_until: number;
+  /** The step of the next serving metrics. */
+  next_step: number;
+  /** JSON array of metrics that are to be logged, and may have been. */
+  pending: string | null;
+}
+
+/** Numbers that monitoring found, until they are logged. */
+export interface MlflowMeasurementRow {
+  measurement_id: string;
+  model_id: string;
+  version: string;
+  at: number;
+  /** JSON object of numbers. */
+  metrics: string;
 }

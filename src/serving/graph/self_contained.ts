@@ -11,11 +11,11 @@ import {
 import { readVarint, type Span, scanFields, wireType } from './wire.ts';
 
 /** Graphs inside graphs (branches, loops) deeper than this are refused. */
-const maxNesting = 32;
+export const maxNesting = 32;
 
 /** Which fields of a message hold which messages, as far as tensors can be inside. */
-type Message = 'model' | 'training' | 'function' | 'graph' | 'node' | 'attribute' | 'sparse' | 'tensor';
-const parts: Record<Message, ReadonlyMap<number, Message>> = {
+export type Message = 'model' | 'training' | 'function' | 'graph' | 'node' | 'attribute' | 'sparse' | 'tensor';
+export const parts: Record<Message, ReadonlyMap<number, Message>> = {
   model: new Map([
     [modelField.graph, 'graph'],
     [modelField.training, 'training'],

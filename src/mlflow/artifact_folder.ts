@@ -1,0 +1,164 @@
+import { createReadStream } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { readableFile } from '../access/file_access.ts';
+import { ModelYardError, systemCodeOf } from '../errors.ts';
+import type { Connection, UploadedFile } from './connection.ts';
+import { isMissing } from './mlflow_error.ts';
+import { isInside } from './source.ts';
+
+export interface FolderEntry {
+  name: string;
+  isDirectory: boolean;
+  bytes: number;
+}
+
+/** A directory of artifacts of MLflow. Paths are relative to it, with `/`. */
+export interface ArtifactFolder {
+  /** What is directly below `path` ('' is the folder itself); nothing where there is no such directory. */
+  list(path: string): Promise<FolderEntry[]>;
+  read(path: string): AsyncIterable<Uint8Array>;
+  write(path: string, from: UploadedFile): Promise<void>;
+}
+
+const listing = z.object({
+  files: z
+    .array(
+      z.object({
+        path: z.string(),
+        is_dir: z.boolean().default(false),
+        file_size: z.coerce.number().default(0),
+      }),
+    )
+    .default([]),
+});
+
+const proxyPath = '/api/2.0/mlflow-artifacts/artifacts';
+
+/**
+ * The folder at an artifact URI: `mlflow-artifacts:` and addresses of the tracking server's own proxy through
+ * it; `file:` and absolute paths on this machine's file system, below the allowed roots.
+ * @throws PATH_NOT_ALLOWED; INVALID_INPUT for a store that is reached neither way.
+ */
+export async function artifactFolder(
+  connection: Connection,
+  uri: string,
+  allowedRoots: readonly string[],
+  signal?: AbortSignal,
+): Promise<ArtifactFolder> {
+  const proxied = proxiedPath(connection, uri);
+  if (proxied !== undefined) return proxiedFolder(connection, proxied, signal);
+  const local = localPath(uri);
+  if (local !== undefined) return localFolder(local, allowedRoots, signal);
+  throw new ModelYardError(
+    'INVALID_INPUT',
+    `MLflow keeps these artifacts at ${uri.replace(/^(\w+:\/\/)[^/@]*@/, '$1').slice(0, 100)}, which is reached only with that store's own client.`,
+    'Let the server hand out artifacts (mlflow server --serve-artifacts, the default, for experiments made since), or download the .onnx file and give its path.',
+  );
+}
+
+function proxiedPath(connection: Connection, uri: string): string | undefined {
+  const own = new URL(connection.address);
+  const found = /^mlflow-artifacts:\/(?:\/([^/]*))?(.*)$/.exec(
+    uri.replace(/^mlflow-artifacts:\/(?!\/)/, 'mlflow-artifacts:///'),
+  );
+  if (found !== null) {
+    const [, host = '', path = ''] = found;
+    // Credentials go to the tracking server only.
+    if (host !== '' && host !== own.host) return undefined;
+    return requireInside(path.replace(/^\/+/, ''));
+  }
+  const prefix = `${connection.address}${proxyPath}/`;
+  return uri.startsWith(prefix) ? requireInside(decodeURIComponent(uri.slice(prefix.length))) : undefined;
+}
+
+function proxiedFolder(connection: Connection, root: string, signal?: AbortSignal): ArtifactFolder {
+  const addressOf = (path: string) =>
+    `${proxyPath}/${`${root}/${requireInside(path)}`.split('/').map(encodeURIComponent).join('/')}`;
+  return {
+    async list(path) {
+      try {
+        const { files } = await connection.json(listing, {
+          method: 'GET',
+          path: proxyPath,
+          query: { path: path === '' ? root : `${root}/${requireInside(path)}` },
+          signal,
+        });
+        return files.map((file) => ({
+          name: nameOf(file.path),
+          isDirectory: file.is_dir,
+          bytes: file.file_size,
+        }));
+      } catch (error) {
+        if (isMissing(error)) return [];
+        throw error;
+      }
+    },
+    read: (path) => connection.download(addressOf(path), signal),
+    write: (path, from) => connection.upload(addressOf(path), from, signal),
+  };
+}
+
+function localPath(uri: string): string | undefined {
+  if (uri.startsWith('file:')) {
+    const url = new URL(uri);
+    return url.host === '' || url.host === 'localhost' ? fileURLToPath(`file://${url.pathname}`) : undefined;
+  }
+  return /^(\/|[A-Za-z]:[\\/])/.test(uri) ? uri : undefined;
+}
+
+async function localFolder(
+  path: string,
+  allowedRoots: readonly string[],
+  signal?: AbortSignal,
+): Promise<ArtifactFolder> {
+  const root = await realpath(path).catch((error: unknown) => {
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `MLflow keeps these artifacts in ${path}, which cannot be read here (${systemCodeOf(error) ?? 'unknown'}).`,
+      'Mount that directory at the same path, or let the server hand out artifacts (--serve-artifacts).',
+    );
+  });
+  const inside = (below: string) => join(root, ...below.split('/'));
+  return {
+    async list(below) {
+      const folder = below === '' ? root : inside(requireInside(below));
+      const names = await readdir(folder).catch(() => []);
+      return Promise.all(
+        names.map(async (name) => {
+          const found = await stat(join(folder, name)).catch(() => undefined);
+          return { name, isDirectory: found?.isDirectory() ?? false, bytes: found?.size ?? 0 };
+        }),
+      );
+    },
+    async *read(below) {
+      // Links are followed and judged by where they lead, as with any file a caller names.
+      const file = await readableFile(inside(requireInside(below)), allowedRoots);
+      yield* createReadStream(file, { highWaterMark: 1 << 20, ...(signal && { signal }) });
+    },
+    async write() {
+      throw new ModelYardError(
+        'INVALID_INPUT',
+        'MLflow keeps its artifacts in a directory; ModelYard writes only through the server.',
+        'Start the server with --serve-artifacts (the default), and use an experiment made since.',
+      );
+    },
+  };
+}
+
+/** @throws INVALID_INPUT: a server must not make us climb out of its folder. */
+function requireInside(path: string): string {
+  const trimmed = path.replace(/\/+$/, '');
+  if (trimmed === '' || isInside(trimmed)) return trimmed;
+  throw new ModelYardError(
+    'INVALID_INPUT',
+    `MLflow names a path that cannot be: ${path.slice(0, 100)}.`,
+    'Look at the artifacts in MLflow.',
+  );
+}
+
+function nameOf(path: string): string {
+  return path.split(/[/\\]/).at(-1) ?? '';
+}

@@ -1,0 +1,55 @@
+import { type ErrorCode, ModelYardError } from '../errors.ts';
+
+/**
+ * How a call of MLflow failed. `unreachable`: no answer came; `fault`: an answer that is none (a server error,
+ * a page of a gateway, bytes that are not JSON); `denied`: it does not know us or does not let us; `refused`: it
+ * understood and said no, which it will say again.
+ */
+export type MlflowFailure = 'unreachable' | 'fault' | 'denied' | 'refused';
+
+const codes: Record<MlflowFailure, ErrorCode> = {
+  unreachable: 'MLFLOW_UNAVAILABLE',
+  fault: 'MLFLOW_UNAVAILABLE',
+  denied: 'PERMISSION_DENIED',
+  refused: 'INVALID_INPUT',
+};
+
+const hints: Record<MlflowFailure, string> = {
+  unreachable: 'Check MLFLOW_TRACKING_URI and that the server runs, then try again.',
+  fault: 'Check that MLFLOW_TRACKING_URI is an MLflow server and look into its log, then try again.',
+  denied: 'Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.',
+  refused: 'Check the names in MLflow.',
+};
+
+export class MlflowError extends ModelYardError {
+  readonly failure: MlflowFailure;
+  /** MLflow's own code, such as RESOURCE_DOES_NOT_EXIST. */
+  readonly errorCode: string | undefined;
+  /** Whether MLflow may have done, or may yet do, what it was asked. */
+  readonly doubtful: boolean;
+
+  constructor(
+    failure: MlflowFailure,
+    message: string,
+    details: { errorCode?: string | undefined; doubtful?: boolean } = {},
+  ) {
+    super(codes[failure], message, hints[failure]);
+    this.failure = failure;
+    this.errorCode = details.errorCode;
+    this.doubtful = details.doubtful ?? false;
+  }
+}
+
+/** Whether MLflow said that there is no such thing. */
+export function isMissing(error: unknown): boolean {
+  if (!(error instanceof MlflowError)) return false;
+  return (
+    error.errorCode === 'RESOURCE_DOES_NOT_EXIST' ||
+    // What it says of an alias that nothing has.
+    (error.errorCode === 'INVALID_PARAMETER_VALUE' && / not found\.?$/.test(error.message))
+  );
+}
+
+export function isTaken(error: unknown): boolean {
+  return error instanceof MlflowError && error.errorCode === 'RESOURCE_ALREADY_EXISTS';
+}

@@ -1,0 +1,257 @@
+import { z } from 'zod';
+import type { Connection } from './connection.ts';
+import { isMissing, isTaken } from './mlflow_error.ts';
+
+/** The part of MLflow's REST interface (2.0) that is used here; what it leaves out of an answer is empty. */
+
+const pairs = z
+  .array(z.object({ key: z.string(), value: z.string() }))
+  .default([])
+  .transform((list) => new Map(list.map(({ key, value }) => [key, value])));
+const latestMetrics = z
+  .array(z.object({ key: z.string(), value: z.union([z.number(), z.string()]).transform(Number) }))
+  .default([])
+  .transform((list) => new Map(list.map(({ key, value }) => [key, value])));
+
+const run = z.object({
+  info: z.object({
+    run_id: z.string(),
+    experiment_id: z.string(),
+    artifact_uri: z.string(),
+    status: z.string().default(''),
+  }),
+  data: z
+    .object({ metrics: latestMetrics, params: pairs, tags: pairs })
+    .default({ metrics: new Map(), params: new Map(), tags: new Map() }),
+  outputs: z
+    .object({ model_outputs: z.array(z.object({ model_id: z.string() })).default([]) })
+    .default({ model_outputs: [] }),
+});
+export type Run = z.output<typeof run>;
+
+const loggedModel = z.object({
+  info: z.object({
+    model_id: z.string(),
+    name: z.string().default(''),
+    artifact_uri: z.string(),
+    source_run_id: z.string().optional(),
+    creation_timestamp_ms: z.coerce.number().default(0),
+    tags: pairs,
+  }),
+  data: z
+    .object({ metrics: latestMetrics, params: pairs })
+    .default({ metrics: new Map(), params: new Map() }),
+});
+export type LoggedModel = z.output<typeof loggedModel>;
+
+const modelVersion = z.object({
+  name: z.string(),
+  version: z.coerce.number().int(),
+  current_stage: z.string().default('None'),
+  description: z.string().default(''),
+  source: z.string().default(''),
+  run_id: z.string().default(''),
+  status: z.string().default('READY'),
+  tags: pairs,
+});
+export type ModelVersion = z.output<typeof modelVersion>;
+
+const versionPage = z.object({
+  model_versions: z.array(modelVersion).default([]),
+  next_page_token: z.string().default(''),
+});
+
+const registeredModel = z.object({
+  name: z.string(),
+  description: z.string().default(''),
+  tags: pairs,
+  aliases: z
+    .array(z.object({ alias: z.string(), version: z.coerce.number().int() }))
+    .default([])
+    .transform((list) => new Map(list.map(({ alias, version }) => [alias, version]))),
+});
+export type RegisteredModel = z.output<typeof registeredModel>;
+
+const nothing = z.object({});
+
+export interface Metric {
+  key: string;
+  value: number;
+  /** Milliseconds since 1970. */
+  timestamp: number;
+  step: number;
+}
+
+export interface Batch {
+  params?: readonly (readonly [string, string])[];
+  tags?: readonly (readonly [string, string])[];
+  metrics?: readonly Metric[];
+}
+
+export type Rest = ReturnType<typeof restOf>;
+
+/** Every call throws MlflowError when it fails, CANCELLED by the signal. */
+export function restOf(connection: Connection, signal?: AbortSignal) {
+  const api = '/api/2.0/mlflow';
+  const get = <S extends z.ZodType>(schema: S, path: string, query: Record<string, string>) =>
+    connection.json(schema, { method: 'GET', path: `${api}/${path}`, query, signal });
+  const send = <S extends z.ZodType>(
+    schema: S,
+    path: string,
+    body: Record<string, unknown>,
+    method: 'POST' | 'PATCH' | 'DELETE' = 'POST',
+  ) => connection.json(schema, { method, path: `${api}/${path}`, body, signal });
+  const keyed = (tags: readonly (readonly [string, string])[]) =>
+    tags.map(([key, value]) => ({ key, value }));
+
+  const experimentId = async (name: string) => {
+    try {
+      const found = await get(
+        z.object({ experiment: z.object({ experiment_id: z.string(), lifecycle_stage: z.string() }) }),
+        'experiments/get-by-name',
+        { experiment_name: name },
+      );
+      return found.experiment.experiment_id;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  };
+
+  const searchVersions = async (filter: string) => {
+    const found: ModelVersion[] = [];
+    let token = '';
+    do {
+      const page: z.output<typeof versionPage> = await get(versionPage, 'model-versions/search', {
+        filter,
+        max_results: '200',
+        ...(token !== '' && { page_token: token }),
+      });
+      found.push(...page.model_versions);
+      token = page.next_page_token;
+    } while (token !== '');
+    return found.sort((a, b) => a.version - b.version);
+  };
+
+  return {
+    /** The id of the experiment of that name, which is made where there is none. */
+    async experiment(name: string): Promise<string> {
+      const found = await experimentId(name);
+      if (found !== undefined) return found;
+      try {
+        const made = await send(z.object({ experiment_id: z.string() }), 'experiments/create', { name });
+        return made.experiment_id;
+      } catch (error) {
+        const other = isTaken(error) ? await experimentId(name) : undefined;
+        if (other === undefined) throw error;
+        return other;
+      }
+    },
+
+    run: async (runId: string) => (await get(z.object({ run }), 'runs/get', { run_id: runId })).run,
+    /** Runs that carry the tag, the oldest first. */
+    async runsTagged(experiment: string, key: string, value: string): Promise<Run[]> {
+      const found = await send(z.object({ runs: z.array(run).default([]) }), 'runs/search', {
+        experiment_ids: [experiment],
+        filter: `tags.\`${key}\` = '${value}'`,
+        order_by: ['attributes.start_time ASC'],
+        max_results: 100,
+      });
+      return found.runs;
+    },
+    async createRun(experiment: string, name: string, startTime: number, tags: Record<string, string>) {
+      const made = await send(z.object({ run }), 'runs/create', {
+        experiment_id: experiment,
+        run_name: name,
+        start_time: startTime,
+        tags: keyed(Object.entries(tags)),
+      });
+      return made.run;
+    },
+    deleteRun: (runId: string) => send(nothing, 'runs/delete', { run_id: runId }),
+    endRun: (runId: string, status: 'FINISHED' | 'FAILED' | 'KILLED', endTime: number) =>
+      send(z.unknown(), 'runs/update', { run_id: runId, status, end_time: endTime }),
+    logBatch: (runId: string, { params = [], tags = [], metrics = [] }: Batch) =>
+      send(nothing, 'runs/log-batch', {
+        run_id: runId,
+        params: keyed(params),
+        tags: keyed(tags),
+        metrics: metrics.map((metric) => ({ ...metric })),
+      }),
+
+    loggedModel: async (modelId: string) =>
+      (await get(z.object({ model: loggedModel }), `logged-models/${encodeURIComponent(modelId)}`, {})).model,
+
+    /** undefined: there is none. */
+    async registeredModel(name: string): Promise<RegisteredModel | undefined> {
+      try {
+        const found = await get(z.object({ registered_model: registeredModel }), 'registered-models/get', {
+          name,
+        });
+        return found.registered_model;
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    },
+    createModel: (name: string, tags: Record<string, string>) =>
+      send(z.unknown(), 'registered-models/create', { name, tags: keyed(Object.entries(tags)) }),
+    describeModel: (name: string, description: string) =>
+      send(z.unknown(), 'registered-models/update', { name, description }, 'PATCH'),
+    tagModel: (name: string, key: string, value: string) =>
+      send(nothing, 'registered-models/set-tag', { name, key, value }),
+    untagModel: (name: string, key: string) =>
+      send(nothing, 'registered-models/delete-tag', { name, key }, 'DELETE'),
+    setAlias: (name: string, alias: string, version: number) =>
+      send(nothing, 'registered-models/alias', { name, alias, version: String(version) }),
+    deleteAlias: (name: string, alias: string) =>
+      send(nothing, 'registered-models/alias', { name, alias }, 'DELETE'),
+
+    versionsOf: (name: string) => searchVersions(`name='${name}'`),
+    versionByAlias: async (name: string, alias: string) =>
+      (await get(z.object({ model_version: modelVersion }), 'registered-models/alias', { name, alias }))
+        .model_version,
+    version: async (name: string, version: number) =>
+      (
+        await get(z.object({ model_version: modelVersion }), 'model-versions/get', {
+          name,
+          version: String(version),
+        })
+      ).model_version,
+    downloadUri: async (name: string, version: number) =>
+      (
+        await get(z.object({ artifact_uri: z.string() }), 'model-versions/get-download-uri', {
+          name,
+          version: String(version),
+        })
+      ).artifact_uri,
+    async createVersion(
+      name: string,
+      facts: { source: string; runId: string; description: string; tags: Record<string, string> },
+    ): Promise<ModelVersion> {
+      const made = await send(z.object({ model_version: modelVersion }), 'model-versions/create', {
+        name,
+        source: facts.source,
+        run_id: facts.runId,
+        description: facts.description,
+        tags: keyed(Object.entries(facts.tags)),
+      });
+      return made.model_version;
+    },
+    describeVersion: (name: string, version: number, description: string) =>
+      send(z.unknown(), 'model-versions/update', { name, version: String(version), description }, 'PATCH'),
+    tagVersion: (name: string, version: number, key: string, value: string) =>
+      send(nothing, 'model-versions/set-tag', { name, version: String(version), key, value }),
+    untagVersion: (name: string, version: number, key: string) =>
+      send(nothing, 'model-versions/delete-tag', { name, version: String(version), key }, 'DELETE'),
+    moveVersion: (name: string, version: number, stage: string) =>
+      send(z.unknown(), 'model-versions/transition-stage', {
+        name,
+        version: String(version),
+        stage,
+        archive_existing_versions: false,
+      }),
+    deleteVersion: (name: string, version: number) =>
+      send(nothing, 'model-versions/delete', { name, version: String(version) }, 'DELETE'),
+  };
+}
