@@ -3,7 +3,7 @@ import type { Call } from './access/approval.ts';
 import { createApprovals } from './access/approvals.ts';
 import { type AuditedChange, appendAudit } from './access/audit.ts';
 import type { Origin } from './access/origin.ts';
-import { openMlflow } from './mlflow/mlflow.ts';
+import { openMlflow, type SyncRequest } from './mlflow/mlflow.ts';
 import { createArtifactWatch, startArtifactRounds } from './monitoring/artifact_watch.ts';
 import { readHealth } from './monitoring/health.ts';
 import { readLivePerformance } from './monitoring/live_performance.ts';
@@ -238,6 +238,11 @@ export async function openServices(settings: Settings, logger: Logger) {
     },
     files,
     approvals,
+    mlflow: {
+      sync: (request: SyncRequest, origin: Origin, progress: Progress, signal: AbortSignal) =>
+        mlflow.sync(request, (pulled, aborted) => register(pulled, origin, aborted), progress, signal),
+      health: mlflow.health,
+    },
     audit: {
       /** Writes what was tried and not done; what is done is written by the change itself. */
       append: (origin: Origin, change: AuditedChange) =>
@@ -246,6 +251,7 @@ export async function openServices(settings: Settings, logger: Logger) {
     async close(): Promise<void> {
       stopProbes();
       stopWatching();
+      await mlflow.close();
       await files.close();
       engine.close();
       await log.close();

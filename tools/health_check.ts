@@ -63,10 +63,12 @@ export const healthCheck = defineTool({
   }),
   async handle(services, input, { caller }) {
     const health = await services.monitoring.health(input.model_id);
+    const mlflow = await services.mlflow.health();
     const now = Date.now();
     return {
-      status: health.status,
-      checks: health.checks,
+      // An outage of MLflow costs no call: it is told, and makes nothing worse than degraded.
+      status: health.status === 'healthy' && mlflow.check?.status === 'degraded' ? 'degraded' : health.status,
+      checks: [...health.checks, ...(mlflow.check === undefined ? [] : [mlflow.check])],
       models: health.models
         .toSorted((a, b) => rank[a.status] - rank[b.status])
         .slice(0, shownModels)
@@ -78,10 +80,7 @@ export const healthCheck = defineTool({
         read_only: caller.readOnly,
         approvals: services.settings.approvals,
         store: services.storeKind,
-        mlflow:
-          services.settings.mlflow.trackingUri === undefined
-            ? 'not configured'
-            : 'configured, but not supported yet',
+        mlflow: mlflow.summary,
         uptime_s: Math.round((now - services.startedAt) / 1000),
       },
     };

@@ -16,6 +16,7 @@ import { rollbackModel } from './rollback_model.ts';
 import { searchModels } from './search_models.ts';
 import { setReferenceData } from './set_reference_data.ts';
 import { setTraffic } from './set_traffic.ts';
+import { syncMlflow } from './sync_mlflow.ts';
 import { updateModel } from './update_model.ts';
 
 /** All tools, in the order in which a client lists them. */
@@ -38,4 +39,5 @@ export const catalogue: readonly Tool[] = [
   resetCircuitBreaker,
   rollbackModel,
   deleteModel,
+  syncMlflow,
 ];

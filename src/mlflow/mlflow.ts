@@ -1,11 +1,17 @@
+import { ModelYardError } from '../errors.ts';
+import { requireModel } from '../registry/lookup.ts';
 import type { Registration } from '../registry/register.ts';
 import type { Settings } from '../settings.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { openConnection } from './connection.ts';
+import { describeMlflow, type MlflowHealth } from './health.ts';
 import { type DownloadProgress, importModel } from './import_model.ts';
+import { type PullDependencies, pullModels } from './pull.ts';
+import { startSender } from './sender.ts';
 import { isMlflowSource } from './source.ts';
+import { pushNow, type SyncOutcome } from './sync.ts';
 
 export interface MlflowDependencies {
   database: Database;
@@ -15,12 +21,42 @@ export interface MlflowDependencies {
   random: () => number;
 }
 
+/** The experiment of the runs that versions belong to, where no other is named. */
+const defaultExperiment = 'ModelYard';
+
+/** How long the end of the process waits for what can still be sent, milliseconds. */
+const lastRoundMs = 3000;
+
+export interface SyncRequest {
+  modelId: string | undefined;
+  direction: 'push' | 'pull';
+}
+
 export type Mlflow = ReturnType<typeof openMlflow>;
 
-export function openMlflow(settings: Settings, { clock }: MlflowDependencies) {
-  const { trackingUri } = settings.mlflow;
+/** Everything that has to do with MLflow; where none is configured, it does nothing. */
+export function openMlflow(settings: Settings, dependencies: MlflowDependencies) {
+  const { database, artifacts, logger, clock, random } = dependencies;
+  const { trackingUri, experimentName, registryEnabled, useStages, timeoutMs } = settings.mlflow;
   const connection =
     trackingUri === undefined ? undefined : openConnection({ ...settings.mlflow, trackingUri });
+  const sender =
+    connection === undefined || !registryEnabled
+      ? undefined
+      : startSender({
+          database,
+          artifacts,
+          connection,
+          logger,
+          clock,
+          random,
+          experimentName: experimentName ?? defaultExperiment,
+          registry: registryEnabled,
+          useStages,
+          timeoutMs,
+          track: undefined,
+        });
+
   return {
     /** Registers; a source in MLflow is brought here first. */
     withFile<T>(
@@ -38,6 +74,47 @@ export function openMlflow(settings: Settings, { clock }: MlflowDependencies) {
         downloaded,
         signal,
       );
+    },
+
+    /** @throws MLFLOW_UNAVAILABLE without MLflow; INVALID_INPUT; MODEL_NOT_FOUND; CANCELLED */
+    async sync(
+      { modelId, direction }: SyncRequest,
+      register: PullDependencies['register'],
+      progress: PullDependencies['progress'],
+      signal: AbortSignal,
+    ): Promise<SyncOutcome> {
+      if (connection === undefined)
+        throw new ModelYardError(
+          'MLFLOW_UNAVAILABLE',
+          'No MLflow server is configured.',
+          'Start the server with MLFLOW_TRACKING_URI (and ENABLE_MLFLOW_REGISTRY=true to push).',
+        );
+      if (direction === 'pull')
+        return pullModels({ database, connection, register, progress, clock }, modelId, signal);
+      if (modelId !== undefined) await requireModel(database, modelId);
+      if (sender === undefined)
+        throw new ModelYardError(
+          'INVALID_INPUT',
+          'This server does not send its registry to MLflow.',
+          'Start it with ENABLE_MLFLOW_REGISTRY=true, or use direction=pull.',
+        );
+      return pushNow({ database, sender, clock }, modelId, signal);
+    },
+
+    /** What health_check says of it: from what is known, without asking MLflow. */
+    health: (): Promise<MlflowHealth> =>
+      describeMlflow(database, connection?.address, { registry: sender !== undefined }),
+
+    async close(): Promise<void> {
+      if (sender !== undefined) {
+        // What a short session changed is sent before it ends, if MLflow is quick.
+        await Promise.race([
+          sender.round(),
+          new Promise((resolve) => setTimeout(resolve, lastRoundMs).unref()),
+        ]);
+        await sender.close();
+      }
+      connection?.close();
     },
   };
 }

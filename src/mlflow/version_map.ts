@@ -2,17 +2,6 @@ import type { Transaction } from 'kysely';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 
-/** The version in MLflow that stands for one of ours. */
-export interface MappedVersion {
-  version: string;
-  /** MLflow's number. */
-  number: number;
-  /** The run it belongs to; '' when it has none. */
-  runId: string;
-  /** Names of the tags that we wrote to it. */
-  tagsSent: string[];
-}
-
 /** Keeps which number MLflow gave a version; a version that has one keeps it. */
 export async function rememberVersion(
   transaction: Transaction<Tables> | Database,
@@ -27,7 +16,6 @@ export async function rememberVersion(
       version,
       mlflow_version: number,
       run_id: runId,
-      tags_sent: '[]',
       mapped_at: at,
     })
     .onConflict((conflict) => conflict.doNothing())

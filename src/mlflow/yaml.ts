@@ -98,12 +98,12 @@ function readQuoted(
   reader: Reader,
   rest: string,
   whole: RegExp,
-  unescape: (inside: string) => string,
+  unescaped: (inside: string) => string,
 ): string {
   let text = rest;
   for (;;) {
     const inside = whole.exec(text)?.[1];
-    if (inside !== undefined) return next(reader, unescape(inside));
+    if (inside !== undefined) return next(reader, unescaped(inside));
     const following = reader.lines[reader.at + 1];
     if (following === undefined) throw unreadable(reader);
     reader.at++;

@@ -339,8 +339,8 @@ export interface MlflowSyncRow {
   last_error: string | null;
   /** JSON array of {what, why}: what is left as it is in MLflow until a person decides. */
   problems: string;
-  /** JSON of mlflow/alias_memory.ts. */
-  aliases: string;
+  /** JSON of mlflow/agreement.ts. */
+  memory: string;
   synced_at: number | null;
 }
 
@@ -350,14 +350,14 @@ export interface MlflowVersionRow {
   /** MLflow's number for it. */
   mlflow_version: number;
   run_id: string;
-  /** JSON array of the names of the tags that were written to it. */
-  tags_sent: string;
   mapped_at: number;
 }
 
 /** The one row of who sends, and how far the audit trail was looked through. */
 export interface MlflowSenderRow {
   id: number;
+  /** Tells this store from others that send to the same MLflow. */
+  store_id: string;
   holder: string | null;
   expires_at: number;
   /** Entries up to this one are in mlflow_sync. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 
 /** What MLflow is to be told and was told: the outbox, the versions' numbers there, the runs of deployments. */
@@ -15,7 +16,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('check_at', 'bigint')
     .addColumn('last_error', 'text')
     .addColumn('problems', 'text', (column) => column.notNull())
-    .addColumn('aliases', 'text', (column) => column.notNull())
+    .addColumn('memory', 'text', (column) => column.notNull())
     .addColumn('synced_at', 'bigint')
     .execute();
 
@@ -26,7 +27,6 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('version', 'text', (column) => column.notNull())
     .addColumn('mlflow_version', 'bigint', (column) => column.notNull())
     .addColumn('run_id', 'text', (column) => column.notNull())
-    .addColumn('tags_sent', 'text', (column) => column.notNull())
     .addColumn('mapped_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('mlflow_versions_key', ['model_id', 'version'])
     .addUniqueConstraint('mlflow_versions_number', ['model_id', 'mlflow_version'])
@@ -35,6 +35,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('mlflow_sender')
     .addColumn('id', 'integer', (column) => column.primaryKey().check(sql`id = 1`))
+    .addColumn('store_id', 'text', (column) => column.notNull())
     .addColumn('holder', 'text')
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .addColumn('scanned_sequence', 'bigint', (column) => column.notNull())
@@ -45,7 +46,9 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('last_contact_at', 'bigint')
     .execute();
   // -1: nothing was looked through yet, not even the models from before the audit trail.
-  await sql`insert into mlflow_sender values (1, null, 0, -1, -1, 0, 0, null, null)`.execute(database);
+  await sql`insert into mlflow_sender values (1, ${randomUUID()}, null, 0, -1, -1, 0, 0, null, null)`.execute(
+    database,
+  );
 
   await schema
     .createTable('mlflow_runs')

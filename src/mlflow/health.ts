@@ -1,0 +1,36 @@
+import type { Database } from '../storage/database.ts';
+import { readOutbox } from './outbox.ts';
+
+export interface MlflowHealth {
+  /** One phrase for the server as a whole. */
+  summary: string;
+  /** Where the outbox is in trouble or not; undefined without one. */
+  check: { name: string; status: 'healthy' | 'degraded'; detail: string } | undefined;
+}
+
+/** Failures in a row from which on an outage is worth a word in the status. */
+const shownAttempts = 3;
+
+export async function describeMlflow(
+  database: Database,
+  address: string | undefined,
+  uses: { registry: boolean },
+): Promise<MlflowHealth> {
+  if (address === undefined) return { summary: 'not configured', check: undefined };
+  if (!uses.registry) return { summary: `${address}, for imports`, check: undefined };
+  const state = await readOutbox(database).catch(() => undefined);
+  // That the database is away is a check of its own.
+  if (state === undefined) return { summary: address, check: undefined };
+  const { queued, dead, failed, attempts, lastError } = state;
+  const parts = [
+    attempts > 0 ? `does not play its part (${attempts} attempts): ${lastError}` : `${address} answers`,
+    queued > 0 ? `${queued} changes wait to be sent` : 'every change is there',
+    ...(dead > 0 ? [`${dead} models were refused (dead letters)`] : []),
+    ...(failed.length > 0 && attempts === 0 ? [`${failed.length} problems: sync_mlflow lists them`] : []),
+  ];
+  const troubled = attempts >= shownAttempts || dead > 0;
+  return {
+    summary: attempts > 0 ? `${address}, away` : address,
+    check: { name: 'mlflow', status: troubled ? 'degraded' : 'healthy', detail: parts.join('; ') },
+  };
+}

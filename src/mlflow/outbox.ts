@@ -1,0 +1,206 @@
+import { sql } from 'kysely';
+import { z } from 'zod';
+import type { Database } from '../storage/database.ts';
+import type { MlflowSyncRow } from '../storage/schema.ts';
+import { type Memory, memoryToText } from './agreement.ts';
+import type { Problem } from './plan_sync.ts';
+
+/**
+ * The outbox follows the audit trail: a change is in it when its transaction is, in order, and is written once.
+ * mlflow_sync says of each model up to which entry MLflow agrees with the registry.
+ */
+
+const problems = z.array(z.object({ what: z.string(), why: z.string() }));
+
+export function parseProblems(text: string): Problem[] {
+  return problems.parse(JSON.parse(text));
+}
+
+/** Takes over what the audit trail has since the last time: which models were changed. */
+export async function scanTrail(database: Database): Promise<void> {
+  await database.transaction().execute(async (transaction) => {
+    const head = await transaction.selectFrom('audit_head').select('sequence').executeTakeFirstOrThrow();
+    const sender = await transaction.selectFrom('mlflow_sender').selectAll().executeTakeFirstOrThrow();
+    const from = sender.scanned_sequence;
+    if (from >= head.sequence) return;
+    const changed = await transaction
+      .selectFrom('audit_entries')
+      .select((eb) => ['model_id', eb.fn.max<number>('sequence').as('sequence')])
+      .where('sequence', '>', from)
+      .where('sequence', '<=', head.sequence)
+      .where('outcome', '=', 'done')
+      .where('model_id', 'is not', null)
+      .groupBy('model_id')
+      .execute();
+    // At first also what was registered before there was a trail.
+    const models = from < 0 ? await transaction.selectFrom('models').select('model_id').execute() : [];
+    const wanted = new Map(models.map(({ model_id }) => [model_id, 0]));
+    for (const { model_id, sequence } of changed) if (model_id !== null) wanted.set(model_id, sequence);
+    for (const [modelId, sequence] of wanted)
+      await transaction
+        .insertInto('mlflow_sync')
+        .values({ ...newRow, model_id: modelId, wanted_sequence: sequence })
+        .onConflict((conflict) =>
+          // What changed may have put right what MLflow refused.
+          conflict
+            .column('model_id')
+            .doUpdateSet({ wanted_sequence: sequence, dead: 0, attempts: 0, next_attempt_at: 0 }),
+        )
+        .execute();
+    await transaction.updateTable('mlflow_sender').set({ scanned_sequence: head.sequence }).execute();
+  });
+}
+
+const newRow = {
+  synced_sequence: -1,
+  attempts: 0,
+  next_attempt_at: 0,
+  dead: 0,
+  restore: 0,
+  check_at: null,
+  last_error: null,
+  problems: '[]',
+  memory: '[]',
+  synced_at: null,
+};
+
+/** The model whose turn it is: of those that wait, the one whose change is the oldest. */
+export async function nextModel(database: Database, now: number): Promise<MlflowSyncRow | undefined> {
+  return database
+    .selectFrom('mlflow_sync')
+    .selectAll()
+    .where((eb) =>
+      eb.or([
+        eb.and([
+          eb('wanted_sequence', '>', eb.ref('synced_sequence')),
+          eb('dead', '=', 0),
+          eb('next_attempt_at', '<=', now),
+        ]),
+        eb.and([eb('check_at', '<=', now), eb('next_attempt_at', '<=', now)]),
+      ]),
+    )
+    .orderBy('wanted_sequence')
+    .orderBy('model_id')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+export async function keepMemory(database: Database, modelId: string, memory: Memory): Promise<void> {
+  await database
+    .updateTable('mlflow_sync')
+    .set({ memory: memoryToText(memory) })
+    .where('model_id', '=', modelId)
+    .execute();
+}
+
+/** MLflow agrees with the registry up to the entry that was wanted when the push began. */
+export async function recordSynced(
+  database: Database,
+  row: MlflowSyncRow,
+  outcome: { problems: Problem[]; memory: Memory; checkAt: number | null },
+  at: number,
+): Promise<void> {
+  await database
+    .updateTable('mlflow_sync')
+    .set({
+      synced_sequence: sql<number>`case when synced_sequence < ${row.wanted_sequence} then ${row.wanted_sequence} else synced_sequence end`,
+      attempts: 0,
+      next_attempt_at: 0,
+      dead: 0,
+      restore: 0,
+      check_at: outcome.checkAt,
+      last_error: null,
+      problems: JSON.stringify(outcome.problems),
+      memory: memoryToText(outcome.memory),
+      synced_at: at,
+    })
+    .where('model_id', '=', row.model_id)
+    .execute();
+}
+
+export async function recordFailure(
+  database: Database,
+  row: MlflowSyncRow,
+  failure: { message: string; nextAttemptAt: number; dead: boolean; checkAt: number | null },
+): Promise<void> {
+  await database
+    .updateTable('mlflow_sync')
+    .set({
+      attempts: row.attempts + 1,
+      next_attempt_at: failure.nextAttemptAt,
+      dead: failure.dead ? 1 : 0,
+      check_at: failure.checkAt,
+      last_error: failure.message,
+    })
+    .where('model_id', '=', row.model_id)
+    .execute();
+}
+
+/** Has everything (of one model, where named) compared with MLflow again, dead letters too. */
+export async function requestSync(
+  database: Database,
+  modelId: string | undefined,
+  now: number,
+): Promise<void> {
+  let query = database.updateTable('mlflow_sync').set({
+    dead: 0,
+    attempts: 0,
+    next_attempt_at: 0,
+    check_at: now,
+    ...(modelId !== undefined && { restore: 1 }),
+  });
+  if (modelId !== undefined) query = query.where('model_id', '=', modelId);
+  await query.execute();
+  await database.updateTable('mlflow_sender').set({ next_attempt_at: 0 }).execute();
+}
+
+/** How much is yet to be sent, and what does not go. */
+export interface OutboxState {
+  /** Changes (entries of the audit trail) that MLflow does not know yet. */
+  queued: number;
+  /** Models that are being waited for: not dead ones. */
+  waiting: number;
+  dead: number;
+  failed: Problem[];
+  attempts: number;
+  lastError: string | null;
+  lastContactAt: number | null;
+}
+
+const maxFailed = 50;
+
+export async function readOutbox(database: Database, modelId?: string): Promise<OutboxState> {
+  const sender = await database.selectFrom('mlflow_sender').selectAll().executeTakeFirstOrThrow();
+  let rows = database.selectFrom('mlflow_sync').selectAll().orderBy('model_id');
+  if (modelId !== undefined) rows = rows.where('model_id', '=', modelId);
+  const models = await rows.execute();
+  let entries = database
+    .selectFrom('audit_entries')
+    .leftJoin('mlflow_sync', 'mlflow_sync.model_id', 'audit_entries.model_id')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('audit_entries.outcome', '=', 'done')
+    .where('audit_entries.model_id', 'is not', null)
+    .where((eb) =>
+      eb.or([
+        eb('mlflow_sync.synced_sequence', 'is', null),
+        eb('audit_entries.sequence', '>', eb.ref('mlflow_sync.synced_sequence')),
+      ]),
+    );
+  if (modelId !== undefined) entries = entries.where('audit_entries.model_id', '=', modelId);
+  const { count } = await entries.executeTakeFirstOrThrow();
+  const failed = models.flatMap((row) => [
+    ...(row.last_error === null ? [] : [{ what: row.model_id, why: row.last_error }]),
+    ...parseProblems(row.problems),
+  ]);
+  return {
+    queued: Number(count),
+    waiting: models.filter(
+      (row) => row.dead === 0 && (row.wanted_sequence > row.synced_sequence || row.check_at !== null),
+    ).length,
+    dead: models.filter((row) => row.dead === 1).length,
+    failed: failed.slice(0, maxFailed),
+    attempts: sender.attempts,
+    lastError: sender.last_error,
+    lastContactAt: sender.last_contact_at,
+  };
+}

@@ -1,0 +1,191 @@
+import { ModelYardError } from '../errors.ts';
+import type { Database } from '../storage/database.ts';
+import type { Memory } from './agreement.ts';
+import { isTaken, MlflowError } from './mlflow_error.ts';
+import { ownTag, type Problem, planSync, type Step, versionKey } from './plan_sync.ts';
+import { type OurModel, type OurVersion, readRegistryModel } from './registry_state.ts';
+import type { ModelVersion, RegisteredModel, Rest } from './rest.ts';
+import { type SendDependencies, sendVersion } from './send_version.ts';
+import { rememberVersion } from './version_map.ts';
+
+export interface PushDependencies extends Omit<SendDependencies, 'experiment'> {
+  database: Database;
+  clock: () => number;
+  experimentName: string;
+  useStages: boolean;
+}
+
+export interface Push {
+  modelId: string;
+  /** Whether versions that somebody deleted in MLflow are made there anew. */
+  restore: boolean;
+  settled: boolean;
+  memory: Memory;
+  /** Keeps what may be in MLflow from now on. */
+  remember(memory: Memory): Promise<void>;
+}
+
+/**
+ * Brings MLflow to what the registry says of one model now, from whatever state it is in. What cannot be brought
+ * there without deciding for somebody is reported.
+ * @returns what is left, and what both sides agree on
+ * @throws MlflowError when MLflow does not play its part; then the same again later
+ */
+export async function pushModel(
+  dependencies: PushDependencies,
+  push: Push,
+): Promise<{ problems: Problem[]; memory: Memory }> {
+  const { database, rest, storeId, useStages } = dependencies;
+  const { modelId, settled } = push;
+  const ours = await readRegistryModel(database, modelId);
+  if (ours === undefined) return { problems: [], memory: new Map() };
+  const found = await rest.registeredModel(modelId);
+  if (found === undefined && ours.versions.length === 0) return { problems: [], memory: new Map() };
+  const model = found ?? (await createModel(rest, modelId));
+  // With the model all its aliases and tags are gone.
+  const memory = found === undefined ? new Map() : push.memory;
+  const versions = found === undefined ? [] : await rest.versionsOf(modelId);
+  const placed = await placeVersions(dependencies, push, ours, versions);
+  const now = placed.sent ? await rest.versionsOf(modelId) : versions;
+  const plan = planSync(ours, { model, versions: now }, memory, { storeId, useStages, settled });
+  if (plan.steps.length > 0) await push.remember(plan.before);
+  const refused: Problem[] = [];
+  for (const step of plan.steps) {
+    try {
+      await take(rest, modelId, step);
+    } catch (error) {
+      if (!(error instanceof MlflowError) || error.failure !== 'refused') throw error;
+      refused.push({ what: `${modelId}: ${describe(step)}`, why: error.message });
+    }
+  }
+  // What was refused is not agreed on: it is compared anew next time.
+  return {
+    problems: [...placed.problems, ...plan.problems, ...refused],
+    memory: refused.length > 0 ? plan.before : plan.after,
+  };
+}
+
+async function createModel(rest: Rest, modelId: string): Promise<RegisteredModel> {
+  try {
+    await rest.createModel(modelId, { 'modelyard.model': modelId });
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+  }
+  return { name: modelId, description: '', tags: new Map(), aliases: new Map() };
+}
+
+/** Sees to it that every version has its number, by what is there already or by sending it. */
+async function placeVersions(
+  dependencies: PushDependencies,
+  push: Push,
+  ours: OurModel,
+  theirs: readonly ModelVersion[],
+): Promise<{ problems: Problem[]; sent: boolean }> {
+  const { database, rest, clock, storeId, experimentName } = dependencies;
+  const problems: Problem[] = [];
+  let experiment: string | undefined;
+  let sent = false;
+  const place = async (own: OurVersion, number: number, runId: string) => {
+    const { modelId, version } = own.record;
+    await database
+      .deleteFrom('mlflow_versions')
+      .where('model_id', '=', modelId)
+      .where('version', '=', version)
+      .execute();
+    await rememberVersion(database, own.record, { number, runId }, clock());
+    own.number = number;
+  };
+  for (const own of ours.versions) {
+    const { record } = own;
+    const what = `${record.modelId} ${record.version}`;
+    const present = theirs.some(({ version }) => version === own.number);
+    if (present) continue;
+    const candidate = findOwn(theirs, storeId, own);
+    if (candidate !== undefined) {
+      if (candidate.tags.get(ownTag.sha256) === record.artifact.sha256)
+        await place(own, candidate.version, candidate.run_id);
+      else
+        problems.push({
+          what,
+          why: `MLflow's version ${candidate.version} says that it is this version, but of other bytes.`,
+        });
+      continue;
+    }
+    if (own.number !== undefined && !push.restore) {
+      problems.push({
+        what,
+        why: `Its version ${own.number} was deleted in MLflow. sync_mlflow with model_id=${record.modelId} makes it anew.`,
+      });
+      continue;
+    }
+    try {
+      experiment ??= await rest.experiment(experimentName);
+      const { number, runId } = await sendVersion({ ...dependencies, experiment }, own);
+      await place(own, number, runId);
+      sent = true;
+    } catch (error) {
+      // One version's fault is not the others'.
+      const own =
+        error instanceof MlflowError ? error.failure === 'refused' : error instanceof ModelYardError;
+      if (!own || !(error instanceof ModelYardError) || error.code === 'CANCELLED') throw error;
+      problems.push({ what, why: error.message });
+    }
+  }
+  return { problems, sent };
+}
+
+/** The version in MLflow that says it is ours: by this store's key, else by its name. Of several, the first. */
+function findOwn(
+  theirs: readonly ModelVersion[],
+  storeId: string,
+  own: OurVersion,
+): ModelVersion | undefined {
+  const key = versionKey(storeId, own);
+  return (
+    theirs.find(({ tags }) => tags.get(ownTag.key) === key) ??
+    theirs.find(
+      ({ tags }) => tags.get(ownTag.version) === own.record.version && tags.get(ownTag.stage) !== 'deleted',
+    )
+  );
+}
+
+async function take(rest: Rest, modelId: string, step: Step): Promise<void> {
+  switch (step.kind) {
+    case 'tag':
+      if (step.number === undefined) {
+        if (step.value === null) await rest.untagModel(modelId, step.key);
+        else await rest.tagModel(modelId, step.key, step.value);
+      } else if (step.value === null) await rest.untagVersion(modelId, step.number, step.key);
+      else await rest.tagVersion(modelId, step.number, step.key, step.value);
+      return;
+    case 'describe':
+      if (step.number === undefined) await rest.describeModel(modelId, step.value);
+      else await rest.describeVersion(modelId, step.number, step.value);
+      return;
+    case 'stage':
+      await rest.moveVersion(modelId, step.number, step.value);
+      return;
+    case 'alias':
+      if (step.number === null) await rest.deleteAlias(modelId, step.alias);
+      else await rest.setAlias(modelId, step.alias, step.number);
+      return;
+    case 'delete-duplicate':
+      await rest.deleteVersion(modelId, step.number);
+      return;
+  }
+}
+
+function describe(step: Step): string {
+  switch (step.kind) {
+    case 'tag':
+      return `tag ${step.key}`;
+    case 'describe':
+      return 'description';
+    case 'stage':
+      return `stage ${step.value}`;
+    case 'alias':
+      return `alias ${step.alias}`;
+    case 'delete-duplicate':
+      return `version ${step.number}, which was sent twice`;
+  }
+}

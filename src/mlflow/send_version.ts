@@ -1,0 +1,119 @@
+import type { ArtifactStore } from '../storage/artifact_store.ts';
+import { artifactFolder } from './artifact_folder.ts';
+import type { Connection } from './connection.ts';
+import { describeForMlflow } from './export_model.ts';
+import { MlflowError } from './mlflow_error.ts';
+import { ownTag, versionKey } from './plan_sync.ts';
+import type { OurVersion } from './registry_state.ts';
+import type { Batch, Rest, Run } from './rest.ts';
+
+export interface SendDependencies {
+  connection: Connection;
+  rest: Rest;
+  artifacts: ArtifactStore;
+  storeId: string;
+  /** The experiment that the runs of versions belong to. */
+  experiment: string;
+  signal: AbortSignal;
+}
+
+/** Where a version's directory lies in its run. */
+const folderName = 'model';
+
+/**
+ * Makes a version in MLflow: a run with its metrics and hyperparameters, in the run the directory that MLflow's own
+ * ONNX flavor would have made, and the registered version that points to it. Whatever a broken-off attempt left is
+ * found by its key and used.
+ * @throws MlflowError; ARTIFACT_MISMATCH when the artifact is damaged
+ */
+export async function sendVersion(
+  dependencies: SendDependencies,
+  version: OurVersion,
+): Promise<{ number: number; runId: string }> {
+  const { rest, artifacts, storeId, connection, signal } = dependencies;
+  const { record } = version;
+  await artifacts.verify(record.artifact);
+  const run = await findOrCreateRun(dependencies, version);
+  const { run_id: runId, artifact_uri } = run.info;
+  for (const batch of batchesOf(version)) await rest.logBatch(runId, batch);
+  const folder = await artifactFolder(connection, artifact_uri, [], signal);
+  const at = (name: string) => `${folderName}/${name}`;
+  await folder.write(at('model.onnx'), {
+    file: artifacts.pathOf(record.artifact.sha256),
+    bytes: record.artifact.bytes,
+  });
+  const files = describeForMlflow(version, { runId, artifactPath: folderName }, record.createdAt);
+  for (const [name, text] of files) await folder.write(at(name), { text });
+  await requireArrived(folder, [
+    ['model.onnx', record.artifact.bytes],
+    ...[...files].map(([name, text]) => [name, Buffer.byteLength(text)] as const),
+  ]);
+  await rest.endRun(runId, 'FINISHED', record.createdAt);
+  const made = await rest.createVersion(record.modelId, {
+    source: `${artifact_uri}/${folderName}`,
+    runId,
+    description: record.description ?? '',
+    tags: {
+      [ownTag.version]: record.version,
+      [ownTag.stage]: record.stage,
+      [ownTag.sha256]: record.artifact.sha256,
+      [ownTag.key]: versionKey(storeId, version),
+    },
+  });
+  return { number: made.version, runId };
+}
+
+async function findOrCreateRun(
+  { rest, storeId, experiment }: SendDependencies,
+  version: OurVersion,
+): Promise<Run> {
+  const { modelId, version: name, createdAt } = version.record;
+  const key = versionKey(storeId, version);
+  const [first, ...doubles] = await rest.runsTagged(experiment, ownTag.key, key);
+  for (const double of doubles) await rest.deleteRun(double.info.run_id);
+  return (
+    first ??
+    rest.createRun(experiment, `${modelId} ${name}`, createdAt, {
+      [ownTag.key]: key,
+      [ownTag.version]: name,
+      'modelyard.model': modelId,
+    })
+  );
+}
+
+/** MLflow takes at most this many parameters at once. */
+const batchSize = 100;
+
+/** What MLflow would not take (names with other characters) is left out; the registry has it. */
+function batchesOf({ record, metrics }: OurVersion): Batch[] {
+  const isName = (name: string) =>
+    /^[\w\-. :/]{1,250}$/.test(name) && !/^\/|\/\/|\/$|(^|\/)\.{1,2}(\/|$)/.test(name);
+  const params = Object.entries(record.hyperparameters ?? {})
+    .filter(([name]) => isName(name))
+    .map(
+      ([name, value]) =>
+        [name, (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 500)] as const,
+    );
+  const values = [...metrics]
+    .filter(([name]) => isName(name))
+    .map(([key, value]) => ({ key, value, timestamp: record.createdAt, step: 0 }));
+  const count = Math.ceil(Math.max(params.length, values.length) / batchSize);
+  return Array.from({ length: count }, (_, index) => ({
+    params: params.slice(index * batchSize, (index + 1) * batchSize),
+    metrics: values.slice(index * batchSize, (index + 1) * batchSize),
+  }));
+}
+
+/** A server that says yes and keeps nothing is believed by what it lists. */
+async function requireArrived(
+  folder: Awaited<ReturnType<typeof artifactFolder>>,
+  files: readonly (readonly [string, number])[],
+): Promise<void> {
+  const there = new Map((await folder.list(folderName)).map(({ name, bytes }) => [name, bytes]));
+  for (const [name, bytes] of files)
+    if (there.get(name) !== bytes)
+      throw new MlflowError(
+        'fault',
+        `MLflow took the file ${name} but lists it with ${there.get(name) ?? 'no'} bytes.`,
+      );
+}
