@@ -21,10 +21,11 @@ export async function describeMlflow(
   const state = await readOutbox(database).catch(() => undefined);
   // That the database is away is a check of its own.
   if (state === undefined) return { summary: address, check: undefined };
-  const { queued, dead, failed, attempts, lastError } = state;
+  const { queued, dead, doubtful, failed, attempts, lastError } = state;
   const parts = [
     attempts > 0 ? `does not play its part (${attempts} attempts): ${lastError}` : `${address} answers`,
     queued > 0 ? `${queued} changes wait to be sent` : 'every change is there',
+    ...(doubtful > 0 ? [`${doubtful} models are compared once more, for a call of theirs was given up`] : []),
     ...(dead > 0 ? [`${dead} models were refused (dead letters)`] : []),
     ...(failed.length > 0 && attempts === 0 ? [`${failed.length} problems: sync_mlflow lists them`] : []),
   ];

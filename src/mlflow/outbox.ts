@@ -56,6 +56,7 @@ const newRow = {
   attempts: 0,
   next_attempt_at: 0,
   dead: 0,
+  asked: 0,
   restore: 0,
   check_at: null,
   last_error: null,
@@ -76,6 +77,7 @@ export async function nextModel(database: Database, now: number): Promise<Mlflow
           eb('dead', '=', 0),
           eb('next_attempt_at', '<=', now),
         ]),
+        eb.and([eb('asked', '=', 1), eb('next_attempt_at', '<=', now)]),
         eb.and([eb('check_at', '<=', now), eb('next_attempt_at', '<=', now)]),
       ]),
     )
@@ -107,6 +109,7 @@ export async function recordSynced(
       attempts: 0,
       next_attempt_at: 0,
       dead: 0,
+      asked: 0,
       restore: 0,
       check_at: outcome.checkAt,
       last_error: null,
@@ -128,8 +131,8 @@ export async function recordFailure(
     .set({
       attempts: row.attempts + 1,
       next_attempt_at: failure.nextAttemptAt,
-      dead: failure.dead ? 1 : 0,
-      check_at: failure.checkAt,
+      ...(failure.dead && { dead: 1, asked: 0, check_at: null }),
+      ...(!failure.dead && { check_at: failure.checkAt }),
       last_error: failure.message,
     })
     .where('model_id', '=', row.model_id)
@@ -137,16 +140,12 @@ export async function recordFailure(
 }
 
 /** Has everything (of one model, where named) compared with MLflow again, dead letters too. */
-export async function requestSync(
-  database: Database,
-  modelId: string | undefined,
-  now: number,
-): Promise<void> {
+export async function requestSync(database: Database, modelId: string | undefined): Promise<void> {
   let query = database.updateTable('mlflow_sync').set({
     dead: 0,
     attempts: 0,
     next_attempt_at: 0,
-    check_at: now,
+    asked: 1,
     ...(modelId !== undefined && { restore: 1 }),
   });
   if (modelId !== undefined) query = query.where('model_id', '=', modelId);
@@ -161,6 +160,8 @@ export interface OutboxState {
   /** Models that are being waited for: not dead ones. */
   waiting: number;
   dead: number;
+  /** Models that are looked at once more, because a call of theirs was given up. */
+  doubtful: number;
   failed: Problem[];
   attempts: number;
   lastError: string | null;
@@ -195,9 +196,10 @@ export async function readOutbox(database: Database, modelId?: string): Promise<
   return {
     queued: Number(count),
     waiting: models.filter(
-      (row) => row.dead === 0 && (row.wanted_sequence > row.synced_sequence || row.check_at !== null),
+      (row) => row.dead === 0 && (row.wanted_sequence > row.synced_sequence || row.asked === 1),
     ).length,
     dead: models.filter((row) => row.dead === 1).length,
+    doubtful: models.filter((row) => row.check_at !== null).length,
     failed: failed.slice(0, maxFailed),
     attempts: sender.attempts,
     lastError: sender.last_error,

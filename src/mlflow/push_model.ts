@@ -20,6 +20,8 @@ export interface Push {
   /** Whether versions that somebody deleted in MLflow are made there anew. */
   restore: boolean;
   settled: boolean;
+  /** Whether calls that were given up earlier may have been carried out since. */
+  recheck: boolean;
   memory: Memory;
   /** Keeps what may be in MLflow from now on. */
   remember(memory: Memory): Promise<void>;
@@ -58,6 +60,7 @@ export async function pushModel(
       refused.push({ what: `${modelId}: ${describe(step)}`, why: error.message });
     }
   }
+  if (push.recheck && settled) await removeStrayRuns(dependencies, ours, now);
   // What was refused is not agreed on: it is compared anew next time.
   return {
     problems: [...placed.problems, ...plan.problems, ...refused],
@@ -147,6 +150,22 @@ function findOwn(
       ({ tags }) => tags.get(ownTag.version) === own.record.version && tags.get(ownTag.stage) !== 'deleted',
     )
   );
+}
+
+/** Runs that a call made after it was given up, and another was made in its place. */
+async function removeStrayRuns(
+  { rest, storeId, experimentName }: PushDependencies,
+  ours: OurModel,
+  theirs: readonly ModelVersion[],
+): Promise<void> {
+  const used = new Set(theirs.map(({ run_id }) => run_id));
+  const keys = new Set(
+    ours.versions.filter(({ number }) => number !== undefined).map((own) => versionKey(storeId, own)),
+  );
+  const experiment = await rest.experiment(experimentName);
+  for (const { info, data } of await rest.runsTagged(experiment, 'modelyard.model', ours.modelId))
+    if (keys.has(data.tags.get(ownTag.key) ?? '') && !used.has(info.run_id))
+      await rest.deleteRun(info.run_id);
 }
 
 async function take(rest: Rest, modelId: string, step: Step): Promise<void> {

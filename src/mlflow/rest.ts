@@ -29,6 +29,8 @@ const run = z.object({
 });
 export type Run = z.output<typeof run>;
 
+const runPage = z.object({ runs: z.array(run).default([]), next_page_token: z.string().default('') });
+
 const loggedModel = z.object({
   info: z.object({
     model_id: z.string(),
@@ -149,15 +151,21 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
     },
 
     run: async (runId: string) => (await get(z.object({ run }), 'runs/get', { run_id: runId })).run,
-    /** Runs that carry the tag, the oldest first. */
+    /** Runs that carry the tag, in the order of their ids. */
     async runsTagged(experiment: string, key: string, value: string): Promise<Run[]> {
-      const found = await send(z.object({ runs: z.array(run).default([]) }), 'runs/search', {
-        experiment_ids: [experiment],
-        filter: `tags.\`${key}\` = '${value}'`,
-        order_by: ['attributes.start_time ASC'],
-        max_results: 100,
-      });
-      return found.runs;
+      const found: Run[] = [];
+      let token = '';
+      do {
+        const page: z.output<typeof runPage> = await send(runPage, 'runs/search', {
+          experiment_ids: [experiment],
+          filter: `tags.\`${key}\` = '${value}'`,
+          max_results: 1000,
+          ...(token !== '' && { page_token: token }),
+        });
+        found.push(...page.runs);
+        token = page.next_page_token;
+      } while (token !== '');
+      return found.sort((a, b) => (a.info.run_id < b.info.run_id ? -1 : 1));
     },
     async createRun(experiment: string, name: string, startTime: number, tags: Record<string, string>) {
       const made = await send(z.object({ run }), 'runs/create', {

@@ -139,6 +139,7 @@ async function sendModel(
         modelId: row.model_id,
         restore: row.restore === 1,
         settled,
+        recheck: row.check_at !== null,
         memory: parseMemory(row.memory),
         remember: (now) => keepMemory(database, row.model_id, now),
       },

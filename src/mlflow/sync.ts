@@ -31,7 +31,7 @@ export async function pushNow(
 ): Promise<SyncOutcome> {
   const before = await readOutbox(database, modelId);
   await scanTrail(database);
-  await requestSync(database, modelId, clock());
+  await requestSync(database, modelId);
   const deadline = clock() + longestMs;
   for (;;) {
     await Promise.race([sender.round(), pause(lookMs * 5, signal)]);

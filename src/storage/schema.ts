@@ -332,6 +332,8 @@ export interface MlflowSyncRow {
   next_attempt_at: number;
   /** 1: MLflow refused it for good; it waits for its next change or for sync_mlflow. */
   dead: number;
+  /** 1: somebody asked for a comparison, whether there are changes or not. */
+  asked: number;
   /** 1: what is missing in MLflow is to be made anew, as sync_mlflow was told. */
   restore: number;
   /** When to look again, because a call may have been carried out after we gave it up; null: no need. */

@@ -28,6 +28,7 @@ import { rollbackModel } from '../../tools/rollback_model.ts';
 import { searchModels } from '../../tools/search_models.ts';
 import { setReferenceData } from '../../tools/set_reference_data.ts';
 import { setTraffic } from '../../tools/set_traffic.ts';
+import { syncMlflow } from '../../tools/sync_mlflow.ts';
 import { updateModel } from '../../tools/update_model.ts';
 import { scratchDirectory, serverEnvironment, serverFile, workingDirectory } from './environment.ts';
 
@@ -47,6 +48,7 @@ const tools = {
   retire_model: retireModel,
   reset_circuit_breaker: resetCircuitBreaker,
   list_predictions: listPredictions,
+  sync_mlflow: syncMlflow,
   rollback_model: rollbackModel,
   delete_model: deleteModel,
   compare_models: compareModels,

@@ -12,6 +12,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('attempts', 'bigint', (column) => column.notNull())
     .addColumn('next_attempt_at', 'bigint', (column) => column.notNull())
     .addColumn('dead', 'integer', (column) => column.notNull())
+    .addColumn('asked', 'integer', (column) => column.notNull())
     .addColumn('restore', 'integer', (column) => column.notNull())
     .addColumn('check_at', 'bigint')
     .addColumn('last_error', 'text')

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+const texts = z.record(z.string(), z.string());
+
+/** What read_registry.py prints. */
+export const registryView = z.object({
+  models: z.record(
+    z.string(),
+    z.object({
+      description: z.string(),
+      tags: texts,
+      aliases: z.record(z.string(), z.number()),
+      versions: z.record(
+        z.string(),
+        z.object({
+          stage: z.string(),
+          tags: texts,
+          description: z.string(),
+          run_id: z.string(),
+          status: z.string(),
+        }),
+      ),
+    }),
+  ),
+  runs: z.array(
+    z.object({
+      run_id: z.string(),
+      name: z.string(),
+      status: z.string(),
+      params: texts,
+      metrics: z.record(z.string(), z.number()),
+      tags: texts,
+    }),
+  ),
+});
+export type RegistryView = z.output<typeof registryView>;
