@@ -53,5 +53,9 @@ call retire_model model_id=nba version=0
 call promote_model model_id=nba version=1 target_stage=production
 call promote_model model_id=nba version=0 target_stage=production
 call rollback_model model_id=nba reason=trial
+# Without an MLflow server the tool must say so, and nothing else.
+answer=$("$INSPECTOR" --cli --config mcp.config.json --server modelyard --method tools/call --tool-name sync_mlflow </dev/null || true)
+printf '%s' "$answer" | grep -q MLFLOW_UNAVAILABLE || { printf 'FAILED: sync_mlflow\n%s\n' "$answer" >&2; exit 1; }
+called="$called sync_mlflow"
 missed=$(comm -23 <(printf '%s\n' "$listed") <(printf '%s\n' $called | sort -u))
 [ -z "$missed" ] || { echo "tools that were listed but not called: $missed" >&2; exit 1; }

@@ -1,13 +1,31 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import pg from 'pg';
 
 /** Where a PostgreSQL server of this machine usually answers. */
 const usualAddress = 'postgres://postgres@127.0.0.1:5432/postgres';
 
+/** Looks for what some tests need besides Node, and says in one line each what is left out. */
+export default async function findServices(): Promise<void> {
+  await Promise.all([findPostgreSql(), findMlflow()]);
+}
+
+/** The tests against a real MLflow server take the Python that MODELYARD_TEST_MLFLOW_PYTHON names. */
+async function findMlflow(): Promise<void> {
+  const python = process.env.MODELYARD_TEST_MLFLOW_PYTHON;
+  if (python === undefined)
+    process.stderr.write(
+      'Skipped: the tests with MLflow, since MODELYARD_TEST_MLFLOW_PYTHON names no Python that has it.\n',
+    );
+  // What was asked for by name must not be passed over.
+  else await promisify(execFile)(python, ['-c', 'import importlib.util as u; assert u.find_spec("mlflow")']);
+}
+
 /**
  * The tests of the database run on PostgreSQL too where one answers: at MODELYARD_TEST_DATABASE_URL or at the
  * usual address, without a password. Says so where none does.
  */
-export default async function findPostgreSql(): Promise<void> {
+async function findPostgreSql(): Promise<void> {
   const given = process.env.MODELYARD_TEST_DATABASE_URL;
   const address = given ?? usualAddress;
   const client = new pg.Client({ connectionString: address, connectionTimeoutMillis: 2000 });

@@ -8,7 +8,10 @@ import { z } from 'zod';
 const cell = z.strictObject({ agreed: z.string().nullable(), sent: z.array(z.string().nullable()) });
 export type Cell = z.output<typeof cell>;
 
-/** The cells of a model by name; one that is not there was never agreed on. */
+/**
+ * The cells of a model by name, those of a version under MLflow's number: one that is made anew begins without
+ * memories. What is not there was never agreed on.
+ */
 export type Memory = ReadonlyMap<string, Cell>;
 
 export function parseMemory(text: string): Memory {

@@ -93,16 +93,16 @@ export function planSync(
 
   /** Tags that a person can change on both sides, and those that were sent once and are gone here. */
   const compareTags = (
-    scope: string,
+    subject: string,
     own: ReadonlyMap<string, string>,
     other: ReadonlyMap<string, string>,
     number?: number,
   ) => {
-    const prefix = `${scope} tag `;
+    const prefix = number === undefined ? 'model tag ' : `${number} tag `;
     const known = [...memory.keys()].filter((name) => name.startsWith(prefix));
     const names = new Set([...own.keys(), ...known.map((name) => name.slice(prefix.length))]);
     for (const key of [...names].filter((name) => !/^(mlflow|modelyard)\./.test(name))) {
-      const what = `${ours.modelId} ${scope}: tag ${key}`;
+      const what = `${subject}: tag ${key}`;
       if (!isTagName(key)) {
         if (own.has(key))
           problems.push({
@@ -121,7 +121,7 @@ export function planSync(
     }
   };
 
-  compareTags('model', ours.tags, theirs.model.tags);
+  compareTags(ours.modelId, ours.tags, theirs.model.tags);
   if (ours.description !== null)
     compare(
       'model description',
@@ -144,11 +144,11 @@ export function planSync(
     ] as const;
     for (const [key, value] of marks)
       if (other.tags.get(key) !== value) steps.push({ kind: 'tag', number, key, value });
-    compareTags(record.version, own.tags, other.tags, number);
     const what = `${ours.modelId} ${record.version}`;
+    compareTags(what, own.tags, other.tags, number);
     if (record.description !== null)
       compare(
-        `${record.version} description`,
+        `${number} description`,
         record.description,
         other.description || null,
         `${what}: description`,
@@ -157,7 +157,7 @@ export function planSync(
     if (useStages) {
       const stage = mlflowStage[record.stage];
       const known = (value: string) => (value === 'None' ? null : value);
-      compare(`${record.version} stage`, known(stage), known(other.current_stage), `${what}: stage`, {
+      compare(`${number} stage`, known(stage), known(other.current_stage), `${what}: stage`, {
         kind: 'stage',
         number,
         value: stage,

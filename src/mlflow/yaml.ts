@@ -37,10 +37,10 @@ function readSequence(reader: Reader, indent: number, depth: number): unknown[] 
     if (line === undefined || indentOf(line) !== indent || !isItem(line, indent)) return items;
     const rest = line.slice(indent + 1).trimStart();
     const inner = line.length - rest.length;
-    if (rest !== '' && keyOf(rest) !== undefined) {
-      // A mapping that begins on the item's own line: the mark is only room before its first key.
+    if (rest !== '' && (keyOf(rest) !== undefined || isItem(rest, 0))) {
+      // What begins on the item's own line: the mark is only room before it.
       reader.lines[reader.at] = ' '.repeat(inner) + rest;
-      items.push(readMapping(reader, inner, depth + 1));
+      items.push(readBlock(reader, inner, depth + 1));
     } else items.push(readValue(reader, rest, indent, depth));
     skipEmpty(reader);
   }
@@ -83,6 +83,7 @@ function readValue(reader: Reader, rest: string, indent: number, depth: number):
   const parts = [rest.trim()];
   for (let line = reader.lines[reader.at]; line !== undefined; line = reader.lines[reader.at]) {
     if (line.trim() === '' || indentOf(line) <= indent) break;
+    if (keyOf(line.trim()) !== undefined) throw unreadable(reader);
     parts.push(line.trim());
     reader.at++;
   }

@@ -1,0 +1,344 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { type MlflowServer, python, startMlflow, startMs } from '../mlflow/mlflow_server.ts';
+import { registryView } from '../mlflow/registry_view.ts';
+import { startServer, type TestServer } from './client.ts';
+import { type Scratch, scratchDirectory, testModel } from './environment.ts';
+
+const rows = z.array(z.array(z.number()));
+const numbers = z.array(z.union([z.number(), z.array(z.number())])).transform((list) => list.flat());
+const answers = z.record(z.string(), numbers);
+const logged = z.object({
+  diabetes: z.object({
+    run_id: z.string(),
+    model_id: z.string(),
+    columns: z.array(z.string()),
+    r2: z.number(),
+    rows,
+    expected: answers,
+  }),
+  iris: z.object({ run_id: z.string(), model_id: z.string(), rows, expected: answers }),
+  network: z.object({ run_id: z.string(), rows, expected: answers }),
+});
+
+describe.skipIf(python === undefined)('with a real MLflow server', () => {
+  let scratch: Scratch;
+  let mlflow: MlflowServer;
+  let server: TestServer;
+  let science: z.output<typeof logged>;
+  beforeAll(async () => {
+    scratch = scratchDirectory();
+    mlflow = await startMlflow(join(scratch.path, 'mlflow'));
+    science = logged.parse(await mlflow.script('log_models.py'));
+    server = await startServer({
+      directory: scratch.path,
+      settings: {
+        MLFLOW_TRACKING_URI: mlflow.address,
+        ENABLE_MLFLOW_REGISTRY: 'true',
+        MLFLOW_USE_STAGES: 'true',
+        MODELYARD_MAX_ARTIFACT_MB: '1',
+      },
+    });
+  }, 2 * startMs);
+  afterAll(async () => {
+    await server?.close();
+    await mlflow?.stop();
+    scratch?.remove();
+  });
+
+  const view = async () => registryView.parse(await mlflow.script('read_registry.py'));
+  const client = (...calls: [string, Record<string, string>][]) => mlflow.script('call_client.py', calls);
+  /** The values of the predictions for rows without names. */
+  const valuesOf = async (model: string, version: string, input: string, given: number[][]) => {
+    const tensor = { datatype: 'FP32', shape: [given.length, given[0]?.length ?? 0], data: given.flat() };
+    const { outputs } = await server.call('predict', {
+      model_id: model,
+      version,
+      tensors: { [input]: tensor },
+    });
+    return new Map(Object.entries(outputs ?? {}).map(([name, { data }]) => [name, data.map(Number)]));
+  };
+  const expectClose = (found: readonly number[] | undefined, expected: readonly number[] | undefined) => {
+    expect(found).toHaveLength(expected?.length ?? -1);
+    for (const [index, value] of (found ?? []).entries())
+      expect(Math.abs(value - (expected?.[index] ?? Number.NaN))).toBeLessThan(
+        1e-4 * Math.max(1, Math.abs(value)),
+      );
+  };
+
+  test('all four addresses of a model become the same version, which answers as mlflow.pyfunc does', async () => {
+    const { run_id, model_id, columns, rows: given, expected } = science.diabetes;
+    const sources = {
+      '1': 'models:/diabetes/1',
+      run: `runs:/${run_id}/ridge`,
+      alias: 'models:/diabetes@champion',
+      logged: `models:/${model_id}`,
+    };
+    const hashes = new Set<string>();
+    for (const [version, source] of Object.entries(sources)) {
+      const deployed = await server.call('deploy_model', { model_id: 'diabetes', version, source });
+      hashes.add(deployed.artifact.sha256);
+      expect(deployed.signature.features.map(({ name }) => name)).toEqual(columns);
+      const { predictions } = await server.call('predict', {
+        model_id: 'diabetes',
+        version,
+        inputs: given.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]]))),
+      });
+      expectClose(
+        predictions.map(({ value }) => Number(value)),
+        Object.values(expected)[0],
+      );
+    }
+    expect(hashes.size).toBe(1);
+  });
+
+  test('what MLflow knows of it is known here: metrics, parameters, tags, description, run', async () => {
+    const { run_id, model_id, r2 } = science.diabetes;
+    const { versions } = await server.call('get_model', {
+      model_id: 'diabetes',
+      version: '1',
+      response_format: 'detailed',
+    });
+    expect(versions).toMatchObject([
+      {
+        source: 'models:/diabetes/1',
+        description: 'Ridge on ten measurements',
+        hyperparameters: { alpha: '0.25', solver: 'auto' },
+        metrics: { r2: expect.closeTo(r2, 12) },
+        tags: {
+          team: 'risk',
+          reviewed: 'yes',
+          'mlflow.run_id': run_id,
+          'mlflow.model_id': model_id,
+          'mlflow.model_version': 'diabetes/1',
+        },
+      },
+    ]);
+  });
+
+  test('what the caller says of it wins', async () => {
+    await server.call('register_model', {
+      model_id: 'diabetes',
+      version: 'named',
+      source: 'models:/diabetes/1',
+      feature_names: Array.from({ length: 10 }, (_, index) => `column ${index}`),
+      metrics: { r2: 0, own: 1 },
+      tags: { team: 'ours' },
+      description: 'ours',
+    });
+    const { versions } = await server.call('get_model', {
+      model_id: 'diabetes',
+      version: 'named',
+      response_format: 'detailed',
+    });
+    expect(versions).toMatchObject([
+      { metrics: { r2: 0, own: 1 }, tags: { team: 'ours', reviewed: 'yes' }, description: 'ours' },
+    ]);
+    expect(versions[0]?.signature?.features[9]?.name).toBe('column 9');
+  });
+
+  test('a classifier answers label and probabilities as mlflow.pyfunc does', async () => {
+    const { model_id, rows: given, expected } = science.iris;
+    await server.call('deploy_model', { model_id: 'iris', version: '1', source: `models:/${model_id}` });
+    const found = await valuesOf('iris', '1', 'X', given);
+    for (const [name, values] of Object.entries(expected)) expectClose(found.get(name), values);
+  });
+
+  test('weights that log_model put into another file are put into the model', async () => {
+    const { run_id, rows: given, expected } = science.network;
+    for (const [version, path] of Object.entries({ apart: 'network', whole: 'files/network.onnx' })) {
+      await server.call('deploy_model', { model_id: 'network', version, source: `runs:/${run_id}/${path}` });
+      expectClose((await valuesOf('network', version, 'x', given)).get('y'), expected.y);
+    }
+  });
+
+  test.each<[string, (run: string) => string, string, RegExp]>([
+    ['no such run', () => 'runs:/0123456789abcdef/model', 'INVALID_INPUT', /nothing at runs:/],
+    ['no such path', (run) => `runs:/${run}/none`, 'INVALID_INPUT', /no artifact there/],
+    ['a path that climbs', (run) => `runs:/${run}/../x`, 'INVALID_INPUT', /no address of a model/],
+    ['no model', (run) => `runs:/${run}/notes`, 'INVALID_INPUT', /no file MLmodel there, but: readme\.txt/],
+    [
+      'another flavor',
+      (run) => `runs:/${run}/pickled`,
+      'ARTIFACT_INVALID',
+      /not ONNX: its flavors are .*sklearn/,
+    ],
+    ['no such version', () => 'models:/diabetes/99', 'INVALID_INPUT', /nothing at/],
+    ['no such alias', () => 'models:/diabetes@none', 'INVALID_INPUT', /nothing at/],
+    ['no such model', () => 'models:/m-0123', 'INVALID_INPUT', /nothing at/],
+    ['no address', () => 'models:diabetes', 'INVALID_INPUT', /no address of a model/],
+  ])('refuses %s and leaves no trace', async (_, source, code, message) => {
+    const error = await server.fail('register_model', {
+      model_id: 'refused',
+      version: '1',
+      source: source(science.network.run_id),
+    });
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
+    expect(await server.fail('get_model', { model_id: 'refused' })).toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+    });
+  });
+
+  test('a promotion is seen by MLflow’s own client: alias, tag and stage', async () => {
+    for (const [version, model] of [
+      ['one', 'linear_float32'],
+      ['two', 'linear_float32_b'],
+    ] as const)
+      await server.call('register_model', {
+        model_id: 'linear',
+        version,
+        source: testModel(model),
+        feature_names: ['a', 'b', 'c'],
+        metrics: { mae: 0.5 },
+        hyperparameters: { alpha: [1, 2] },
+        tags: { team: 'risk' },
+        description: `the ${version}`,
+      });
+    const promote = (version: string, target_stage: string) =>
+      server.call('promote_model', { model_id: 'linear', version, target_stage });
+    await promote('one', 'production');
+    await promote('two', 'staging');
+    expect(await server.call('sync_mlflow', { model_id: 'linear' })).toMatchObject({ queued: 0, failed: [] });
+    const before = await view();
+    const versionOf = (name: string, stage: string, mlflowStage: string) => ({
+      stage: mlflowStage,
+      status: 'READY',
+      description: `the ${name}`,
+      tags: { 'modelyard.version': name, 'modelyard.stage': stage, team: 'risk' },
+    });
+    expect(before.models.linear).toMatchObject({
+      aliases: { production: 1, staging: 2 },
+      versions: {
+        '1': versionOf('one', 'production', 'Production'),
+        '2': versionOf('two', 'staging', 'Staging'),
+      },
+    });
+    expect(before.runs.find(({ name }) => name === 'linear one')).toMatchObject({
+      status: 'FINISHED',
+      params: { alpha: '[1,2]' },
+      metrics: { mae: 0.5 },
+    });
+
+    await promote('two', 'production');
+    expect(await server.call('sync_mlflow')).toMatchObject({ queued: 0, failed: [], connected: true });
+    const after = await view();
+    expect(after.models.linear?.aliases).toEqual({ production: 2 });
+    expect(after.models.linear?.versions).toMatchObject({
+      '1': versionOf('one', 'archived', 'Archived'),
+      '2': versionOf('two', 'production', 'Production'),
+    });
+    // To say the same again changes nothing.
+    await server.call('sync_mlflow', { model_id: 'linear' });
+    expect(await view()).toEqual(after);
+  });
+
+  test('mlflow.pyfunc loads what was registered here, and answers the same', async () => {
+    await server.call('deploy_model', { model_id: 'linear', version: 'two', set_active: true });
+    const row = { a: 1, b: 2, c: 3 };
+    const { predictions } = await server.call('predict', { model_id: 'linear', inputs: [row] });
+    const there = answers.parse(
+      await mlflow.script('ask_pyfunc.py', {
+        uri: 'models:/linear@production',
+        // Columns have names: their order is MLflow's business.
+        columns: ['c', 'a', 'b'],
+        rows: [[3, 1, 2]],
+      }),
+    );
+    expectClose(
+      predictions.map(({ value }) => Number(value)),
+      there.y,
+    );
+
+    const { rows: given, expected } = science.iris;
+    await server.call('sync_mlflow', { model_id: 'iris' });
+    const classified = answers.parse(
+      await mlflow.script('ask_pyfunc.py', { uri: 'models:/iris/1', rows: given }),
+    );
+    for (const [name, values] of Object.entries(expected)) expectClose(classified[name], values);
+  });
+
+  test('a version that came from MLflow is not sent back as another', async () => {
+    await server.call('sync_mlflow', { model_id: 'diabetes' });
+    const { models } = await view();
+    expect(models.diabetes?.versions['1']).toMatchObject({
+      tags: { 'modelyard.version': '1', reviewed: 'yes' },
+    });
+    expect(models.diabetes?.aliases).toEqual({ champion: 1 });
+  });
+
+  test('what was changed on both sides is reported, and stays as it is in MLflow', async () => {
+    await client(
+      ['set_registered_model_alias', { name: 'linear', alias: 'production', version: '1' }],
+      ['set_model_version_tag', { name: 'linear', version: '1', key: 'team', value: 'theirs' }],
+    );
+    const { failed } = await server.call('sync_mlflow', { model_id: 'linear' });
+    expect(failed).toEqual([
+      { what: 'linear one: tag team', why: expect.stringContaining('"theirs"') },
+      { what: 'linear: alias production', why: expect.stringMatching(/"1".*"2"/) },
+    ]);
+    const { models } = await view();
+    expect(models.linear?.aliases).toEqual({ production: 1 });
+    expect(models.linear?.versions['1']?.tags.team).toBe('theirs');
+    expect((await server.call('health_check')).checks).toContainEqual(
+      expect.objectContaining({ name: 'mlflow', detail: expect.stringContaining('2 problems') }),
+    );
+    // A person decides there: then both agree again.
+    await client(
+      ['set_registered_model_alias', { name: 'linear', alias: 'production', version: '2' }],
+      ['set_model_version_tag', { name: 'linear', version: '1', key: 'team', value: 'risk' }],
+    );
+    expect(await server.call('sync_mlflow', { model_id: 'linear' })).toMatchObject({ failed: [] });
+  });
+
+  test('a version that was deleted in MLflow comes back only when somebody asks for it', async () => {
+    await client(['delete_model_version', { name: 'linear', version: '1' }]);
+    const { failed } = await server.call('sync_mlflow');
+    expect(failed).toEqual([
+      { what: 'linear one', why: expect.stringMatching(/version 1 was deleted in MLflow/) },
+    ]);
+    expect(Object.keys((await view()).models.linear?.versions ?? {})).toEqual(['2']);
+    expect(await server.call('sync_mlflow', { model_id: 'linear' })).toMatchObject({ failed: [] });
+    expect((await view()).models.linear?.versions).toMatchObject({
+      '3': { tags: { 'modelyard.version': 'one' } },
+    });
+  });
+
+  test('pull brings versions that were made in MLflow, once', async () => {
+    const { run_id, model_id } = science.diabetes;
+    const from = science.network.run_id;
+    await client(
+      ['create_model_version', { name: 'linear', source: `models:/${model_id}`, run_id, model_id }],
+      ['create_model_version', { name: 'linear', source: `runs:/${from}/notes`, run_id: from }],
+    );
+    const pulled = await server.call('sync_mlflow', { model_id: 'linear', direction: 'pull' });
+    expect(pulled).toEqual({
+      queued: 0,
+      sent: 1,
+      failed: [{ what: "linear: MLflow's version 5", why: expect.any(String) }],
+      connected: true,
+    });
+    const { versions } = await server.call('get_model', { model_id: 'linear', version: '4' });
+    expect(versions).toMatchObject([{ stage: 'development', metrics: { r2: expect.any(Number) } }]);
+    expect(await server.call('sync_mlflow', { model_id: 'linear', direction: 'pull' })).toMatchObject({
+      sent: 0,
+    });
+    expect(await server.call('sync_mlflow', { model_id: 'linear' })).toMatchObject({ failed: [] });
+    expect(Object.keys((await view()).models.linear?.versions ?? {})).toEqual(['2', '3', '4', '5']);
+  });
+});
+
+test('without MLflow everything works but MLflow, and health_check says so', async () => {
+  const server = await startServer();
+  try {
+    expect((await server.call('health_check')).server.mlflow).toBe('not configured');
+    expect(await server.fail('sync_mlflow')).toMatchObject({ code: 'MLFLOW_UNAVAILABLE' });
+    const source = 'models:/any/1';
+    expect(await server.fail('register_model', { model_id: 'm', version: '1', source })).toMatchObject({
+      code: 'MLFLOW_UNAVAILABLE',
+      hint: expect.stringContaining('MLFLOW_TRACKING_URI'),
+    });
+  } finally {
+    await server.close();
+  }
+});
