@@ -3,6 +3,7 @@ import type { Call } from './access/approval.ts';
 import { createApprovals } from './access/approvals.ts';
 import { type AuditedChange, appendAudit } from './access/audit.ts';
 import type { Origin } from './access/origin.ts';
+import { driftMetrics } from './mlflow/drift_metrics.ts';
 import { openMlflow, type SyncRequest } from './mlflow/mlflow.ts';
 import { createArtifactWatch, startArtifactRounds } from './monitoring/artifact_watch.ts';
 import { readHealth } from './monitoring/health.ts';
@@ -215,7 +216,12 @@ export async function openServices(settings: Settings, logger: Logger) {
     },
     monitoring: {
       setReference: (request: ReferenceRequest, origin: Origin) => setReference(monitoring, request, origin),
-      detectDrift: (request: DriftRequest) => detectDrift(monitoring, request),
+      detectDrift: async (request: DriftRequest) => {
+        const report = await detectDrift(monitoring, request);
+        const { modelId, version, signature } = report.record;
+        mlflow.measured(modelId, version, driftMetrics(report.results, signature.features));
+        return report;
+      },
       listPredictions: async (query: PredictionQuery) => {
         await log.flush();
         return listPredictions(database, query);

@@ -14,17 +14,19 @@ const shownAttempts = 3;
 export async function describeMlflow(
   database: Database,
   address: string | undefined,
-  uses: { registry: boolean },
+  uses: { registry: boolean; tracking: boolean },
 ): Promise<MlflowHealth> {
   if (address === undefined) return { summary: 'not configured', check: undefined };
-  if (!uses.registry) return { summary: `${address}, for imports`, check: undefined };
+  if (!uses.registry && !uses.tracking) return { summary: `${address}, for imports`, check: undefined };
   const state = await readOutbox(database).catch(() => undefined);
   // That the database is away is a check of its own.
   if (state === undefined) return { summary: address, check: undefined };
   const { queued, dead, doubtful, failed, attempts, lastError } = state;
   const parts = [
     attempts > 0 ? `does not play its part (${attempts} attempts): ${lastError}` : `${address} answers`,
-    queued > 0 ? `${queued} changes wait to be sent` : 'every change is there',
+    ...(!uses.registry
+      ? ['the registry is not sent']
+      : [queued > 0 ? `${queued} changes wait to be sent` : 'every change is there']),
     ...(doubtful > 0 ? [`${doubtful} models are compared once more, for a call of theirs was given up`] : []),
     ...(dead > 0 ? [`${dead} models were refused (dead letters)`] : []),
     ...(failed.length > 0 && attempts === 0 ? [`${failed.length} problems: sync_mlflow lists them`] : []),

@@ -12,6 +12,8 @@ import { type PullDependencies, pullModels } from './pull.ts';
 import { startSender } from './sender.ts';
 import { isMlflowSource } from './source.ts';
 import { pushNow, type SyncOutcome } from './sync.ts';
+import { keepMeasurement } from './track_metrics.ts';
+import { tracking } from './tracking.ts';
 
 export interface MlflowDependencies {
   database: Database;
@@ -41,7 +43,7 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
   const connection =
     trackingUri === undefined ? undefined : openConnection({ ...settings.mlflow, trackingUri });
   const sender =
-    connection === undefined || !registryEnabled
+    connection === undefined || !(registryEnabled || experimentName !== undefined)
       ? undefined
       : startSender({
           database,
@@ -54,7 +56,10 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
           registry: registryEnabled,
           useStages,
           timeoutMs,
-          track: undefined,
+          tracking:
+            experimentName === undefined
+              ? undefined
+              : tracking({ database, connection, experimentName, logger, clock }),
         });
 
   return {
@@ -92,7 +97,7 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
       if (direction === 'pull')
         return pullModels({ database, connection, register, progress, clock }, modelId, signal);
       if (modelId !== undefined) await requireModel(database, modelId);
-      if (sender === undefined)
+      if (sender === undefined || !registryEnabled)
         throw new ModelYardError(
           'INVALID_INPUT',
           'This server does not send its registry to MLflow.',
@@ -101,9 +106,20 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
       return pushNow({ database, sender, clock }, modelId, signal);
     },
 
+    /** Monitoring measured something of a version; costs the caller nothing. */
+    measured(modelId: string, version: string, metrics: Record<string, number>): void {
+      if (sender === undefined || experimentName === undefined) return;
+      keepMeasurement(database, { modelId, version, at: clock(), metrics }).catch((error: unknown) =>
+        logger.warn('a measurement is not logged in MLflow', { error }),
+      );
+    },
+
     /** What health_check says of it: from what is known, without asking MLflow. */
     health: (): Promise<MlflowHealth> =>
-      describeMlflow(database, connection?.address, { registry: sender !== undefined }),
+      describeMlflow(database, connection?.address, {
+        registry: registryEnabled,
+        tracking: experimentName !== undefined,
+      }),
 
     async close(): Promise<void> {
       if (sender !== undefined) {

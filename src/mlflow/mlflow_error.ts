@@ -53,3 +53,8 @@ export function isMissing(error: unknown): boolean {
 export function isTaken(error: unknown): boolean {
   return error instanceof MlflowError && error.errorCode === 'RESOURCE_ALREADY_EXISTS';
 }
+
+/** Whether MLflow understood and said no. */
+export function isRefused(error: unknown): error is MlflowError {
+  return error instanceof MlflowError && error.failure === 'refused';
+}

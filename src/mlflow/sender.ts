@@ -11,6 +11,7 @@ import { keepMemory, nextModel, recordFailure, recordSynced, scanTrail } from '.
 import { pushModel } from './push_model.ts';
 import { restOf } from './rest.ts';
 import { leaseMs, releaseLease, takeLease } from './sender_lease.ts';
+import type { Tracking } from './tracking.ts';
 
 export interface SenderOptions {
   database: Database;
@@ -24,8 +25,8 @@ export interface SenderOptions {
   registry: boolean;
   useStages: boolean;
   timeoutMs: number;
-  /** What else is sent while this process has the lease; true: there may be more. */
-  track: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Sent after the registry, while this process has the lease. */
+  tracking: Tracking | undefined;
 }
 
 export interface Sender {
@@ -90,7 +91,8 @@ async function sendRound(options: SenderOptions, holder: string, stopped: AbortS
       await scanTrail(database);
       await sendModels(options, signal);
     }
-    if (options.track !== undefined && !signal.aborted) await trackOrWait(options, options.track, signal);
+    if (options.tracking !== undefined && !signal.aborted)
+      await trackOrWait(options, options.tracking, signal);
   } finally {
     clearInterval(renewal);
     await releaseLease(database, holder);
@@ -98,11 +100,11 @@ async function sendRound(options: SenderOptions, holder: string, stopped: AbortS
 }
 
 /** Two small reads: a process with nothing to send writes nothing. */
-async function isWorkDue({ database, registry, track, clock }: SenderOptions): Promise<boolean> {
+async function isWorkDue({ database, registry, tracking, clock }: SenderOptions): Promise<boolean> {
   const sender = await database.selectFrom('mlflow_sender').selectAll().executeTakeFirstOrThrow();
   const now = clock();
   if (sender.next_attempt_at > now) return false;
-  if (track !== undefined) return true;
+  if ((await tracking?.isDue()) === true) return true;
   if (!registry) return false;
   const head = await database.selectFrom('audit_head').select('sequence').executeTakeFirstOrThrow();
   return head.sequence > sender.scanned_sequence || (await nextModel(database, now)) !== undefined;
@@ -174,13 +176,16 @@ async function sendModel(
   }
 }
 
-async function trackOrWait(
-  options: SenderOptions,
-  track: (signal: AbortSignal) => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
+async function trackOrWait(options: SenderOptions, tracking: Tracking, signal: AbortSignal): Promise<void> {
+  const { next_attempt_at } = await options.database
+    .selectFrom('mlflow_sender')
+    .select('next_attempt_at')
+    .executeTakeFirstOrThrow();
+  // The registry met an outage a moment ago.
+  if (next_attempt_at > options.clock() || !(await tracking.isDue())) return;
   try {
-    await track(signal);
+    await tracking.send(signal);
+    await recordContact(options);
   } catch (error) {
     if (signal.aborted || !(error instanceof ModelYardError)) throw error;
     await recordTrouble(options, error);

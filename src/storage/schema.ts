@@ -382,8 +382,6 @@ export interface MlflowRunRow {
   ended_at: number | null;
   /** Minutes before this time are logged, milliseconds since 1970. */
   logged_until: number;
-  /** The step of the next serving metrics. */
-  next_step: number;
   /** JSON array of metrics that are to be logged, and may have been. */
   pending: string | null;
 }

@@ -5,6 +5,7 @@ import { type MlflowServer, python, startMlflow, startMs } from '../mlflow/mlflo
 import { registryView } from '../mlflow/registry_view.ts';
 import { startServer, type TestServer } from './client.ts';
 import { type Scratch, scratchDirectory, testModel } from './environment.ts';
+import { until } from './until.ts';
 
 const rows = z.array(z.array(z.number()));
 const numbers = z.array(z.union([z.number(), z.array(z.number())])).transform((list) => list.flat());
@@ -326,7 +327,121 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     expect(await server.call('sync_mlflow', { model_id: 'linear' })).toMatchObject({ failed: [] });
     expect(Object.keys((await view()).models.linear?.versions ?? {})).toEqual(['2', '3', '4', '5']);
   });
+
+  describe('with MLFLOW_EXPERIMENT_NAME', () => {
+    let own: Scratch;
+    let tracked: TestServer;
+    beforeAll(async () => {
+      own = scratchDirectory();
+      tracked = await startServer({
+        directory: own.path,
+        settings: { MLFLOW_TRACKING_URI: mlflow.address, MLFLOW_EXPERIMENT_NAME: 'serving' },
+      });
+    });
+    afterAll(async () => {
+      await tracked?.close();
+      own?.remove();
+    });
+    const runs = async () =>
+      registryView.parse(await mlflow.script('read_registry.py', { experiment: 'serving', history: true }))
+        .runs;
+
+    test('every deployment is a run, with its parameters, outcome and share of the traffic over time', async () => {
+      const deploy = (version: string, model: string, set_active: boolean) =>
+        tracked.call('deploy_model', {
+          model_id: 'served',
+          version,
+          source: testModel(model),
+          set_active,
+          framework: 'onnx',
+          latency_threshold_ms: 250,
+        });
+      await deploy('a', 'linear_float32', true);
+      await deploy('b', 'linear_float32_b', false);
+      await tracked.call('set_traffic', {
+        model_id: 'served',
+        weights: { a: 0.75, b: 0.25 },
+      });
+      await tracked.fail('deploy_model', { model_id: 'served', version: 'c', source: testModel('text') });
+      await tracked.call('set_traffic', { model_id: 'served', weights: { b: 1 } });
+      await tracked.call('retire_model', { model_id: 'served', version: 'a' });
+      const seen = await until(
+        'three runs, of which one goes on',
+        async () => {
+          const found = await runs();
+          const ended = found.filter(({ status }) => status !== 'RUNNING').length;
+          return found.length === 3 && ended === 2 ? found : undefined;
+        },
+        120_000,
+      );
+      const runOf = (version: string) => seen.find(({ params }) => params.version === version);
+      const weights = (version: string) =>
+        runOf(version)?.history['traffic/weight']?.map(([, , value]) => value);
+      expect(runOf('a')).toMatchObject({
+        name: 'served a deployed',
+        status: 'FINISHED',
+        params: {
+          model_id: 'served',
+          version: 'a',
+          action: 'deploy_model',
+          by: expect.stringMatching(/^operator \(modelyard-e2e/),
+          framework: 'onnx',
+          set_active: 'true',
+          latency_threshold_ms: '250',
+          artifact_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+        },
+        tags: { 'modelyard.outcome': 'ready', 'modelyard.version': 'a' },
+      });
+      expect(runOf('b')).toMatchObject({ status: 'RUNNING', tags: { 'modelyard.traffic': '{"b":1}' } });
+      expect(runOf('c')).toMatchObject({
+        status: 'FAILED',
+        tags: { 'modelyard.outcome': 'ARTIFACT_INVALID', 'modelyard.error': expect.stringMatching(/./) },
+      });
+      // As active; beside b; three quarters; none.
+      expect(weights('a')).toEqual([1, 1, 0.75, 0]);
+      expect(weights('b')).toEqual([0, 0.25, 1, 1]);
+    });
+
+    test('what a drift report found is logged with the version’s run', async () => {
+      const { drifted_features } = await driftOf(tracked);
+      expect(drifted_features.length).toBeGreaterThan(0);
+      const run = await until(
+        'the report is logged',
+        async () => (await runs()).find(({ metrics }) => 'monitoring/features_checked' in metrics),
+        120_000,
+      );
+      expect(run).toMatchObject({
+        params: { version: 'b' },
+        metrics: {
+          'monitoring/features_checked': 3,
+          'monitoring/features_drifted': 1,
+          'monitoring/drift_rate': expect.closeTo(1 / 3, 12),
+        },
+      });
+    });
+  });
 });
+
+/** A reference, and current rows of which the first feature has moved far. */
+async function driftOf(server: TestServer) {
+  const { signature } = (
+    await server.call('get_model', { model_id: 'served', version: 'b', response_format: 'detailed' })
+  ).versions[0] ?? { signature: undefined };
+  const names = signature?.features.map(({ name }) => name) ?? [];
+  const table = (shift: number) =>
+    Array.from({ length: 200 }, (_, row) =>
+      Object.fromEntries(
+        names.map((name, index) => [name, ((row * (index + 7)) % 200) / 10 + (index === 0 ? shift : 0)]),
+      ),
+    );
+  await server.call('set_reference_data', { model_id: 'served', version: 'b', data: table(0) });
+  return server.call('detect_drift', {
+    model_id: 'served',
+    version: 'b',
+    target: 'features',
+    current_data: table(100),
+  });
+}
 
 test('without MLflow everything works but MLflow, and health_check says so', async () => {
   const server = await startServer();

@@ -72,6 +72,7 @@ export async function startMlflow(directory: string): Promise<MlflowServer> {
     async script(name, given = {}, at = address) {
       const file = fileURLToPath(new URL(name, import.meta.url));
       const { stdout } = await run(executable, [file, JSON.stringify(given)], {
+        cwd: directory,
         env: { ...pythonEnvironment(), MLFLOW_TRACKING_URI: at },
         maxBuffer: 1e8,
         timeout: startMs,

@@ -39,6 +39,10 @@ print(
                     "params": dict(run.data.params),
                     "metrics": dict(run.data.metrics),
                     "tags": {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")},
+                    "history": {
+                        key: [[point.timestamp, point.step, point.value] for point in client.get_metric_history(run.info.run_id, key)]
+                        for key in (run.data.metrics if given.get("history") else {})
+                    },
                 }
                 for run in runs
             ],

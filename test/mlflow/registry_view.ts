@@ -30,6 +30,8 @@ export const registryView = z.object({
       params: texts,
       metrics: z.record(z.string(), z.number()),
       tags: texts,
+      /** By metric: time, step and value of every point. */
+      history: z.record(z.string(), z.array(z.tuple([z.number(), z.number(), z.number()]))),
     }),
   ),
 });

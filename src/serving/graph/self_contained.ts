@@ -14,7 +14,15 @@ import { readVarint, type Span, scanFields, wireType } from './wire.ts';
 export const maxNesting = 32;
 
 /** Which fields of a message hold which messages, as far as tensors can be inside. */
-export type Message = 'model' | 'training' | 'function' | 'graph' | 'node' | 'attribute' | 'sparse' | 'tensor';
+export type Message =
+  | 'model'
+  | 'training'
+  | 'function'
+  | 'graph'
+  | 'node'
+  | 'attribute'
+  | 'sparse'
+  | 'tensor';
 export const parts: Record<Message, ReadonlyMap<number, Message>> = {
   model: new Map([
     [modelField.graph, 'graph'],

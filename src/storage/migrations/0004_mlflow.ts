@@ -59,7 +59,6 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('started_at', 'bigint', (column) => column.notNull())
     .addColumn('ended_at', 'bigint')
     .addColumn('logged_until', 'bigint', (column) => column.notNull())
-    .addColumn('next_step', 'bigint', (column) => column.notNull())
     .addColumn('pending', 'text')
     .execute();
 
