@@ -9,6 +9,7 @@ import { openConnection } from './connection.ts';
 import { describeMlflow, type MlflowHealth } from './health.ts';
 import { type DownloadProgress, importModel } from './import_model.ts';
 import { type PullDependencies, pullModels } from './pull.ts';
+import { restOf } from './rest.ts';
 import { startSender } from './sender.ts';
 import { isMlflowSource } from './source.ts';
 import { pushNow, type SyncOutcome } from './sync.ts';
@@ -103,7 +104,14 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
           'This server does not send its registry to MLflow.',
           'Start it with ENABLE_MLFLOW_REGISTRY=true, or use direction=pull.',
         );
-      return pushNow({ database, sender, clock }, modelId, signal);
+      const isThere = (limit: AbortSignal) =>
+        restOf(connection, limit)
+          .ping()
+          .then(
+            () => true,
+            () => false,
+          );
+      return pushNow({ database, sender, isThere, clock }, modelId, signal);
     },
 
     /** Monitoring measured something of a version; costs the caller nothing. */

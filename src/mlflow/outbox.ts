@@ -65,7 +65,7 @@ const newRow = {
   synced_at: null,
 };
 
-/** The model whose turn it is: of those that wait, the one whose change is the oldest. */
+/** The model whose turn it is: of those that wait, one that did not fail lately, whose change is the oldest. */
 export async function nextModel(database: Database, now: number): Promise<MlflowSyncRow | undefined> {
   return database
     .selectFrom('mlflow_sync')
@@ -81,6 +81,7 @@ export async function nextModel(database: Database, now: number): Promise<Mlflow
         eb.and([eb('check_at', '<=', now), eb('next_attempt_at', '<=', now)]),
       ]),
     )
+    .orderBy('next_attempt_at')
     .orderBy('wanted_sequence')
     .orderBy('model_id')
     .limit(1)
@@ -124,12 +125,18 @@ export async function recordSynced(
 export async function recordFailure(
   database: Database,
   row: MlflowSyncRow,
-  failure: { message: string; nextAttemptAt: number; dead: boolean; checkAt: number | null },
+  failure: {
+    message: string;
+    attempts: number;
+    nextAttemptAt: number;
+    dead: boolean;
+    checkAt: number | null;
+  },
 ): Promise<void> {
   await database
     .updateTable('mlflow_sync')
     .set({
-      attempts: row.attempts + 1,
+      attempts: failure.attempts,
       next_attempt_at: failure.nextAttemptAt,
       ...(failure.dead && { dead: 1, asked: 0, check_at: null }),
       ...(!failure.dead && { check_at: failure.checkAt }),

@@ -190,6 +190,11 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
     loggedModel: async (modelId: string) =>
       (await get(z.object({ model: loggedModel }), `logged-models/${encodeURIComponent(modelId)}`, {})).model,
 
+    /** Whether it answers at all. */
+    ping: () =>
+      get(z.object({ registered_models: z.array(z.unknown()).default([]) }), 'registered-models/search', {
+        max_results: '1',
+      }),
     /** undefined: there is none. */
     async registeredModel(name: string): Promise<RegisteredModel | undefined> {
       try {

@@ -154,15 +154,19 @@ async function sendModel(
     if (signal.aborted || !(error instanceof ModelYardError)) throw error;
     const failure = error instanceof MlflowError ? error.failure : 'refused';
     const refused = failure === 'refused';
-    const dead = refused && row.attempts + 1 >= maxRefusals;
+    const refusals = refused ? row.attempts + 1 : row.attempts;
+    const dead = refused && refusals >= maxRefusals;
     // A call that was given up may still be carried out: when it no longer can be, look again.
     const doubtful = error instanceof MlflowError && error.doubtful;
-    const checkAt = doubtful ? clock() + 2 * timeoutMs : settled ? null : row.check_at;
+    // Where it may be the model that MLflow stumbles over, this puts the others first.
+    const nextAttemptAt =
+      failure === 'unreachable' ? row.next_attempt_at : clock() + pauseMs(row.attempts, options.random);
     await recordFailure(database, row, {
       message: error.message,
-      nextAttemptAt: clock() + pauseMs(row.attempts, options.random),
+      attempts: refusals,
+      nextAttemptAt,
       dead,
-      checkAt,
+      checkAt: doubtful ? clock() + 2 * timeoutMs : settled ? null : row.check_at,
     });
     options.logger.info('a model could not be sent to MLflow', {
       model_id: row.model_id,

@@ -14,8 +14,17 @@ export interface SyncOutcome {
   connected: boolean;
 }
 
+export interface PushNowDependencies {
+  database: Database;
+  sender: Sender;
+  /** Whether MLflow answers now. */
+  isThere(signal: AbortSignal): Promise<boolean>;
+  clock: () => number;
+}
+
 /** How long a call waits for MLflow, milliseconds: clients give up after a minute. */
 const longestMs = 45_000;
+const pingMs = 5000;
 /** Between two looks at what another process sends. */
 const lookMs = 200;
 
@@ -25,7 +34,7 @@ const lookMs = 200;
  * @throws MODEL_NOT_FOUND; CANCELLED
  */
 export async function pushNow(
-  { database, sender, clock }: { database: Database; sender: Sender; clock: () => number },
+  { database, sender, isThere, clock }: PushNowDependencies,
   modelId: string | undefined,
   signal: AbortSignal,
 ): Promise<SyncOutcome> {
@@ -42,7 +51,9 @@ export async function pushNow(
         queued: state.queued,
         sent: Math.max(0, before.queued - state.queued),
         failed: state.failed,
-        connected: state.attempts === 0 && state.lastContactAt !== null,
+        // Where there was nothing to send, nobody has tried yet.
+        connected:
+          state.attempts === 0 && (await isThere(AbortSignal.any([signal, AbortSignal.timeout(pingMs)]))),
       };
     if (signal.aborted)
       throw new ModelYardError(
@@ -56,14 +67,12 @@ export async function pushNow(
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
   });
 }

@@ -327,7 +327,7 @@ export interface MlflowSyncRow {
   wanted_sequence: number;
   /** … and of the last one that MLflow agrees with. */
   synced_sequence: number;
-  /** Times in a row that it failed. */
+  /** Times in a row that MLflow refused it. */
   attempts: number;
   next_attempt_at: number;
   /** 1: MLflow refused it for good; it waits for its next change or for sync_mlflow. */
