@@ -136,7 +136,11 @@ async function localFolder(
     async *read(below) {
       // Links are followed and judged by where they lead, as with any file a caller names.
       const file = await readableFile(inside(requireInside(below)), allowedRoots);
-      yield* createReadStream(file, { highWaterMark: 1 << 20, ...(signal && { signal }) });
+      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+        if (signal?.aborted)
+          throw new ModelYardError('CANCELLED', 'The download was cancelled.', 'Nothing was kept.');
+        if (Buffer.isBuffer(chunk)) yield chunk;
+      }
     },
     async write() {
       throw new ModelYardError(
