@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { Tool } from '../tools/define_tool.ts';
-import { createServer } from './server.ts';
+import { createServer, tellAlerts } from './server.ts';
 import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
 import { createLogger } from './telemetry/logger.ts';
@@ -17,7 +17,11 @@ const signalGraceMs = 3000;
 export async function serveStdio(settings: Settings): Promise<void> {
   const logger = createLogger({ directory: settings.directory, level: settings.logLevel });
   const catalogue = once<readonly Tool[]>(async () => (await import('../tools/index.ts')).catalogue);
-  const services = once<Services>(async () => (await import('./services.ts')).openServices(settings, logger));
+  const services = once<Services>(async () => {
+    const opened = await (await import('./services.ts')).openServices(settings, logger);
+    tellAlerts(server, opened, logger);
+    return opened;
+  });
   const transport = stdioTransport(process.stdin, process.stdout);
   const inputEnded = new AbortController();
   void transport.ended.then(() => inputEnded.abort());

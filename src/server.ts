@@ -40,7 +40,7 @@ export function createServer(dependencies: ServerDependencies): Server {
   const { catalogue, services, caller, logger } = dependencies;
   const server = new Server(
     { name: 'modelyard', title: 'ModelYard', version: packageVersion },
-    { capabilities: { tools: {} }, instructions },
+    { capabilities: { tools: {}, logging: {} }, instructions },
   );
   server.onerror = (error) => logger.warn('a protocol message could not be handled', { error });
 
@@ -133,6 +133,22 @@ function createAsking(
     const canAsk = server.getClientCapabilities()?.elicitation?.form !== undefined;
     return canAsk ? (question) => ask(call, question) : undefined;
   };
+}
+
+/** How grave an alert is, in the words of the protocol. */
+const alertLevel = { info: 'info', warning: 'warning', critical: 'critical' } as const;
+
+/**
+ * Tells the client of alerts, whichever process finds them, as log messages: from the level on that the client set, all
+ * when it set none.
+ */
+export function tellAlerts(server: Server, { alerts }: Services, logger: Logger): void {
+  alerts.subscribe((message) => {
+    const level = message.event === 'resolved' ? 'notice' : alertLevel[message.severity];
+    server
+      .sendLoggingMessage({ level, logger: 'modelyard.alerts', data: message })
+      .catch((error: unknown) => logger.debug('the client could not be told of an alert', { error }));
+  });
 }
 
 /** The tools that the caller may call, with their schemas. */

@@ -6,6 +6,15 @@ import type { Origin } from './access/origin.ts';
 import { driftMetrics } from './mlflow/drift_metrics.ts';
 import { openMlflow, type SyncRequest } from './mlflow/mlflow.ts';
 import { createArtifactWatch, startArtifactRounds } from './monitoring/artifact_watch.ts';
+import {
+  type Acknowledgement,
+  type AlertQuery,
+  acknowledgeAlert,
+  createAlertWatch,
+  createEvidenceGatherer,
+  listAlerts,
+  startAlertWatch,
+} from './monitoring/alerts/index.ts';
 import { readHealth } from './monitoring/health.ts';
 import { readLivePerformance } from './monitoring/live_performance.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
@@ -144,6 +153,27 @@ export async function openServices(settings: Settings, logger: Logger) {
     mode: settings.approvals,
     lastsMs: settings.approvalMs,
   });
+  const intervalMs = settings.healthCheckIntervalSec * 1000;
+  const evidence = createEvidenceGatherer({ directory, databaseUrl: settings.databaseUrl });
+  const alerts = startAlertWatch(
+    await createAlertWatch({
+      database,
+      logger,
+      clock,
+      random: Math.random,
+      intervalMs,
+      flushLog: log.flush,
+      gather: evidence.gather,
+      thresholds: {
+        errorRate: settings.errorRateThreshold,
+        latencyMs: settings.latencyThresholdMs,
+        drift: settings.driftThreshold,
+        performance: settings.performanceThreshold,
+      },
+      webhook: settings.alertWebhook,
+    }),
+    intervalMs,
+  );
   const stages: StageDependencies = {
     database,
     clock,
@@ -242,6 +272,12 @@ export async function openServices(settings: Settings, logger: Logger) {
           modelId,
         ),
     },
+    alerts: {
+      list: (query: AlertQuery) => listAlerts(database, query),
+      acknowledge: (acknowledgement: Acknowledgement, origin: Origin) =>
+        acknowledgeAlert({ database, clock }, acknowledgement, origin),
+      subscribe: alerts.subscribe,
+    },
     files,
     approvals,
     mlflow: {
@@ -258,6 +294,7 @@ export async function openServices(settings: Settings, logger: Logger) {
       stopProbes();
       stopWatching();
       await mlflow.close();
+      await Promise.all([alerts.close(), evidence.close()]);
       await files.close();
       engine.close();
       await log.close();

@@ -9,6 +9,10 @@ import { messageOf, SettingsError } from './errors.ts';
 import { packageDirectory } from './package_info.ts';
 
 const share = z.coerce.number().min(0).max(1);
+const webAddress = z.string().refine((text) => {
+  const { protocol, hostname } = URL.canParse(text) ? new URL(text) : { protocol: '', hostname: '' };
+  return /^https?:$/.test(protocol) && hostname !== '';
+}, 'must be an address that begins with http:// or https://');
 const milliseconds = z.coerce.number().int().min(1).max(86_400_000);
 const flag = z.stringbool({ truthy: ['true', '1', 'yes', 'on'], falsy: ['false', '0', 'no', 'off'] });
 
@@ -46,6 +50,8 @@ const settingsSchema = z.strictObject({
   LATENCY_THRESHOLD_MS: z.coerce.number().positive().max(86_400_000).default(1000),
   PERFORMANCE_THRESHOLD: share.default(0.1),
   HEALTH_CHECK_INTERVAL_SEC: z.coerce.number().int().min(1).max(86_400).default(60),
+  MODELYARD_ALERT_WEBHOOK: webAddress.optional(),
+  MODELYARD_ALERT_WEBHOOK_SECRET: z.string().min(16, 'must have 16 characters or more').optional(),
   MODELYARD_ROLE: z.enum(roles).default('operator'),
   MODELYARD_READ_ONLY: flag.default(false),
   MODELYARD_APPROVALS: z.enum(approvalModes).default('ask'),
@@ -73,6 +79,16 @@ const settingsSchema = z.strictObject({
 
 const settingNames = Object.keys(settingsSchema.shape);
 
+/** Their values may hold a password or a token. */
+const secretSettings: readonly string[] = [
+  'DATABASE_URL',
+  'MLFLOW_TRACKING_URI',
+  'MLFLOW_TRACKING_PASSWORD',
+  'MLFLOW_TRACKING_TOKEN',
+  'MODELYARD_ALERT_WEBHOOK',
+  'MODELYARD_ALERT_WEBHOOK_SECRET',
+];
+
 export interface Settings {
   /** Absolute path of the directory with the embedded database, artifacts, journals and logs. */
   directory: string;
@@ -85,6 +101,8 @@ export interface Settings {
   latencyThresholdMs: number;
   performanceThreshold: number;
   healthCheckIntervalSec: number;
+  /** Where alerts are posted; the address and the secret are told to nobody. */
+  alertWebhook: { url: string; secret: string | undefined } | undefined;
   role: (typeof roles)[number];
   readOnly: boolean;
   approvals: ApprovalMode;
@@ -182,6 +200,10 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     latencyThresholdMs: values.LATENCY_THRESHOLD_MS,
     performanceThreshold: values.PERFORMANCE_THRESHOLD,
     healthCheckIntervalSec: values.HEALTH_CHECK_INTERVAL_SEC,
+    alertWebhook:
+      values.MODELYARD_ALERT_WEBHOOK === undefined
+        ? undefined
+        : { url: values.MODELYARD_ALERT_WEBHOOK, secret: values.MODELYARD_ALERT_WEBHOOK_SECRET },
     role: values.MODELYARD_ROLE,
     readOnly: flags.readOnly === true || values.MODELYARD_READ_ONLY,
     approvals: values.MODELYARD_APPROVALS,
@@ -244,14 +266,6 @@ function isEmpty(value: string | number | boolean): boolean {
 function unknownSetting(name: string, where: string): string {
   return `Unknown ${where} ${name}. Known settings: ${settingNames.join(', ')}.`;
 }
-
-/** Settings that may hold a password. */
-const secretSettings: readonly string[] = [
-  'DATABASE_URL',
-  'MLFLOW_TRACKING_URI',
-  'MLFLOW_TRACKING_PASSWORD',
-  'MLFLOW_TRACKING_TOKEN',
-];
 
 function describeIssue(issue: z.core.$ZodIssue | undefined, given: Record<string, unknown>): string {
   const name = String(issue?.path[0] ?? 'settings');

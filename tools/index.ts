@@ -1,10 +1,12 @@
 import { compareModels } from './compare_models.ts';
+import { acknowledgeAlert } from './acknowledge_alert.ts';
 import type { Tool } from './define_tool.ts';
 import { deleteModel } from './delete_model.ts';
 import { deployModel } from './deploy_model.ts';
 import { detectDrift } from './detect_drift.ts';
 import { getModel } from './get_model.ts';
 import { healthCheck } from './health_check.ts';
+import { listAlerts } from './list_alerts.ts';
 import { listPredictions } from './list_predictions.ts';
 import { predict } from './predict.ts';
 import { predictFile } from './predict_file.ts';
@@ -34,6 +36,8 @@ export const catalogue: readonly Tool[] = [
   setReferenceData,
   predictFile,
   listPredictions,
+  listAlerts,
+  acknowledgeAlert,
   setTraffic,
   retireModel,
   resetCircuitBreaker,

@@ -6,6 +6,7 @@ import { totalAgreement } from '../serving/describe_traffic.ts';
 import { parseWeights } from '../serving/served_models.ts';
 import type { Database } from '../storage/database.ts';
 import type { Allowance, ArtifactState, ArtifactWatch } from './artifact_watch.ts';
+import { readAlertHealth } from './alerts/alert_health.ts';
 import { readServingStatistics, type ServingStatistics } from './serving_statistics.ts';
 
 export const healthStatuses = ['healthy', 'degraded', 'unhealthy', 'unknown'] as const;
@@ -64,6 +65,8 @@ export async function readHealth(
   const allowance = { bytes: hashedAtOnce };
   const models = store.status === 'healthy' ? await checkModels(dependencies, modelId, allowance) : [];
   if (store.status === 'healthy') checks.push(await checkArtifacts(dependencies, allowance));
+  if (store.status === 'healthy')
+    checks.push({ name: 'alerts', ...(await readAlertHealth(dependencies.database, modelId)) });
   const judged = [...checks, ...models].map(({ status }) => status);
   const status =
     modelId !== undefined && models.length > 0 && models.every((model) => model.status === 'unknown');

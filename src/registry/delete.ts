@@ -182,6 +182,7 @@ const tablesOfVersions = [
   'version_parents',
   'breakers',
   'references',
+  'drift_evaluations',
 ] as const;
 
 async function removeRows(

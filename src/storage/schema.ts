@@ -35,6 +35,12 @@ export interface Tables {
   mlflow_sender: MlflowSenderRow;
   mlflow_runs: MlflowRunRow;
   mlflow_measurements: MlflowMeasurementRow;
+  alerts: AlertRow;
+  alert_events: AlertEventRow;
+  alert_rounds: AlertRoundRow;
+  drift_evaluations: DriftEvaluationRow;
+  webhook_targets: { target: string; last_seen_at: number };
+  webhook_deliveries: WebhookDeliveryRow;
 }
 
 export interface ModelRow {
@@ -394,4 +400,80 @@ export interface MlflowMeasurementRow {
   at: number;
   /** JSON object of numbers. */
   metrics: string;
+}
+
+/** See monitoring/alerts/alert.ts for the words. */
+export interface AlertRow {
+  alert_id: string;
+  /** One of a group is open at most. */
+  alert_group: string;
+  cause: 'errors' | 'latency' | 'data' | 'performance' | 'silence' | 'routing';
+  model_id: string;
+  /** null: it is about the model. */
+  version: string | null;
+  severity: 'info' | 'warning' | 'critical';
+  state: 'open' | 'acknowledged' | 'resolved';
+  /** JSON array of the rules that found something. */
+  rules: string;
+  summary: string;
+  /** JSON object: facts by rule. */
+  facts: string;
+  /** Evaluations in a row that found nothing. */
+  clean_rounds: number;
+  opened_at: number;
+  last_firing_at: number;
+  acknowledged_at: number | null;
+  acknowledged_by: string | null;
+  note: string | null;
+  resolved_at: number | null;
+}
+
+/** What happened to an alert, for every process to tell its client. */
+interface AlertEventRow {
+  /** 1, 2, 3 … in the order in which they were written. */
+  sequence: number;
+  alert_id: string;
+  kind: string;
+  severity: string;
+  at: number;
+  /** JSON of monitoring/alerts/alert_message.ts. */
+  message: string;
+}
+
+/** One row: which process evaluates, and when. */
+interface AlertRoundRow {
+  id: number;
+  holder: string | null;
+  /** When another process may take over. */
+  expires_at: number;
+  next_at: number;
+  /** Of the last event. */
+  sequence: number;
+}
+
+/** When a version's rows were last compared with its reference for alerts. */
+interface DriftEvaluationRow {
+  model_id: string;
+  version: string;
+  reference_id: string;
+  /** All its calls by then. */
+  calls: number;
+  evaluated_at: number;
+  took_ms: number;
+}
+
+/** A message that waits to be sent to a webhook, or that was given up. */
+interface WebhookDeliveryRow {
+  delivery_id: string;
+  /** Which webhook, by a hash: its address is in no table. */
+  target: string;
+  sequence: number;
+  alert_id: string;
+  /** JSON. */
+  body: string;
+  queued_at: number;
+  attempts: number;
+  next_attempt_at: number;
+  given_up_at: number | null;
+  last_error: string | null;
 }

@@ -11,12 +11,14 @@ import {
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { compareModels } from '../../tools/compare_models.ts';
+import { acknowledgeAlert } from '../../tools/acknowledge_alert.ts';
 import { deleteModel } from '../../tools/delete_model.ts';
 import { deployModel } from '../../tools/deploy_model.ts';
 import { detectDrift } from '../../tools/detect_drift.ts';
 import { getModel } from '../../tools/get_model.ts';
 import { healthCheck } from '../../tools/health_check.ts';
 import { catalogue } from '../../tools/index.ts';
+import { listAlerts } from '../../tools/list_alerts.ts';
 import { listPredictions } from '../../tools/list_predictions.ts';
 import { predict } from '../../tools/predict.ts';
 import { predictFile } from '../../tools/predict_file.ts';
@@ -53,6 +55,8 @@ const tools = {
   delete_model: deleteModel,
   compare_models: compareModels,
   update_model: updateModel,
+  list_alerts: listAlerts,
+  acknowledge_alert: acknowledgeAlert,
 };
 export type ToolName = keyof typeof tools;
 export type ToolOutput<Name extends ToolName> = z.output<(typeof tools)[Name]['output']>;

@@ -3,6 +3,7 @@ import * as initial from './0001_initial.ts';
 import * as registry from './0002_registry.ts';
 import * as predictionLog from './0003_prediction_log.ts';
 import * as mlflow from './0004_mlflow.ts';
+import * as alerts from './0005_alerts.ts';
 
 /** All migrations in the order of their names. One that was released is never edited: add another. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   '0002_registry': registry,
   '0003_prediction_log': predictionLog,
   '0004_mlflow': mlflow,
+  '0005_alerts': alerts,
 };

@@ -1,0 +1,216 @@
+import { sql, type Transaction } from 'kysely';
+import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
+import type { AlertRow, Tables } from '../../storage/schema.ts';
+import { type AlertEvent, groupOf, type OpenAlert } from './alert.ts';
+import { type AlertMessage, alertMessage } from './alert_message.ts';
+import type { DriftEvaluation } from './drift_evidence.ts';
+import type { AlertBook } from './next_alerts.ts';
+import { liveTargets, webhookBody } from './webhook.ts';
+
+const dayMs = 24 * 3_600_000;
+/** Events are told within an interval; a week leaves room to look at them. */
+const keptEventsMs = 7 * dayMs;
+const keptAlertsMs = 90 * dayMs;
+
+const rules = z.array(
+  z.enum(['drift', 'performance', 'error_rate', 'latency', 'breaker', 'missing_data', 'sample_ratio']),
+);
+const facts = z.record(z.string(), z.unknown());
+
+/** What was found and is known, of one row. */
+export function openAlert(row: AlertRow): OpenAlert {
+  return {
+    alertId: row.alert_id,
+    subject: { cause: row.cause, modelId: row.model_id, version: row.version },
+    severity: row.severity,
+    rules: rules.parse(JSON.parse(row.rules)),
+    summary: row.summary,
+    facts: facts.parse(JSON.parse(row.facts)),
+    openedAt: row.opened_at,
+    lastFiringAt: row.last_firing_at,
+    cleanRounds: row.clean_rounds,
+  };
+}
+
+/** The open alerts, and those resolved within `cooldownMs` of now, by whichever clock. */
+export async function readBook(
+  transaction: Transaction<Tables>,
+  now: number,
+  cooldownMs: number,
+): Promise<AlertBook> {
+  const open = await transaction
+    .selectFrom('alerts')
+    .selectAll()
+    .where('state', '!=', 'resolved')
+    .orderBy('opened_at')
+    .orderBy('alert_id')
+    .execute();
+  const resolved = await transaction
+    .selectFrom('alerts')
+    .select(['alert_group', 'severity', 'resolved_at'])
+    .where('state', '=', 'resolved')
+    .where('resolved_at', '>', now - cooldownMs)
+    .where('resolved_at', '<', now + cooldownMs)
+    .execute();
+  return {
+    open: open.map(openAlert),
+    resolved: resolved.flatMap(({ alert_group, severity, resolved_at }) =>
+      resolved_at === null ? [] : [{ group: alert_group, severity, resolvedAt: resolved_at }],
+    ),
+  };
+}
+
+/**
+ * Writes what became of the alerts: the alerts themselves, the events that every process tells its client, and the
+ * messages to all webhooks that a process watched for lately, all or nothing.
+ */
+export async function writeBook(
+  transaction: Transaction<Tables>,
+  before: AlertBook,
+  { book, events }: { book: AlertBook; events: readonly AlertEvent[] },
+  now: number,
+): Promise<AlertMessage[]> {
+  const known = new Map(before.open.map((alert) => [alert.alertId, alert]));
+  for (const alert of book.open) {
+    const last = known.get(alert.alertId);
+    if (last === undefined) await insertAlert(transaction, alert);
+    else if (last.cleanRounds !== alert.cleanRounds || last.lastFiringAt !== alert.lastFiringAt)
+      await updateAlert(transaction, alert);
+  }
+  for (const { kind, alert, at } of events)
+    if (kind === 'resolved')
+      await transaction
+        .updateTable('alerts')
+        .set({ state: 'resolved', resolved_at: at, clean_rounds: alert.cleanRounds })
+        .where('alert_id', '=', alert.alertId)
+        .execute();
+  const messages = events.map(alertMessage);
+  await insertEvents(transaction, messages, now);
+  await removeOld(transaction, now);
+  return messages;
+}
+
+async function insertAlert(transaction: Transaction<Tables>, alert: OpenAlert): Promise<void> {
+  const { cause, modelId, version } = alert.subject;
+  await transaction
+    .insertInto('alerts')
+    .values({
+      alert_id: alert.alertId,
+      alert_group: groupOf(alert.subject),
+      cause,
+      model_id: modelId,
+      version,
+      state: 'open',
+      opened_at: alert.openedAt,
+      acknowledged_at: null,
+      acknowledged_by: null,
+      note: null,
+      resolved_at: null,
+      ...changing(alert),
+    })
+    .execute();
+}
+
+/** Leaves the state alone: somebody may acknowledge it at the same moment. */
+async function updateAlert(transaction: Transaction<Tables>, alert: OpenAlert): Promise<void> {
+  await transaction
+    .updateTable('alerts')
+    .set(changing(alert))
+    .where('alert_id', '=', alert.alertId)
+    .execute();
+}
+
+function changing(alert: OpenAlert) {
+  return {
+    severity: alert.severity,
+    rules: JSON.stringify(alert.rules),
+    // PostgreSQL has no place for a NUL in text; names of features are foreign.
+    summary: alert.summary.replaceAll('\0', '\uFFFD').slice(0, 2000),
+    facts: JSON.stringify(alert.facts),
+    clean_rounds: alert.cleanRounds,
+    last_firing_at: alert.lastFiringAt,
+  };
+}
+
+async function insertEvents(
+  transaction: Transaction<Tables>,
+  messages: readonly AlertMessage[],
+  now: number,
+): Promise<void> {
+  if (messages.length === 0) return;
+  const targets = await liveTargets(transaction, now);
+  for (const message of messages) {
+    const { sequence } = await transaction
+      .updateTable('alert_rounds')
+      .set({ sequence: sql<number>`sequence + 1` })
+      .returning('sequence')
+      .executeTakeFirstOrThrow();
+    const { alert_id, event: kind, severity } = message;
+    await transaction
+      .insertInto('alert_events')
+      .values({ sequence, alert_id, kind, severity, at: now, message: JSON.stringify(message) })
+      .execute();
+    for (const target of targets)
+      await transaction
+        .insertInto('webhook_deliveries')
+        .values({
+          delivery_id: uuidv7(),
+          target,
+          sequence,
+          alert_id,
+          body: webhookBody(message),
+          queued_at: now,
+          attempts: 0,
+          next_attempt_at: now,
+          given_up_at: null,
+          last_error: null,
+        })
+        .execute();
+  }
+}
+
+/** What nobody asks for any more, and messages for webhooks that nobody sends to any more. */
+async function removeOld(transaction: Transaction<Tables>, now: number): Promise<void> {
+  await transaction
+    .deleteFrom('alert_events')
+    .where('at', '<', now - keptEventsMs)
+    .execute();
+  await transaction
+    .deleteFrom('alerts')
+    .where('state', '=', 'resolved')
+    .where('resolved_at', '<', now - keptAlertsMs)
+    .execute();
+  await transaction
+    .updateTable('webhook_deliveries')
+    .set((eb) => ({
+      given_up_at: now,
+      last_error: eb.fn.coalesce('last_error', sql<string>`'no process with this webhook was running'`),
+    }))
+    .where('given_up_at', 'is', null)
+    .where('queued_at', '<', now - dayMs - dayMs / 24)
+    .execute();
+  await transaction
+    .deleteFrom('webhook_deliveries')
+    .where('given_up_at', '<', now - keptEventsMs)
+    .execute();
+}
+
+export async function writeDriftEvaluations(
+  transaction: Transaction<Tables>,
+  evaluations: readonly DriftEvaluation[],
+): Promise<void> {
+  for (const evaluation of evaluations) {
+    const values = {
+      reference_id: evaluation.referenceId,
+      calls: evaluation.calls,
+      evaluated_at: evaluation.evaluatedAt,
+      took_ms: Math.round(evaluation.tookMs),
+    };
+    await transaction
+      .insertInto('drift_evaluations')
+      .values({ model_id: evaluation.modelId, version: evaluation.version, ...values })
+      .onConflict((conflict) => conflict.columns(['model_id', 'version']).doUpdateSet(values))
+      .execute();
+  }
+}

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { ModelYardError } from '../../errors.ts';
+import { requireModel } from '../../registry/lookup.ts';
+import type { Database } from '../../storage/database.ts';
+import type { AlertRow } from '../../storage/schema.ts';
+import type { AlertSeverity, AlertState, OpenAlert } from './alert.ts';
+import { openAlert } from './alert_store.ts';
+
+export interface AlertQuery {
+  modelId?: string | undefined;
+  severity?: AlertSeverity | undefined;
+  state?: AlertState | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+/** An alert with what people did about it, and when it ended. */
+export interface Alert extends OpenAlert {
+  state: AlertState;
+  acknowledgedAt: number | null;
+  acknowledgedBy: string | null;
+  note: string | null;
+  resolvedAt: number | null;
+}
+
+export function describeAlert(row: AlertRow): Alert {
+  return {
+    ...openAlert(row),
+    state: row.state,
+    acknowledgedAt: row.acknowledged_at,
+    acknowledgedBy: row.acknowledged_by,
+    note: row.note,
+    resolvedAt: row.resolved_at,
+  };
+}
+
+/**
+ * Alerts, newest first, a page at a time; those of models that were deleted too.
+ * @throws MODEL_NOT_FOUND where there is neither the model nor an alert of it, INVALID_INPUT for a cursor that was
+ * not given out
+ */
+export async function listAlerts(
+  database: Database,
+  query: AlertQuery,
+): Promise<{ total: number; alerts: Alert[]; nextCursor: string | null }> {
+  let matching = database.selectFrom('alerts');
+  if (query.modelId !== undefined) matching = matching.where('model_id', '=', query.modelId);
+  if (query.severity !== undefined) matching = matching.where('severity', '=', query.severity);
+  if (query.state !== undefined) matching = matching.where('state', '=', query.state);
+  const { total } = await matching
+    .select((eb) => eb.fn.countAll<number>().as('total'))
+    .executeTakeFirstOrThrow();
+  if (Number(total) === 0 && query.modelId !== undefined) await requireModelOrAlert(database, query.modelId);
+  let page = matching.selectAll();
+  if (query.cursor !== undefined) {
+    const [at, id] = parseCursor(query.cursor);
+    page = page.where((eb) =>
+      eb.or([eb('opened_at', '<', at), eb.and([eb('opened_at', '=', at), eb('alert_id', '<', id)])]),
+    );
+  }
+  const rows = await page
+    .orderBy('opened_at', 'desc')
+    .orderBy('alert_id', 'desc')
+    .limit(query.limit + 1)
+    .execute();
+  const shown = rows.slice(0, query.limit);
+  const last = rows.length > query.limit ? shown.at(-1) : undefined;
+  return {
+    total: Number(total),
+    alerts: shown.map(describeAlert),
+    nextCursor:
+      last === undefined
+        ? null
+        : Buffer.from(JSON.stringify([last.opened_at, last.alert_id])).toString('base64url'),
+  };
+}
+
+async function requireModelOrAlert(database: Database, modelId: string): Promise<void> {
+  const found = await database
+    .selectFrom('alerts')
+    .select('alert_id')
+    .where('model_id', '=', modelId)
+    .limit(1)
+    .executeTakeFirst();
+  if (found === undefined) await requireModel(database, modelId);
+}
+
+function parseCursor(cursor: string): [number, string] {
+  try {
+    return z
+      .tuple([z.number(), z.string()])
+      .parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+  } catch {
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      'cursor is not one that list_alerts gave.',
+      'Pass next_cursor unchanged.',
+    );
+  }
+}

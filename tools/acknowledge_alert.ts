@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { defineTool } from './define_tool.ts';
+import { isoTime } from './schemas.ts';
+
+export const acknowledgeAlert = defineTool({
+  name: 'acknowledge_alert',
+  title: 'Acknowledge an alert',
+  description:
+    'Says that somebody has seen an open alert of list_alerts and looks after it: health_check no longer counts it as open. It changes nothing about the cause, and the alert still resolves by itself when that is gone.',
+  permission: 'WRITE',
+  hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
+  input: z.strictObject({
+    alert_id: z.string().min(1).max(64),
+    note: z.string().min(1).max(2000).optional().describe('Kept with the alert'),
+  }),
+  output: z.strictObject({
+    alert_id: z.string(),
+    model_id: z.string(),
+    version: z.string().nullable(),
+    state: z.string(),
+    changed: z.boolean(),
+    acknowledged_at: z.string().nullable(),
+    acknowledged_by: z.string().nullable(),
+    note: z.string().nullable(),
+  }),
+  async handle(services, input, { origin }) {
+    const { alert, changed } = await services.alerts.acknowledge(
+      { alertId: input.alert_id, note: input.note },
+      origin,
+    );
+    return {
+      alert_id: alert.alertId,
+      model_id: alert.subject.modelId,
+      version: alert.subject.version,
+      state: alert.state,
+      changed,
+      acknowledged_at: alert.acknowledgedAt === null ? null : isoTime(alert.acknowledgedAt),
+      acknowledged_by: alert.acknowledgedBy,
+      note: alert.note,
+    };
+  },
+});
