@@ -30,6 +30,16 @@ call() {
   echo "$tool ok"
 }
 
+# A call that must be refused, since there is nothing yet that it could be about.
+refused() {
+  local tool=$1 code=$2 answer
+  shift 2
+  answer=$("$INSPECTOR" --cli --config mcp.config.json --server modelyard --method tools/call --tool-name "$tool" --tool-arg "$@" </dev/null)
+  printf '%s' "$answer" | grep -q "$code" || { printf 'NOT REFUSED: %s\n%s\n' "$tool" "$answer" >&2; return 1; }
+  called="$called $tool"
+  echo "$tool refused with $code, ok"
+}
+
 called=
 listed=$(inspect --method tools/list | node -e 'let t="";process.stdin.on("data",(d)=>t+=d).on("end",()=>console.log(JSON.parse(t).tools.map((x)=>x.name).sort().join("\n")))')
 call register_model model_id=nba version=0 "source=$example/home_win_v1.onnx" "feature_names=$names"
@@ -43,6 +53,8 @@ call health_check
 call search_models
 call get_model model_id=nba
 call list_predictions model_id=nba limit=3
+call list_alerts
+refused acknowledge_alert INVALID_INPUT alert_id=none
 call deploy_model model_id=nba version=0 set_active=false
 call set_traffic model_id=nba 'weights={"0": 0.1, "1": 0.9}'
 call reset_circuit_breaker model_id=nba version=0

@@ -67,13 +67,17 @@ export async function createAlertWatch(dependencies: AlertWatchDependencies): Pr
     }
   };
 
+  const isDue = ({ nextAt }: AlertRound) => {
+    const now = clock();
+    if (Math.abs(now - failedAt) < intervalMs) return false;
+    // One due in more than an interval was set by a process with a longer one, or before the clock was set back.
+    return nextAt <= now || nextAt > now + intervalMs;
+  };
+
   const evaluate = async ({ nextAt }: AlertRound) => {
     const now = clock();
     // What is known of a store that was never watched is a moment old: it has an interval's time.
     if (nextAt === 0) return setFirstRound(database, now + intervalMs);
-    // One due in more than an interval was set by a process with a longer one, or before the clock was set back.
-    const isDue = nextAt <= now || nextAt > now + intervalMs;
-    if (!isDue || Math.abs(now - failedAt) < intervalMs) return;
     try {
       for (const message of await evaluateAlerts(dependencies, holder)) logMessage(logger, message);
     } catch (error) {
@@ -104,7 +108,7 @@ export async function createAlertWatch(dependencies: AlertWatchDependencies): Pr
     async tick() {
       const looked = closed ? undefined : await looking.run();
       if (looked === undefined || closed) return;
-      if (looked.isHeld) await evaluating.run(looked.round);
+      if (looked.isHeld && isDue(looked.round)) await evaluating.run(looked.round);
       const now = await looking.run();
       if (now === undefined || closed) return;
       await telling.run(now.round);
