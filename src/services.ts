@@ -5,7 +5,6 @@ import { type AuditedChange, appendAudit } from './access/audit.ts';
 import type { Origin } from './access/origin.ts';
 import { driftMetrics } from './mlflow/drift_metrics.ts';
 import { openMlflow, type SyncRequest } from './mlflow/mlflow.ts';
-import { createArtifactWatch, startArtifactRounds } from './monitoring/artifact_watch.ts';
 import {
   type Acknowledgement,
   type AlertQuery,
@@ -15,6 +14,7 @@ import {
   listAlerts,
   startAlertWatch,
 } from './monitoring/alerts/index.ts';
+import { createArtifactWatch, startArtifactRounds } from './monitoring/artifact_watch.ts';
 import { readHealth } from './monitoring/health.ts';
 import { readLivePerformance } from './monitoring/live_performance.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';

@@ -24,6 +24,7 @@ test('without any setting the defaults hold, in an absolute directory of the use
     latencyThresholdMs: 1000,
     performanceThreshold: 0.1,
     healthCheckIntervalSec: 60,
+    alertWebhook: undefined,
     role: 'operator',
     readOnly: false,
     approvals: 'ask',
@@ -51,6 +52,8 @@ test('every setting is read from the environment', () => {
     LATENCY_THRESHOLD_MS: '250.5',
     PERFORMANCE_THRESHOLD: '0',
     HEALTH_CHECK_INTERVAL_SEC: '30',
+    MODELYARD_ALERT_WEBHOOK: 'https://user:password@hooks.example/token',
+    MODELYARD_ALERT_WEBHOOK_SECRET: 'sixteen characters',
     MODELYARD_ROLE: 'admin',
     MODELYARD_READ_ONLY: '1',
     MODELYARD_APPROVALS: 'required',
@@ -76,6 +79,7 @@ test('every setting is read from the environment', () => {
     latencyThresholdMs: 250.5,
     performanceThreshold: 0,
     healthCheckIntervalSec: 30,
+    alertWebhook: { url: 'https://user:password@hooks.example/token', secret: 'sixteen characters' },
     role: 'admin',
     readOnly: true,
     approvals: 'required',
@@ -176,6 +180,17 @@ describe('a wrong setting stops the start with a sentence that names it', () => 
       { DATABASE_URL: 'mysql://somebody:secret@somewhere' },
       /^DATABASE_URL=\(its value is not shown\)/,
     );
+  });
+
+  test.each([
+    ['MODELYARD_ALERT_WEBHOOK', 'hooks.slack.com/services/token'],
+    ['MODELYARD_ALERT_WEBHOOK', 'ftp://hooks.slack.com/services/token'],
+    ['MODELYARD_ALERT_WEBHOOK', 'https:///token of nobody'],
+    ['MODELYARD_ALERT_WEBHOOK_SECRET', 'token too short'],
+  ])('%s=%s, whose value is not shown either', (name, value) => {
+    const environment = { [name]: value };
+    refused(environment, new RegExp(`^${name}=\\(its value is not shown\\) is not valid: [^/]+`));
+    expect(() => readSettings(environment)).not.toThrow(/token/);
   });
 
   test('a database kept for a temporary server', () => {

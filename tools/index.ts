@@ -1,5 +1,5 @@
-import { compareModels } from './compare_models.ts';
 import { acknowledgeAlert } from './acknowledge_alert.ts';
+import { compareModels } from './compare_models.ts';
 import type { Tool } from './define_tool.ts';
 import { deleteModel } from './delete_model.ts';
 import { deployModel } from './deploy_model.ts';

@@ -5,8 +5,8 @@ import { type BreakerState, breakerState } from '../serving/breaker.ts';
 import { totalAgreement } from '../serving/describe_traffic.ts';
 import { parseWeights } from '../serving/served_models.ts';
 import type { Database } from '../storage/database.ts';
-import type { Allowance, ArtifactState, ArtifactWatch } from './artifact_watch.ts';
 import { readAlertHealth } from './alerts/alert_health.ts';
+import type { Allowance, ArtifactState, ArtifactWatch } from './artifact_watch.ts';
 import { readServingStatistics, type ServingStatistics } from './serving_statistics.ts';
 
 export const healthStatuses = ['healthy', 'degraded', 'unhealthy', 'unknown'] as const;

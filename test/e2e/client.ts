@@ -10,8 +10,8 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { compareModels } from '../../tools/compare_models.ts';
 import { acknowledgeAlert } from '../../tools/acknowledge_alert.ts';
+import { compareModels } from '../../tools/compare_models.ts';
 import { deleteModel } from '../../tools/delete_model.ts';
 import { deployModel } from '../../tools/deploy_model.ts';
 import { detectDrift } from '../../tools/detect_drift.ts';

@@ -139,6 +139,7 @@ describe('the health of a server', () => {
       ['database', 'healthy'],
       ['disk', 'healthy'],
       ['artifacts', 'healthy'],
+      ['alerts', 'healthy'],
     ]);
     expect(Object.fromEntries(models.map(({ modelId, status: own }) => [modelId, own]))).toEqual({
       good: 'healthy',

@@ -81,8 +81,7 @@ export async function readAssignments(
   const units = new Map<string, number>();
   for (const row of rows) {
     // The rows of one call have its time and latency, and one version.
-    const unit =
-      route.sticky && row.entityKey !== null ? `e${row.entityKey}` : `c${row.at} ${row.latencyMs}`;
+    const unit = route.sticky && row.entityKey !== null ? `e${row.entityKey}` : `c${row.at} ${row.latencyMs}`;
     const key = `${row.version} ${unit}`;
     if (seen.has(key)) continue;
     seen.add(key);

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type Evidence, gatherEvidence } from '../../../src/monitoring/alerts/evidence.ts';
 import { createEvidenceGatherer } from '../../../src/monitoring/alerts/evidence_gatherer.ts';
 import { listAlerts } from '../../../src/monitoring/alerts/index.ts';
+import { readWindow, type WindowRequest } from '../../../src/monitoring/log/window.ts';
 import { setReference } from '../../../src/monitoring/monitor.ts';
 import type { PredictionEntry } from '../../../src/serving/prediction_sink.ts';
 import { callBy } from '../../access/origins.ts';
@@ -86,6 +87,7 @@ describeOnEachDatabase('the evidence for alerts', (store) => {
     const monitoring = () => ({
       database: watched.database,
       flushLog: watched.log.flush,
+      readWindow: (request: WindowRequest) => readWindow(watched.database, request),
       scorer: async (_: unknown, records: readonly Record<string, unknown>[]) =>
         records.map(({ x }) => ({ value: 2 * Number(x), probabilities: undefined })),
       allowedRoots: [],
