@@ -51,17 +51,20 @@ export async function releaseLease(database: Database, holder: string): Promise<
 
 /**
  * Sets when the next evaluation is due, in the transaction that writes what this one found, and before it.
- * @returns false when another process took the lease meanwhile: then nothing may be written.
+ * @param dueAt when this evaluation was due.
+ * @returns false when another process took the lease or evaluated meanwhile: then nothing may be written.
  */
 export async function finishRound(
   transaction: Transaction<Tables>,
   holder: string,
+  dueAt: number,
   nextAt: number,
 ): Promise<boolean> {
   const { numUpdatedRows } = await transaction
     .updateTable('alert_rounds')
     .set({ next_at: nextAt })
     .where('holder', '=', holder)
+    .where('next_at', '=', dueAt)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }

@@ -79,7 +79,8 @@ export async function createAlertWatch(dependencies: AlertWatchDependencies): Pr
     // What is known of a store that was never watched is a moment old: it has an interval's time.
     if (nextAt === 0) return setFirstRound(database, now + intervalMs);
     try {
-      for (const message of await evaluateAlerts(dependencies, holder)) logMessage(logger, message);
+      const messages = await evaluateAlerts(dependencies, holder, nextAt);
+      for (const message of messages) logMessage(logger, message);
     } catch (error) {
       failedAt = now;
       throw error;

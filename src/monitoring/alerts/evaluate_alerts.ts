@@ -28,19 +28,21 @@ export interface EvaluationDependencies {
  * One evaluation of everything that is deployed: evidence, verdicts, and what follows, written in one transaction
  * with the messages that tell of it.
  * @param holder must have the lease until it is written; when it was lost on the way nothing is.
+ * @param dueAt when the evaluation was due, as it was read with the lease.
  * @returns what happened.
  * @throws STORAGE_UNAVAILABLE, INTERNAL when the evidence cannot be gathered
  */
 export async function evaluateAlerts(
   dependencies: EvaluationDependencies,
   holder: string,
+  dueAt: number,
 ): Promise<AlertMessage[]> {
   const { database, clock, thresholds, intervalMs, policy = defaultAlertPolicy } = dependencies;
   const evidence = await readEvidence(dependencies);
   const performance = await readPerformance(dependencies, evidence);
   return database.transaction().execute(async (transaction) => {
     const now = clock();
-    if (!(await finishRound(transaction, holder, now + intervalMs))) return [];
+    if (!(await finishRound(transaction, holder, dueAt, now + intervalMs))) return [];
     await writeDriftEvaluations(transaction, evidence.driftEvaluations);
     const verdicts = judgeEvidence(evidence, performance, thresholds.performance, now);
     const before = await readBook(transaction, now, policy.cooldownMs);

@@ -54,7 +54,7 @@ export async function sendDue({
   await announceTarget(database, target, now);
   const waiting = await database
     .selectFrom('webhook_deliveries')
-    .select(['delivery_id', 'alert_id', 'body', 'queued_at', 'attempts', 'next_attempt_at'])
+    .select(['delivery_id', 'alert_id', 'queued_at', 'attempts', 'next_attempt_at'])
     .where('target', '=', target)
     .where('given_up_at', 'is', null)
     .orderBy('sequence')
@@ -70,15 +70,16 @@ export async function sendDue({
   for (const delivery of due.slice(0, batch)) {
     const at = clock();
     const attempt = delivery.attempts + 1;
-    const { numUpdatedRows } = await database
+    const claimed = await database
       .updateTable('webhook_deliveries')
       .set({ attempts: attempt, next_attempt_at: Math.round(at + retryPauseMs(attempt, random())) })
       .where('delivery_id', '=', delivery.delivery_id)
       .where('attempts', '=', delivery.attempts)
       .where('given_up_at', 'is', null)
+      .returning('body')
       .executeTakeFirst();
-    if (numUpdatedRows === 0n) continue;
-    const message = { deliveryId: delivery.delivery_id, body: delivery.body };
+    if (claimed === undefined) continue;
+    const message = { deliveryId: delivery.delivery_id, body: claimed.body };
     const failure = await postWebhook(webhook, message, at, timeLimitMs);
     const givenUp = failure !== undefined && at - delivery.queued_at >= givenUpAfterMs;
     await settle(database, delivery.delivery_id, failure, givenUp ? at : null);
