@@ -38,6 +38,8 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 export const manifestSchema = z.strictObject({
   rows: z.record(z.string(), z.number().int().min(0)),
   artifacts: z.number().int().min(0),
+  /** In the prediction log, in whatever tables it is kept. */
+  predictions: z.number().int().min(0),
   /** Name, bytes and SHA-256 of every entry before the manifest, in their order. */
   entries: z.array(z.tuple([z.string(), z.number().int().min(0), sha256])),
 });

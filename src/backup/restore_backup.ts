@@ -9,7 +9,7 @@ import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { OpenDatabase } from '../storage/database.ts';
 import { appliedMigrations, knownMigrations, migrate } from '../storage/migrate.ts';
 import type { Tables } from '../storage/schema.ts';
-import { type TableDescription, tableCatalogue } from '../storage/table_catalogue.ts';
+import { type KnownTable, tableCatalogue } from '../storage/table_catalogue.ts';
 import { insertRows, lineToRow } from '../storage/table_rows.ts';
 import { type BackupHeader, notABackup, partOf } from './format.ts';
 import { type BackupEntry, backupEntries, type CheckedBackup } from './read_backup.ts';
@@ -41,8 +41,7 @@ export async function restoreBackup(
     await database.transaction().execute(async (transaction) => {
       // Taking the head keeps out every other change, and another restore, until this one is done.
       await transaction.updateTable('audit_head').set({ sequence: sql<number>`sequence` }).execute();
-      await requireEmpty(transaction, tables);
-      await transaction.deleteFrom('audit_head').execute();
+      await clearForRestore(transaction, tables);
       const restored = { target, transaction, tables, backup, file, added };
       const rows = await restoreParts(restored);
       for (const [table, expected] of Object.entries(backup.manifest.rows))
@@ -60,6 +59,7 @@ export async function restoreBackup(
           version: undefined,
           before: undefined,
           after: {
+            predictions: backup.manifest.predictions,
             made_at: backup.header.created_at,
             rows: backup.manifest.rows,
             artifacts: backup.manifest.artifacts,
@@ -109,22 +109,32 @@ async function knownTables(
   file: string,
   header: BackupHeader,
   upTo: string | undefined,
-): Promise<Map<string, TableDescription>> {
+): Promise<Map<string, KnownTable>> {
   const known = new Map((await tableCatalogue(upTo)).map((table) => [table.name, table]));
   for (const { name, columns } of header.tables) {
     const strange = columns.filter((column) => !known.get(name)?.columns.includes(column));
     if (strange.length > 0)
       throw notABackup(file, `${name} in it has unknown columns (${strange.join(', ')})`);
   }
-  return new Map(header.tables.map((table) => [table.name, table]));
+  return new Map(
+    header.tables.map((table) => [
+      table.name,
+      { ...table, isSeeded: known.get(table.name)?.isSeeded ?? false },
+    ]),
+  );
 }
 
-async function requireEmpty(
+/** @throws INVALID_INPUT when a table has rows that the migrations did not put there */
+async function clearForRestore(
   transaction: Transaction<Tables>,
-  tables: ReadonlyMap<string, TableDescription>,
+  tables: ReadonlyMap<string, KnownTable>,
 ): Promise<void> {
-  for (const name of tables.keys()) {
-    if (name === 'audit_head') continue;
+  for (const { name, isSeeded } of tables.values()) {
+    if (isSeeded) {
+      // What the migrations put there is replaced by what had become of it.
+      await sql`delete from ${sql.table(name)}`.execute(transaction);
+      continue;
+    }
     const { rows } = await sql`select 1 from ${sql.table(name)} limit 1`.execute(transaction);
     if (rows.length > 0)
       throw new ModelYardError(
@@ -138,7 +148,7 @@ async function requireEmpty(
 interface Restoring {
   target: RestoreTarget;
   transaction: Transaction<Tables>;
-  tables: ReadonlyMap<string, TableDescription>;
+  tables: ReadonlyMap<string, KnownTable>;
   backup: CheckedBackup;
   file: string;
   /** The artifacts that were put into the store. */

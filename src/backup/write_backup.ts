@@ -20,6 +20,7 @@ import { type BackupHeader, type BackupManifest, entryNames, formatVersion } fro
 export interface BackupReport {
   rows: Record<string, number>;
   artifacts: number;
+  predictions: number;
 }
 
 export interface BackupSource {
@@ -75,7 +76,7 @@ async function fill(
     created_at: new Date(clock()).toISOString(),
     store: kind,
     migrations: [...knownMigrations],
-    tables,
+    tables: tables.map(({ name, columns }) => ({ name, columns })),
   };
   await archive.addText(entryNames.header, JSON.stringify(header));
   let artifacts = 0;
@@ -96,12 +97,26 @@ async function fill(
     }
     rows[table.name] = count;
   }
-  const manifest: BackupManifest = { rows, artifacts, entries: [...archive.entries] };
+  const predictions = await countPredictions(snapshot);
+  const manifest: BackupManifest = { rows, artifacts, predictions, entries: [...archive.entries] };
   const text = JSON.stringify(manifest);
   await archive.addText(entryNames.manifest, text);
   await archive.addText(entryNames.seal, sha256Of(text));
   await archive.end();
-  return { rows, artifacts };
+  return { rows, artifacts, predictions };
+}
+
+async function countPredictions(snapshot: Kysely<Tables>): Promise<number> {
+  const { inSegments } = await snapshot
+    .selectFrom('prediction_segments')
+    .select(({ fn }) => fn.sum<number | string | null>('rows').as('inSegments'))
+    .executeTakeFirstOrThrow();
+  const { inRows } = await snapshot
+    .selectFrom('predictions')
+    .select(({ fn }) => fn.countAll<number>().as('inRows'))
+    .executeTakeFirstOrThrow();
+  // PostgreSQL sums whole numbers to a numeric, which comes as text.
+  return Number(inSegments ?? 0) + inRows;
 }
 
 const compress = promisify<string, { level: number }, Buffer>(gzip);

@@ -93,7 +93,7 @@ function damaged({ damage }: ArtifactGone): ModelYardError {
 }
 
 /** `3 models, 12 versions, 1000 predictions, 7 artifacts` */
-export function describe({ rows, artifacts }: BackupReport): string {
-  const { models = 0, versions = 0, predictions = 0, audit_entries: entries = 0 } = rows;
+export function describe({ rows, artifacts, predictions }: BackupReport): string {
+  const { models = 0, versions = 0, audit_entries: entries = 0 } = rows;
   return `${models} models, ${versions} versions, ${artifacts} artifacts, ${predictions} predictions, ${entries} audit entries`;
 }

@@ -3,6 +3,7 @@ import { messageOf, systemCodeOf } from '../errors.ts';
 import { checkArtifacts } from '../integrity/check_artifacts.ts';
 import { checkDatabase } from '../integrity/check_database.ts';
 import { checkJournals } from '../integrity/check_journals.ts';
+import { checkPredictionLog } from '../integrity/check_prediction_log.ts';
 import { checkStoredJson } from '../integrity/check_stored_json.ts';
 import { checkVersions } from '../integrity/check_versions.ts';
 import { type Finding, fromBackup, problem } from '../integrity/finding.ts';
@@ -16,8 +17,9 @@ import { print, progressLine } from './standard_output.ts';
 const usage = `Usage: modelyard verify
 
 Checks the whole store, while servers run, and changes nothing: re-hashes all artifacts; checks the database, the
-stage history of every version, routes, aliases, reference data, the audit trail's chain and the journals. Says what it
-found and what to do about it. Exit code 0: nothing is wrong (there may be notes); 1: something is.
+stage history of every version, routes, aliases, reference data, the prediction log, the audit trail's chain and the
+journals. Says what it found and what to do about it. Exit code 0: nothing is wrong (there may be notes); 1: something
+is.
 `;
 
 export const verifyCommand = { usage, run: runVerify };
@@ -30,7 +32,16 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
     const { database, kind } = opened;
     const report = (finding: Finding) => void findings.push(finding);
     const progress = progressLine();
-    const count = { versions: 0, steps: 0, artifacts: 0, bytes: 0, entries: 0, references: 0, journals: 0 };
+    const count = {
+      versions: 0,
+      steps: 0,
+      artifacts: 0,
+      bytes: 0,
+      entries: 0,
+      references: 0,
+      journals: 0,
+      predictions: 0,
+    };
     /** A part that cannot be checked to its end is a finding, and no reason to leave out the others. */
     const check = async (what: string, run: () => Promise<void>) => {
       try {
@@ -55,6 +66,11 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
     });
     await inSnapshot('what is stored as JSON', async (snapshot) => {
       count.references = await checkStoredJson(snapshot, report);
+    });
+    await inSnapshot('the prediction log', async (snapshot) => {
+      count.predictions = await checkPredictionLog(snapshot, report, (done) =>
+        progress.show(`${done} predictions`),
+      );
     });
     await inSnapshot('the audit trail', async (snapshot) => {
       const chain = await checkAuditChain(snapshot, (done) => progress.show(`${done} audit entries`));
@@ -87,7 +103,7 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
   const problems = findings.filter(({ severity }) => severity === 'problem').length;
   const notes = findings.length - problems;
   await print(
-    `${problems} problem${problems === 1 ? '' : 's'}, ${notes} note${notes === 1 ? '' : 's'}. Checked: ${counts.versions} versions with ${counts.steps} stage changes, ${counts.artifacts} artifacts (${(counts.bytes / 1e6).toFixed(1)} MB), ${counts.entries} audit entries, ${counts.references} references, ${counts.journals} journals.\n`,
+    `${problems} problem${problems === 1 ? '' : 's'}, ${notes} note${notes === 1 ? '' : 's'}. Checked: ${counts.versions} versions with ${counts.steps} stage changes, ${counts.artifacts} artifacts (${(counts.bytes / 1e6).toFixed(1)} MB), ${counts.entries} audit entries, ${counts.references} references, ${counts.predictions} predictions, ${counts.journals} journals.\n`,
   );
   return problems === 0 ? 0 : 1;
 }

@@ -7,6 +7,18 @@ export interface TableDescription {
   columns: string[];
 }
 
+/** A table, and whether the migrations themselves put rows into it. */
+export interface KnownTable extends TableDescription {
+  isSeeded: boolean;
+}
+
+interface Dependent {
+  columns: string[];
+  isSeeded: boolean;
+  /** The tables that its rows refer to. */
+  after: Set<string>;
+}
+
 /** What has to be there before it though no foreign key says so: the rule of stages looks for the step. */
 const alsoBefore: Readonly<Record<string, readonly string[]>> = { versions: ['stage_transitions'] };
 
@@ -15,7 +27,7 @@ const alsoBefore: Readonly<Record<string, readonly string[]>> = { versions: ['st
  * read from the catalogue of an empty database in memory, so that tables of others in a shared database are not
  * taken for ours.
  */
-export async function tableCatalogue(upTo?: string): Promise<TableDescription[]> {
+export async function tableCatalogue(upTo?: string): Promise<KnownTable[]> {
   const database = new Kysely<unknown>({ dialect: sqliteDialect(':memory:') });
   try {
     await migrate(database, upTo);
@@ -24,7 +36,7 @@ export async function tableCatalogue(upTo?: string): Promise<TableDescription[]>
       where type = 'table' and name not like 'sqlite!_%' escape '!' and name not like 'kysely!_%' escape '!'
         and name not like 'libsql!_%' escape '!'
       order by name`.execute(database);
-    const tables = new Map<string, { columns: string[]; after: Set<string> }>();
+    const tables = new Map<string, Dependent>();
     for (const { name } of rows) {
       const columns = await sql<{ name: string }>`select name from pragma_table_info(${name})`.execute(
         database,
@@ -33,6 +45,7 @@ export async function tableCatalogue(upTo?: string): Promise<TableDescription[]>
         select distinct "table" from pragma_foreign_key_list(${name})`.execute(database);
       tables.set(name, {
         columns: columns.rows.map((column) => column.name),
+        isSeeded: (await sql`select 1 from ${sql.table(name)} limit 1`.execute(database)).rows.length > 0,
         after: new Set(keys.rows.map(({ table }) => table)),
       });
     }
@@ -45,16 +58,16 @@ export async function tableCatalogue(upTo?: string): Promise<TableDescription[]>
 }
 
 /** Each table after those it refers to. */
-function inOrder(tables: Map<string, { columns: string[]; after: Set<string> }>): TableDescription[] {
-  const placed: TableDescription[] = [];
+function inOrder(tables: ReadonlyMap<string, Dependent>): KnownTable[] {
+  const placed: KnownTable[] = [];
   const left = new Map(tables);
   while (left.size > 0) {
     const ready = [...left].filter(([name, { after }]) =>
       [...after].every((other) => other === name || !left.has(other)),
     );
     if (ready.length === 0) throw new Error(`tables refer to one another: ${[...left.keys()].join(', ')}`);
-    for (const [name, { columns }] of ready) {
-      placed.push({ name, columns });
+    for (const [name, { columns, isSeeded }] of ready) {
+      placed.push({ name, columns, isSeeded });
       left.delete(name);
     }
   }

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { CompiledQuery, type Kysely, sql } from 'kysely';
+import { CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
 import { z } from 'zod';
 import type { StoreKind } from './database.ts';
 import type { Tables } from './schema.ts';
@@ -8,57 +8,120 @@ import type { TableDescription } from './table_catalogue.ts';
 /** A value of a table's cell, the same on both databases. */
 export type Cell = string | number | bigint | Buffer | null;
 
-/** About how much of a table is in memory at a time; one row at least. */
+/** About how much of a table is in memory at a time; one row at least, however large. */
 const pageBytes = 4 * 1024 * 1024;
-const mostRows = 10_000;
+/** Rows whose sizes are asked for at a time. */
+const sizesAtOnce = 5000;
 
 /**
  * All rows of a table in pages of bounded size, as a snapshot's connection sees them; a row is its cells in the
- * order of the description's columns.
+ * order of the description's columns. What rows are large is asked before they are read: one may be some bytes and
+ * the next a hundred megabytes.
  */
 export async function* tablePages(
   snapshot: Kysely<Tables>,
   kind: StoreKind,
   table: TableDescription,
 ): AsyncGenerator<Cell[][]> {
-  const next = kind === 'sqlite' ? pagesByRowId(snapshot, table) : await pagesByCursor(snapshot, table);
-  for (let limit = 16; ; ) {
-    const rows = await next(limit);
-    if (rows.length === 0) break;
-    yield rows;
-    const perRow = rows.reduce((sum, row) => sum + row.reduce<number>(addSize, 0), 0) / rows.length;
-    limit = Math.max(1, Math.min(mostRows, limit * 4, Math.floor(pageBytes / Math.max(1, perRow))));
+  const reader = await (kind === 'sqlite' ? readByKey : readByCursor)(snapshot, table);
+  for (;;) {
+    const sizes = await reader.sizes(sizesAtOnce);
+    if (sizes.length === 0) return;
+    for (let from = 0; from < sizes.length; ) {
+      const count = rowsOfPage(sizes, from);
+      const rows = await reader.rows(count);
+      yield rows.map((row) => table.columns.map((column) => cellOf(row[column])));
+      from += count;
+    }
   }
 }
 
-function addSize(sum: number, cell: Cell): number {
-  return sum + (typeof cell === 'string' || Buffer.isBuffer(cell) ? cell.length : 8);
+function rowsOfPage(sizes: readonly number[], from: number): number {
+  let bytes = sizes[from] ?? 0;
+  let count = 1;
+  for (let at = from + 1; at < sizes.length; at++, count++) {
+    bytes += sizes[at] ?? 0;
+    if (bytes > pageBytes) break;
+  }
+  return count;
 }
 
-type NextPage = (limit: number) => Promise<Cell[][]>;
+/** Reads a table twice side by side, in one order: the sizes of its rows, then the rows. */
+interface Reader {
+  sizes(count: number): Promise<number[]>;
+  rows(count: number): Promise<Record<string, unknown>[]>;
+}
 
-const rowIdName = 'modelyard_row_id';
-
-function pagesByRowId(snapshot: Kysely<Tables>, table: TableDescription): NextPage {
-  let last = Number.MIN_SAFE_INTEGER;
-  return async (limit) => {
-    const { rows } = await sql<Record<string, unknown>>`
-      select rowid as ${sql.ref(rowIdName)}, ${columnsOf(table)} from ${sql.table(table.name)}
-      where rowid > ${last} order by rowid limit ${limit}`.execute(snapshot);
-    last = z.number().parse(rows.at(-1)?.[rowIdName] ?? last);
-    return rows.map((row) => table.columns.map((column) => cellOf(row[column])));
+/** SQLite has no cursor: each page begins after the key of the row before it. */
+async function readByKey(snapshot: Kysely<Tables>, table: TableDescription): Promise<Reader> {
+  const size = sql.join(
+    table.columns.map((column) => sql`coalesce(length(${sql.ref(column)}), 0)`),
+    sql` + `,
+  );
+  const keys = await keyColumns(snapshot, table);
+  const key = sql.join(keys.map((column) => sql.ref(column)));
+  const named = sql.join(keys.map((column, at) => sql`${sql.ref(column)} as ${sql.ref(keyName(at))}`));
+  const pages = (content: RawBuilder<unknown>) => {
+    let last: unknown[] | undefined;
+    return async (count: number) => {
+      const after = last === undefined ? sql`true` : sql`(${key}) > (${sql.join(last)})`;
+      const { rows } = await sql<Record<string, unknown>>`
+        select ${named}, ${content} from ${sql.table(table.name)}
+        where ${after} order by ${key} limit ${count}`.execute(snapshot);
+      const end = rows.at(-1);
+      if (end !== undefined) last = keys.map((_, at) => end[keyName(at)]);
+      return rows;
+    };
+  };
+  const nextSizes = pages(sql`${size} as size`);
+  return {
+    sizes: async (count) => (await nextSizes(count)).map((row) => sizeOf.parse(row.size)),
+    rows: pages(columnsOf(table)),
   };
 }
 
-async function pagesByCursor(snapshot: Kysely<Tables>, table: TableDescription): Promise<NextPage> {
-  const cursor = sql.ref(`rows of ${table.name}`);
-  await sql`declare ${cursor} no scroll cursor for
+const sizeOf = z.number();
+const keyName = (at: number) => `modelyard_key_${at}`;
+
+/** `rowid`, or the columns of the primary key where the table is kept in its order. */
+async function keyColumns(snapshot: Kysely<Tables>, { name }: TableDescription): Promise<string[]> {
+  const { rows: ordered } = await sql`
+    select 1 from pragma_table_list(${name}) where wr = 1`.execute(snapshot);
+  if (ordered.length === 0) return ['rowid'];
+  const { rows } = await sql<{ name: string }>`
+    select name from pragma_table_info(${name}) where pk > 0 order by pk`.execute(snapshot);
+  return rows.map((row) => row.name);
+}
+
+async function readByCursor(snapshot: Kysely<Tables>, table: TableDescription): Promise<Reader> {
+  const { rows: long } = await sql<{ name: string }>`
+    select column_name as name from information_schema.columns
+    where table_schema = current_schema() and table_name = ${table.name}
+      and data_type in ('text', 'bytea')`.execute(snapshot);
+  const size = sql.join(
+    [sql`0`, ...long.map(({ name }) => sql`coalesce(octet_length(${sql.ref(name)}), 0)`)],
+    sql` + `,
+  );
+  const sizes = sql.ref(`sizes of ${table.name}`);
+  const read = sql.ref(`rows of ${table.name}`);
+  // Each scan of a large table would else begin where another one is just now.
+  await sql`set local synchronize_seqscans = off`.execute(snapshot);
+  await sql`declare ${sizes} no scroll cursor for
+    select ${size} as size from ${sql.table(table.name)}`.execute(snapshot);
+  await sql`declare ${read} no scroll cursor for
     select ${columnsOf(table)} from ${sql.table(table.name)}`.execute(snapshot);
-  return async (limit) => {
-    const { rows } = await sql<Record<string, unknown>>`fetch ${sql.lit(limit)} from ${cursor}`.execute(
-      snapshot,
-    );
-    return rows.map((row) => table.columns.map((column) => cellOf(row[column])));
+  return {
+    async sizes(count) {
+      const { rows } = await sql<{
+        size: number;
+      }>`fetch ${sql.lit(count)} from ${sizes}`.execute(snapshot);
+      return rows.map((row) => row.size);
+    },
+    async rows(count) {
+      const { rows } = await sql<Record<string, unknown>>`
+        fetch ${sql.lit(count)} from ${read}`.execute(snapshot);
+      return rows;
+    },
   };
 }
 

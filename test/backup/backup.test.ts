@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { types } from 'node:util';
 import { sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { appendAudit } from '../../src/access/audit.ts';
@@ -10,12 +11,15 @@ import { entryNames } from '../../src/backup/format.ts';
 import { backupEntries, checkBackup } from '../../src/backup/read_backup.ts';
 import { restoreBackup } from '../../src/backup/restore_backup.ts';
 import { writeBackup } from '../../src/backup/write_backup.ts';
+import { segmentsOf } from '../../src/monitoring/log/segment.ts';
+import { encodeSegment, insertSegments } from '../../src/monitoring/log/segment_store.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import { type Database, type OpenDatabase, openDatabase } from '../../src/storage/database.ts';
 import { knownMigrations } from '../../src/storage/migrate.ts';
 import { tableCatalogue } from '../../src/storage/table_catalogue.ts';
 import { insertRows } from '../../src/storage/table_rows.ts';
 import { callBy } from '../access/origins.ts';
+import { answered } from '../monitoring/log/entries.ts';
 import { deployRow, moveTo, seeder } from '../registry/seed.ts';
 import { describeOnEachDatabase, type TestDatabase } from '../storage/databases.ts';
 import { temporaryDirectory } from '../temporary.ts';
@@ -79,6 +83,9 @@ async function fillStore({ database, kind }: OpenDatabase, directory: string): P
         2,
       ),
     );
+  const entries = [answered({ modelId: 'm' }), answered({ modelId: 'm' })];
+  await insertSegments(database, segmentsOf(entries).map(encodeSegment));
+  await database.updateTable('log_tasks').set({ next_at: 12 }).execute();
   const columns = (await tableCatalogue()).find(({ name }) => name === 'predictions')?.columns ?? [];
   await insertRows(
     database,
@@ -103,7 +110,13 @@ async function contents(database: Database): Promise<Record<string, string[]>> {
     if (name === 'audit_head') continue;
     const { rows } = await sql<Record<string, unknown>>`select * from ${sql.table(name)}`.execute(database);
     found[name] = rows
-      .map((row) => JSON.stringify(Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1))))
+      .map((row) =>
+        JSON.stringify(
+          Object.entries(row)
+            .map(([column, value]) => [column, types.isAnyArrayBuffer(value) ? Buffer.from(value) : value])
+            .toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+        ),
+      )
       .toSorted();
   }
   return found;
@@ -127,7 +140,11 @@ describeOnEachDatabase('a backup', (source) => {
     opened = await source.open();
     await fillStore(opened, directory);
     const report = await backUp(opened, directory, file);
-    expect(report).toMatchObject({ artifacts: 3, rows: { models: 1, versions: 3, predictions: 12_345 } });
+    expect(report).toMatchObject({
+      artifacts: 3,
+      predictions: 12_347,
+      rows: { models: 1, versions: 3, prediction_segment_parts: 2 },
+    });
   });
 
   describeOnEachDatabase('restored', (target) => {

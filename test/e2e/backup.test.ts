@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,7 +13,9 @@ import { until } from './until.ts';
 
 const row = { f0: 1, f1: 2, f2: 3 };
 const admin = { MODELYARD_ROLE: 'admin' };
-const predictionRows = 60_000;
+/** Enough for a backup and a restore to take a while. */
+const minutes = 60_000;
+const plain: Record<string, string | number> = { model_id: 'm', version: 'v', calls: 1, errors: 0 };
 
 describe.each(stores)('a backup of a store $name', ({ skipped, open }) => {
   let scratch: Scratch;
@@ -103,16 +106,13 @@ describe.each(stores)('a backup of a store $name', ({ skipped, open }) => {
       expect((await server.call('predict', { model_id: 'm', inputs: [row] })).predictions[0]?.value).toBe(
         4.75,
       );
-      expect((await server.call('health_check')).status).toBe('healthy');
+      const { checks } = await server.call('health_check');
+      expect(checks.find(({ name }) => name === 'artifacts')?.detail).not.toContain('damaged');
+      for (const prediction_id of before) {
+        const { predictions } = await server.call('list_predictions', { model_id: 'm', prediction_id });
+        expect(predictions, prediction_id).toHaveLength(1);
+      }
       await server.close();
-      const { database, close } = await openDatabase({
-        directory: target.registry,
-        databaseUrl: target.databaseUrl,
-      });
-      const logged = await database.selectFrom('predictions').select('prediction_id').execute();
-      const ids = new Set(logged.map(({ prediction_id }) => prediction_id));
-      expect(before.filter((id) => !ids.has(id))).toEqual([]);
-      await close();
     },
     180_000,
   );
@@ -132,15 +132,18 @@ describe.each(stores)('a backup of a store $name', ({ skipped, open }) => {
       });
       await server.close();
       const opened = await openDatabase({ directory: source.registry, databaseUrl: source.databaseUrl });
-      const columns = (await tableCatalogue()).find(({ name }) => name === 'predictions')?.columns ?? [];
-      const numbers = ['at', 'latency_ms'];
-      for (let from = 0; from < predictionRows; from += 10_000)
+      const columns = (await tableCatalogue()).find(({ name }) => name === 'serving_minutes')?.columns ?? [];
+      for (let from = 0; from < minutes; from += 10_000)
         await insertRows(
           opened.database,
           opened.kind,
-          { name: 'predictions', columns },
+          { name: 'serving_minutes', columns },
           Array.from({ length: 10_000 }, (_, index) =>
-            columns.map((column) => (numbers.includes(column) ? index : `${column} ${from + index}`)),
+            columns.map((column) =>
+              column === 'minute'
+                ? (from + index) * 60_000
+                : (plain[column] ?? randomBytes(200).toString('hex')),
+            ),
           ),
         );
       await opened.close();

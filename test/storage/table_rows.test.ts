@@ -65,10 +65,10 @@ describeOnEachDatabase('the rows of a table', (store) => {
     )`.execute(opened.database);
   });
 
-  const read = async () => {
+  const read = async (description = table) => {
     const pages: Cell[][][] = [];
     await readSnapshot(opened, async (snapshot) => {
-      for await (const page of tablePages(snapshot, opened.kind, table)) pages.push(page);
+      for await (const page of tablePages(snapshot, opened.kind, description)) pages.push(page);
     });
     return pages;
   };
@@ -111,5 +111,42 @@ describeOnEachDatabase('the rows of a table', (store) => {
     // Of 300 KB each, some 4 MB together.
     expect(Math.max(...sizes)).toBeLessThanOrEqual(16);
     expect(await read().then((pages) => pages.flat().length)).toBe(100 + sizes.length);
+    await sql`delete from "of a test"`.execute(opened.database);
+  });
+
+  test('are read in small pages also where large ones follow thousands of small ones', async () => {
+    const small = Array.from({ length: 7000 }, (_, index): Cell[] => [`s${index}`, 0, 0, null, 'x']);
+    const large = Array.from({ length: 8 }, (_, index): Cell[] => [
+      `l${index}`,
+      0,
+      0,
+      Buffer.alloc(3_000_000, index),
+      null,
+    ]);
+    for (const rows of [small, large, small.map(([key, ...rest]): Cell[] => [`t${key}`, ...rest])])
+      await insertRows(opened.database, opened.kind, table, rows);
+    const pages = await read();
+    expect(pages.flat()).toHaveLength(14_008);
+    for (const page of pages)
+      expect(
+        page.reduce((sum, [, , , bytes]) => sum + (Buffer.isBuffer(bytes) ? bytes.length : 0), 0),
+      ).toBeLessThanOrEqual(4 * 1024 * 1024);
+    expect(pages.length).toBeLessThan(20);
+  });
+
+  test('come from a table that is kept in the order of its key too', async () => {
+    const without = sql.raw(store.kind === 'sqlite' ? 'without rowid' : '');
+    await sql`create table "in order" (b text, a bigint, value text, primary key (a, b)) ${without}`.execute(
+      opened.database,
+    );
+    const ordered = { name: 'in order', columns: ['value', 'b', 'a'] };
+    const rows = Array.from({ length: 12_000 }, (_, index): Cell[] => [
+      `v${index}`,
+      `b${index % 7}`,
+      Math.floor(index / 7),
+    ]);
+    await insertRows(opened.database, opened.kind, ordered, rows);
+    const found = (await read(ordered)).flat();
+    expect(found.map(String).toSorted()).toEqual(rows.map(String).toSorted());
   });
 });
