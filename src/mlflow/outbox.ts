@@ -4,6 +4,7 @@ import type { Database } from '../storage/database.ts';
 import type { MlflowSyncRow } from '../storage/schema.ts';
 import { type Memory, memoryToText } from './agreement.ts';
 import type { Problem } from './plan_sync.ts';
+import { readSender } from './sender_row.ts';
 
 /**
  * The outbox follows the audit trail: a change is in it when its transaction is, in order, and is written once.
@@ -20,7 +21,7 @@ export function parseProblems(text: string): Problem[] {
 export async function scanTrail(database: Database): Promise<void> {
   await database.transaction().execute(async (transaction) => {
     const head = await transaction.selectFrom('audit_head').select('sequence').executeTakeFirstOrThrow();
-    const sender = await transaction.selectFrom('mlflow_sender').selectAll().executeTakeFirstOrThrow();
+    const sender = await readSender(transaction);
     const from = sender.scanned_sequence;
     if (from >= head.sequence) return;
     const changed = await transaction
@@ -178,7 +179,7 @@ export interface OutboxState {
 const maxFailed = 50;
 
 export async function readOutbox(database: Database, modelId?: string): Promise<OutboxState> {
-  const sender = await database.selectFrom('mlflow_sender').selectAll().executeTakeFirstOrThrow();
+  const sender = await readSender(database);
   let rows = database.selectFrom('mlflow_sync').selectAll().orderBy('model_id');
   if (modelId !== undefined) rows = rows.where('model_id', '=', modelId);
   const models = await rows.execute();

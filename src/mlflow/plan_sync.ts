@@ -122,13 +122,14 @@ export function planSync(
   };
 
   compareTags(ours.modelId, ours.tags, theirs.model.tags);
-  if (ours.description !== null)
+  // One that was never given here is MLflow's own business.
+  if (ours.description !== null || memory.has('model description'))
     compare(
       'model description',
       ours.description,
       theirs.model.description || null,
       `${ours.modelId}: description`,
-      { kind: 'describe', value: ours.description },
+      { kind: 'describe', value: ours.description ?? '' },
     );
 
   const byNumber = new Map(theirs.versions.map((version) => [version.version, version]));
@@ -146,13 +147,13 @@ export function planSync(
       if (other.tags.get(key) !== value) steps.push({ kind: 'tag', number, key, value });
     const what = `${ours.modelId} ${record.version}`;
     compareTags(what, own.tags, other.tags, number);
-    if (record.description !== null)
+    if (record.description !== null || memory.has(`${number} description`))
       compare(
         `${number} description`,
         record.description,
         other.description || null,
         `${what}: description`,
-        { kind: 'describe', number, value: record.description },
+        { kind: 'describe', number, value: record.description ?? '' },
       );
     if (useStages) {
       const stage = mlflowStage[record.stage];

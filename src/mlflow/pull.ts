@@ -5,6 +5,7 @@ import type { Connection } from './connection.ts';
 import { MlflowError } from './mlflow_error.ts';
 import { ownTag, type Problem } from './plan_sync.ts';
 import { type ModelVersion, restOf } from './rest.ts';
+import { readSender } from './sender_row.ts';
 import type { SyncOutcome } from './sync.ts';
 import { rememberVersion } from './version_map.ts';
 
@@ -77,10 +78,7 @@ async function missingVersions(
     .where('model_id', '=', modelId)
     .execute();
   const known = new Set(mapped.map(({ mlflow_version }) => mlflow_version));
-  const { store_id } = await database
-    .selectFrom('mlflow_sender')
-    .select('store_id')
-    .executeTakeFirstOrThrow();
+  const { store_id } = await readSender(database);
   return theirs.filter(
     ({ version, tags, status }) =>
       !known.has(version) && status === 'READY' && !tags.get(ownTag.key)?.startsWith(`${store_id}/`),

@@ -11,6 +11,7 @@ import { keepMemory, nextModel, recordFailure, recordSynced, scanTrail } from '.
 import { pushModel } from './push_model.ts';
 import { restOf } from './rest.ts';
 import { leaseMs, releaseLease, takeLease } from './sender_lease.ts';
+import { readSender } from './sender_row.ts';
 import type { Tracking } from './tracking.ts';
 
 export interface SenderOptions {
@@ -101,7 +102,7 @@ async function sendRound(options: SenderOptions, holder: string, stopped: AbortS
 
 /** Two small reads: a process with nothing to send writes nothing. */
 async function isWorkDue({ database, registry, tracking, clock }: SenderOptions): Promise<boolean> {
-  const sender = await database.selectFrom('mlflow_sender').selectAll().executeTakeFirstOrThrow();
+  const sender = await readSender(database);
   const now = clock();
   if (sender.next_attempt_at > now) return false;
   if ((await tracking?.isDue()) === true) return true;
@@ -112,10 +113,7 @@ async function isWorkDue({ database, registry, tracking, clock }: SenderOptions)
 
 async function sendModels(options: SenderOptions, signal: AbortSignal): Promise<void> {
   const { database, clock } = options;
-  const { store_id } = await database
-    .selectFrom('mlflow_sender')
-    .select('store_id')
-    .executeTakeFirstOrThrow();
+  const { store_id } = await readSender(database);
   for (;;) {
     const row = signal.aborted ? undefined : await nextModel(database, clock());
     if (row === undefined) return;
@@ -207,10 +205,7 @@ async function recordTrouble(
   { database, clock, random, logger }: SenderOptions,
   error: Error,
 ): Promise<void> {
-  const { attempts } = await database
-    .selectFrom('mlflow_sender')
-    .select('attempts')
-    .executeTakeFirstOrThrow();
+  const { attempts } = await readSender(database);
   if (attempts === 0)
     logger.warn('MLflow does not play its part; what is to be sent waits', { why: messageOf(error) });
   await database

@@ -5,6 +5,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { type DeploymentEvent, deploymentEvent, type TrafficRoute } from './deployment_events.ts';
 import { isRefused } from './mlflow_error.ts';
 import type { Metric, Rest, Run } from './rest.ts';
+import { readSender } from './sender_row.ts';
 
 export interface TrackDependencies {
   database: Database;
@@ -28,10 +29,7 @@ const deploymentTag = 'modelyard.deployment';
 export async function trackTrail(dependencies: TrackDependencies, signal: AbortSignal): Promise<void> {
   const { database } = dependencies;
   for (;;) {
-    const { tracked_sequence: tracked } = await database
-      .selectFrom('mlflow_sender')
-      .select('tracked_sequence')
-      .executeTakeFirstOrThrow();
+    const { tracked_sequence: tracked } = await readSender(database);
     const entries = await database
       .selectFrom('audit_entries')
       .selectAll()

@@ -2,6 +2,7 @@ import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Connection } from './connection.ts';
 import { restOf } from './rest.ts';
+import { readSender } from './sender_row.ts';
 import { trackTrail } from './track_deployments.ts';
 import { areMetricsDue, trackMetrics } from './track_metrics.ts';
 
@@ -22,20 +23,14 @@ export function tracking(options: {
   const { database, connection, experimentName, logger, clock } = options;
   return {
     async isDue() {
-      const sender = await database
-        .selectFrom('mlflow_sender')
-        .select('tracked_sequence')
-        .executeTakeFirstOrThrow();
+      const sender = await readSender(database);
       const head = await database.selectFrom('audit_head').select('sequence').executeTakeFirstOrThrow();
       if (head.sequence > Math.max(0, sender.tracked_sequence)) return true;
       return areMetricsDue(database, clock());
     },
     async send(signal) {
       const rest = restOf(connection, signal);
-      const { store_id: storeId } = await database
-        .selectFrom('mlflow_sender')
-        .select('store_id')
-        .executeTakeFirstOrThrow();
+      const { store_id: storeId } = await readSender(database);
       const experiment = await rest.experiment(experimentName);
       await trackTrail({ database, rest, storeId, experiment, logger }, signal);
       await trackMetrics(database, rest, clock(), signal);

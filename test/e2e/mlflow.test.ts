@@ -234,6 +234,33 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     expect(await view()).toEqual(after);
   });
 
+  test('aliases, tags and descriptions follow update_model, also when they are taken away', async () => {
+    const update = (given: object) => server.call('update_model', { model_id: 'linear', ...given });
+    await update({ description: 'a line', tags: { owner: 'ana' }, aliases: { best: 'one', latest: 'two' } });
+    await update({ version: 'two', tags: { team: null, note: 'x' }, description: 'another' });
+    const { failed } = await server.call('sync_mlflow', { model_id: 'linear' });
+    expect(failed).toEqual([{ what: 'linear: alias latest', why: expect.any(String) }]);
+    const { linear } = (await view()).models;
+    expect(linear).toMatchObject({
+      description: 'a line',
+      tags: { owner: 'ana' },
+      aliases: { production: 2, best: 1 },
+      versions: { '2': { description: 'another' } },
+    });
+    expect(linear?.versions['2']?.tags).toMatchObject({ note: 'x' });
+    expect(linear?.versions['2']?.tags).not.toHaveProperty('team');
+
+    await update({ description: null, tags: { owner: null }, aliases: { best: null, latest: null } });
+    await update({ version: 'two', tags: { note: null }, description: null });
+    expect(await server.call('sync_mlflow', { model_id: 'linear' })).toMatchObject({ queued: 0, failed: [] });
+    const bare = (await view()).models.linear;
+    expect(bare).toMatchObject({ description: '', aliases: { production: 2 } });
+    expect(bare?.aliases).toEqual({ production: 2 });
+    expect(bare?.tags).not.toHaveProperty('owner');
+    expect(bare?.versions['2']?.description).toBe('');
+    expect(bare?.versions['2']?.tags).not.toHaveProperty('note');
+  });
+
   test('mlflow.pyfunc loads what was registered here, and answers the same', async () => {
     await server.call('deploy_model', { model_id: 'linear', version: 'two', set_active: true });
     const row = { a: 1, b: 2, c: 3 };

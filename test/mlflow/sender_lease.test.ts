@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { pauseMs } from '../../src/mlflow/sender.ts';
 import { leaseMs, releaseLease, takeLease } from '../../src/mlflow/sender_lease.ts';
+import { readSender } from '../../src/mlflow/sender_row.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 
@@ -10,6 +11,9 @@ describeOnEachDatabase('the lease of who sends to MLflow', (store) => {
   beforeAll(async () => {
     ({ database: one } = await store.open());
     ({ database: other } = await store.open());
+    // Both make the row at once, and it is one.
+    const [mine, theirs] = await Promise.all([readSender(one), readSender(other)]);
+    expect(mine).toEqual(theirs);
   });
 
   test('has one holder, who renews it, until it runs out or is given back', async () => {

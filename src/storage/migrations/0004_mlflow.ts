@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 
 /** What MLflow is to be told and was told: the outbox, the versions' numbers there, the runs of deployments. */
@@ -46,10 +45,6 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('last_error', 'text')
     .addColumn('last_contact_at', 'bigint')
     .execute();
-  // -1: nothing was looked through yet, not even the models from before the audit trail.
-  await sql`insert into mlflow_sender values (1, ${randomUUID()}, null, 0, -1, -1, 0, 0, null, null)`.execute(
-    database,
-  );
 
   await schema
     .createTable('mlflow_runs')
