@@ -8,9 +8,13 @@ import type { Services } from './services.ts';
 import { storageError } from './storage/database.ts';
 import type { Logger } from './telemetry/logger.ts';
 
-/** A tool's result as MCP has it: the same facts as text and as structured content, then links to files. */
+/** A tool's result as MCP has it: the same facts as text and as structured content, then pictures and links to files. */
 export type ToolResult = {
-  content: ({ type: 'text'; text: string } | ({ type: 'resource_link' } & ResourceLink))[];
+  content: (
+    | { type: 'text'; text: string }
+    | { type: 'image'; data: string; mimeType: string }
+    | ({ type: 'resource_link' } & ResourceLink)
+  )[];
   structuredContent: Record<string, unknown>;
   isError?: true;
 };
@@ -29,14 +33,23 @@ export async function callTool(
   { services, order, logger }: PipelineDependencies,
   tool: Tool,
   given: unknown,
-  call: Omit<CallContext, 'origin'>,
+  call: Omit<CallContext, 'origin' | 'show'>,
 ): Promise<ToolResult> {
   const started = performance.now();
-  const context = { ...call, origin: originOf(call.caller, tool.name, argumentsOf(given)) };
+  const context: Omit<CallContext, 'show'> = {
+    ...call,
+    origin: originOf(call.caller, tool.name, argumentsOf(given)),
+  };
   try {
     requirePermission(tool, context);
     const input = parseArguments(tool, given);
-    const handle = async () => tool.handle(await services(), input, context);
+    let pictures: Buffer[] = [];
+    const handle = async () => {
+      // A call may be tried again: what counts is its last try.
+      const drawn: Buffer[] = [];
+      pictures = drawn;
+      return tool.handle(await services(), input, { ...context, show: (png) => drawn.push(png) });
+    };
     const output = await inOrder(order, tool, input, handle);
     logger[tool.hints.readOnly || tool.permission === 'PREDICT' ? 'debug' : 'info'](`${tool.name} done`, {
       ms: Math.round(performance.now() - started),
@@ -45,6 +58,11 @@ export async function callTool(
     return {
       content: [
         { type: 'text', text: JSON.stringify(output) },
+        ...pictures.map((png) => ({
+          type: 'image' as const,
+          data: png.toString('base64'),
+          mimeType: 'image/png',
+        })),
         ...links.map((link) => ({ type: 'resource_link' as const, ...link })),
       ],
       structuredContent: output,

@@ -65,7 +65,7 @@ export function createServer(dependencies: ServerDependencies): Server {
       const known = tools.map((candidate) => candidate.name).join(', ');
       throw new McpError(ErrorCode.InvalidParams, `There is no tool ${name.slice(0, 100)}. Tools: ${known}.`);
     }
-    const context: Omit<CallContext, 'origin'> = {
+    const context: Omit<CallContext, 'origin' | 'show'> = {
       caller: { ...caller, client: clientName(server) },
       ask: askerOf(extra),
       signal: extra.signal,

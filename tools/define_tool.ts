@@ -10,6 +10,8 @@ export interface CallContext extends Call {
   signal: AbortSignal;
   /** Tells the client how far the call is; does nothing when the client did not ask. */
   progress(done: number, total: number, message: string): void;
+  /** Adds a picture (PNG) to the answer, beside its facts. */
+  show(png: Buffer): void;
 }
 
 /** A file that an answer points to. */

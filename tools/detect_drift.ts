@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import type { RowSource } from '../src/monitoring/monitor.ts';
 import { defineTool } from './define_tool.ts';
+import { answerOf, conciseResults, driftAnswer } from './drift_answer.ts';
 import {
   isoTime,
   modelId,
@@ -11,7 +12,6 @@ import {
   responseFormat,
   timestamp,
   version,
-  warnings,
 } from './schemas.ts';
 
 const methods = [
@@ -22,27 +22,25 @@ const methods = [
   'js_distance',
   'wasserstein',
   'chi_square',
+  'multivariate',
 ] as const;
-const featureTypes = ['numeric', 'categorical', 'boolean'] as const;
-const severities = ['none', 'low', 'moderate', 'high'] as const;
-
-/** How many results a concise answer shows: the drifted ones first, then by score. */
-const conciseResults = 20;
-
 export const detectDrift = defineTool({
   name: 'detect_drift',
   title: 'Detect drift',
   description:
-    "Compares current rows with the version's reference data, feature by feature and for its predictions, and says which drifted. Current rows are the prediction log's window (window_hours, or since/until), or current_data (records), or current_path (CSV). A verdict needs statistical evidence, corrected for the number of features, and an effect of at least min_effect, so large samples raise no alarm over nothing; below 30 rows there is no verdict. Needs set_reference_data first. For errors and latency use health_check.",
+    "Compares current rows with the version's reference data, feature by feature and for its predictions, and says which drifted, worst first; columns that came or went, shifts of missing values and new categories are findings of their own. Current rows are the prediction log's window (window_hours, or since/until), or current_data (records), or current_path (a file). A verdict needs statistical evidence, corrected for the number of features, and an effect of at least min_effect, so large samples raise no alarm over nothing; below 30 rows there is no verdict. Needs set_reference_data first. For errors and latency use health_check.",
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
     version: version.optional().describe('Default: the active version, else the one in production'),
     target: z.enum(['features', 'predictions', 'all']).default('all'),
-    method: z.enum(methods).default('auto').describe('auto: ks_test for numbers, chi_square for the rest'),
-    current_data: orJsonText(z.array(record).min(1)).optional(),
-    current_path: z.string().min(1).max(4096).optional().describe('Absolute path of a CSV file'),
+    method: z
+      .enum(methods)
+      .default('auto')
+      .describe('auto: ks_test for numbers, chi_square for the rest; multivariate: all numbers at once'),
+    current_data: orJsonText(z.array(record)).optional(),
+    current_path: z.string().min(1).max(4096).optional().describe('Absolute path: CSV, Parquet, JSON Lines'),
     window_hours: z.number().positive().max(87_600).default(24),
     since: timestamp.optional(),
     until: timestamp.optional(),
@@ -54,58 +52,26 @@ export const detectDrift = defineTool({
       .describe('Tests: adjusted p below it; distances: score from it on'),
     min_effect: z.number().min(0).max(1).optional().describe('Default 0.1; 0 turns the guard off'),
     correction: z.enum(['bh', 'bonferroni', 'none']).default('bh'),
-    chart: z
-      .boolean()
-      .refine((wanted) => !wanted, 'charts are not available in this version yet; leave it false')
-      .default(false)
-      .describe('Not available yet'),
+    segment_by: z.string().min(1).max(256).optional().describe('Compare each segment of this feature too'),
+    buckets: z.number().int().min(2).max(100).optional().describe('Drift over time, in so many stretches'),
+    reference_id: z.string().min(1).max(64).optional().describe('An older reference; default: the newest'),
+    chart: z.boolean().default(false).describe('Adds pictures (PNG)'),
     response_format: responseFormat.describe(`concise: at most ${conciseResults} results, drifted first`),
   }),
-  output: z.strictObject({
-    model_id: z.string(),
-    version: z.string(),
-    is_drift: z.boolean(),
-    drifted_share: z.number(),
-    drifted_features: z.array(z.string()),
-    results: z.array(
-      z.strictObject({
-        feature: z.string(),
-        type: z.enum(featureTypes),
-        method: z.enum(['ks_test', 'psi', 'kl_divergence', 'js_distance', 'wasserstein', 'chi_square']),
-        score: z.number().nullable(),
-        p_value: z.number().nullable(),
-        p_adjusted: z.number().nullable(),
-        effect: z.number().nullable(),
-        threshold: z.number().nullable(),
-        is_drift: z.boolean(),
-        severity: z.enum(severities),
-        reference_n: z.number(),
-        current_n: z.number(),
-        reference_missing: z.number(),
-        current_missing: z.number(),
-        reference_median: z.number().optional(),
-        current_median: z.number().optional(),
-        note: z.string().optional(),
-      }),
-    ),
-    results_total: z.number(),
-    reference: z.strictObject({
-      reference_id: z.string(),
-      created_at: z.string(),
-      source: z.string(),
-      rows: z.number(),
-    }),
-    window: z.strictObject({ source: z.string(), rows: z.number() }),
-    recommendation: z.string(),
-    warnings,
-  }),
-  async handle(services, input) {
+  output: driftAnswer,
+  async handle(services, input, { signal, show }) {
+    const isDetailed = input.response_format === 'detailed';
     const report = await services.monitoring.detectDrift({
       modelId: input.model_id,
       version: input.version,
       target: input.target,
       rows: rowSource(input),
       features: input.features,
+      referenceId: input.reference_id,
+      segmentBy: input.segment_by,
+      buckets: input.buckets,
+      chart: input.chart,
+      medians: isDetailed ? 200 : conciseResults,
       options: {
         method: input.method,
         correction: input.correction,
@@ -113,26 +79,10 @@ export const detectDrift = defineTool({
         ...(input.threshold !== undefined && { threshold: input.threshold }),
         ...(input.min_effect !== undefined && { minEffect: input.min_effect }),
       },
+      signal,
     });
-    const { record: version_, results, summary, reference, current } = report;
-    const ranked = results.toSorted(
-      (a, b) => Number(b.is_drift) - Number(a.is_drift) || (b.score ?? -1) - (a.score ?? -1),
-    );
-    return {
-      model_id: version_.modelId,
-      version: version_.version,
-      ...summary,
-      results: input.response_format === 'detailed' ? results : ranked.slice(0, conciseResults),
-      results_total: results.length,
-      reference: {
-        reference_id: reference.referenceId,
-        created_at: isoTime(reference.createdAt),
-        source: reference.source,
-        rows: reference.rows,
-      },
-      window: current,
-      warnings: report.warnings,
-    };
+    for (const picture of report.pictures) show(picture);
+    return answerOf(report, isDetailed, input.segment_by);
   },
 });
 

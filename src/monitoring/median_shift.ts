@@ -1,18 +1,23 @@
 import { median, medianSorted } from 'simple-statistics';
 import type { Column, DriftResult, FeatureProfile } from './drift/index.ts';
 
-/** A result with where the middle of the values was and is, for a numeric feature that drifted: what a person asks first. */
-export type ShownResult = DriftResult & { reference_median?: number; current_median?: number };
-
-export function withMedians(
-  results: readonly DriftResult[],
+/**
+ * Adds to numeric features that drifted where the middle of their values was and is: what a person asks first.
+ * @param most features that are looked at, in the order of the results: each costs passes over its values
+ */
+export function withMedians<Result extends DriftResult>(
+  results: readonly Result[],
   reference: readonly FeatureProfile[],
   current: readonly Column[],
-): ShownResult[] {
-  return results.map((result) => {
-    const profile = reference.find(({ name }) => name === result.feature);
-    const column = current.find(({ name }) => name === result.feature);
-    if (!result.is_drift || profile?.kind !== 'numeric' || column?.kind !== 'numeric') return result;
+  most: number,
+): (Result & { reference_median?: number; current_median?: number })[] {
+  const profiles = new Map(reference.map((profile) => [profile.name, profile]));
+  const columns = new Map(current.map((column) => [column.name, column]));
+  return results.map((result, index) => {
+    const profile = profiles.get(result.feature);
+    const column = columns.get(result.feature);
+    if (index >= most || !result.is_drift || profile?.kind !== 'numeric' || column?.kind !== 'numeric')
+      return result;
     const values = Array.from(column.values).filter(Number.isFinite);
     if (values.length === 0 || profile.count === 0) return result;
     return {

@@ -1,84 +1,19 @@
-import { setImmediate as turn } from 'node:timers/promises';
-import { changeModel } from '../access/change_model.ts';
-import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
-import { findVersion, requireModel } from '../registry/lookup.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
-import type { Database } from '../storage/database.ts';
-import { featureKinds } from './columns.ts';
-import {
-  type Column,
-  columnChanges,
-  compareColumns,
-  type DriftOptions,
-  type DriftSummary,
-  summariseDrift,
-} from './drift/index.ts';
-import type { LogWindow } from './log/window.ts';
-import { toDriftColumn, type WindowColumn } from './log/window_column.ts';
-import type { WindowReader } from './log/window_reader.ts';
-import { type ShownResult, withMedians } from './median_shift.ts';
-import { latestReference, profileReference, type Reference, storeReference } from './reference.ts';
-import { type GivenRows, readGivenRows } from './rows.ts';
-import { type Scorer, scoreColumns } from './score_rows.ts';
+import { runTask } from './analysis/run_task.ts';
+import type { DriftOptions } from './drift/index.ts';
+import type { MeasuredDrift, ReportRequest } from './drift_report.ts';
+import type { WindowColumn } from './log/window_column.ts';
+import { loggedPredictions } from './prediction_columns.ts';
+import { type RowSource, readSource, type SourceRows } from './read_source.ts';
+import { findReference, type Reference, readReferenceColumns, readReferenceRows } from './reference.ts';
+import { resolveVersion } from './resolve_version.ts';
+import { rowsIn, scoreRows } from './score_rows.ts';
+import type { ReferenceDependencies } from './set_reference.ts';
 
-export interface MonitorDependencies {
-  database: Database;
-  /** Brings every prediction that was answered into the database. */
-  flushLog: () => Promise<void>;
-  readWindow: WindowReader;
-  scorer: Scorer;
-  allowedRoots: readonly string[];
-  clock: () => number;
-}
-
-/** Where current or reference rows come from: given by the caller, or a window of the prediction log. */
-export type RowSource = GivenRows | { kind: 'window'; since: number; until: number };
-
-interface Rows {
-  features: Column[];
-  predictions: Column[];
-  rows: number;
-  source: string;
-  warnings: string[];
-}
-
-export interface ReferenceRequest {
-  modelId: string;
-  version?: string | undefined;
-  rows: RowSource;
-}
-
-/**
- * Stores what the version's current rows will be compared with.
- * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, INVALID_INPUT, PATH_NOT_ALLOWED, NOT_ENOUGH_DATA, LIMIT_EXCEEDED
- */
-export async function setReference(
-  dependencies: MonitorDependencies,
-  request: ReferenceRequest,
-  origin: Origin,
-): Promise<{ record: VersionRecord; reference: Reference; warnings: string[] }> {
-  const record = await resolveVersion(dependencies.database, request.modelId, request.version);
-  const { warnings, ...rows } = await readRows(dependencies, record, request.rows, true);
-  const profile = profileReference(rows);
-  const reference = await changeModel(
-    dependencies,
-    origin,
-    { modelId: record.modelId, version: record.version },
-    async (transaction, at) => {
-      const result = await storeReference(
-        transaction,
-        record,
-        { ...rows, profile },
-        at,
-        nameOf(origin.caller),
-      );
-      const { referenceId, source, rows: count } = result;
-      return { result, before: undefined, after: { reference_id: referenceId, source, rows: count } };
-    },
-  );
-  return { record, reference, warnings };
-}
+export type { RowSource } from './read_source.ts';
+export { type ReferenceRequest, setReference } from './set_reference.ts';
+export type MonitorDependencies = ReferenceDependencies;
 
 export interface DriftRequest {
   modelId: string;
@@ -86,65 +21,175 @@ export interface DriftRequest {
   target: 'features' | 'predictions' | 'all';
   rows: RowSource;
   features?: string[] | undefined;
-  options: DriftOptions;
+  /** `multivariate`: all numeric features at once. Tests one by one otherwise. */
+  options: Omit<DriftOptions, 'method'> & { method: DriftOptions['method'] | 'multivariate' };
+  /** An older reference; default the newest. */
+  referenceId?: string | undefined;
+  /** A feature by which segments are told apart and compared each for itself. */
+  segmentBy?: string | undefined;
+  /** Into how many stretches of time the window is cut and compared each for itself. */
+  buckets?: number | undefined;
+  /** Draw pictures. */
+  chart?: boolean | undefined;
+  /** Drifted features whose medians are wanted, the worst first. Default 20. */
+  medians?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
-export interface DriftReport {
+export interface DriftReport extends Omit<MeasuredDrift, 'charts'> {
   record: VersionRecord;
-  results: ShownResult[];
-  summary: DriftSummary;
   reference: Reference;
   current: { rows: number; source: string };
-  warnings: string[];
+  /** PNG, when they were asked for. */
+  pictures: Buffer[];
 }
 
+/** More predictions would not make their distribution any clearer. */
+const maxScoredRows = 10_000;
+const defaultMedians = 20;
+
 /**
- * Compares current rows with the version's reference.
+ * Compares current rows with a reference of the version.
  * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, NO_REFERENCE, NOT_ENOUGH_DATA (an empty window), INVALID_INPUT
  */
 export async function detectDrift(
   dependencies: MonitorDependencies,
   request: DriftRequest,
 ): Promise<DriftReport> {
-  const record = await resolveVersion(dependencies.database, request.modelId, request.version);
-  const reference = await latestReference(dependencies.database, record);
-  const current = await readRows(dependencies, record, request.rows, request.target !== 'features');
-  const { profile } = reference;
-  requireKnownFeatures(request.features, reference);
-  const isWanted = ({ name }: { name: string }) => request.features?.includes(name) ?? true;
-  const compared = {
-    features: request.target !== 'predictions',
+  const { database } = dependencies;
+  requirePossible(request);
+  const record = await resolveVersion(database, request.modelId, request.version);
+  const reference = await findReference(database, record, request.referenceId);
+  requireKnownFeatures(request, reference);
+  const { options, target, segmentBy, signal } = request;
+  const isJoint = options.method === 'multivariate';
+  const warnings: string[] = [];
+  const compares = {
+    features: target !== 'predictions',
     // Naming features asks for those alone, unless predictions are the target.
-    predictions:
-      request.target === 'predictions' || (request.target === 'all' && request.features === undefined),
+    predictions: target === 'predictions' || (target === 'all' && request.features === undefined && !isJoint),
   };
-  const warnings = [...current.warnings];
-  if (compared.predictions && profile.predictions.length === 0) {
-    compared.predictions = false;
+  const given = await readSource(dependencies, record, request.rows, { strict: false, signal });
+  if (compares.predictions && reference.predictions.length === 0) {
+    compares.predictions = false;
     warnings.push('The reference has no predictions to compare with.');
   }
-  const before = [
-    ...(compared.features ? profile.features.filter(isWanted) : []),
-    ...(compared.predictions ? profile.predictions : []),
-  ];
-  const now = [
-    ...(compared.features ? current.features.filter(isWanted) : []),
-    ...(compared.predictions ? current.predictions : []),
-  ];
-  const results = compareColumns(before, now, request.options);
+  const predictions = compares.predictions
+    ? await currentPredictions(dependencies, record, given)
+    : { columns: [], warnings: [] };
+  // A segment's feature is needed to tell segments apart, whatever features are compared.
+  const isWanted = ({ name }: { name: string }) => request.features?.includes(name) ?? true;
+  const isCompared = (column: { name: string }) => compares.features && isWanted(column);
+  const needsRows = isJoint || segmentBy !== undefined;
+  const rows = needsRows ? await readReferenceRows(database, reference) : undefined;
+  if (needsRows && rows === undefined)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `The reference ${reference.referenceId} was stored without whole rows, which ${isJoint ? 'method multivariate' : 'segment_by'} needs.`,
+      'Set the reference again with set_reference_data.',
+    );
+  const report: ReportRequest = {
+    reference: {
+      features: await readReferenceColumns(database, reference, 'features', isCompared),
+      predictions: compares.predictions
+        ? await readReferenceColumns(database, reference, 'predictions', () => true)
+        : [],
+      rows,
+    },
+    current: {
+      features: withEmptyColumns(given, reference).filter(
+        (column) => isCompared(column) || column.name === segmentBy,
+      ),
+      predictions: predictions.columns,
+      rows: given.rows,
+    },
+    comparesFeatures: compares.features,
+    wanted: request.features,
+    options: { ...options, method: options.method === 'multivariate' ? 'auto' : options.method },
+    jointly: isJoint,
+    segmentBy,
+    buckets: bucketsOf(request, given),
+    medians: request.medians ?? defaultMedians,
+    chart: request.chart === true ? { model_id: record.modelId, version: record.version } : undefined,
+  };
+  const { charts, ...measured } = await runTask(
+    { name: 'measureDrift', input: report },
+    isQuick(report, reference, given.rows),
+    signal,
+  );
   return {
     record,
-    results: withMedians(results, before, now),
-    summary: summariseDrift(
-      results,
-      compared.features
-        ? columnChanges(profile.features.filter(isWanted), current.features.filter(isWanted))
-        : undefined,
-    ),
+    ...measured,
     reference,
-    current: { rows: current.rows, source: current.source },
-    warnings,
+    current: { rows: given.rows, source: given.source },
+    warnings: [...given.warnings, ...predictions.warnings, ...warnings, ...measured.warnings],
+    pictures: await draw(charts),
   };
+}
+
+/** The drawing is loaded with the first picture that is wanted. */
+async function draw(charts: MeasuredDrift['charts']): Promise<Buffer[]> {
+  if (charts.length === 0) return [];
+  const { renderChart } = await import('./charts/render_chart.ts');
+  return Promise.all(charts.map(renderChart));
+}
+
+/** Steps that take a few milliseconds at most: an exact p-value takes one for every pair of rows. */
+const quickSteps = 2_000_000;
+
+function isQuick(report: ReportRequest, reference: Reference, rows: number): boolean {
+  const { reference: before, current, options, buckets, segmentBy, jointly, chart } = report;
+  if (jointly || segmentBy !== undefined || buckets !== undefined || chart !== undefined) return false;
+  // Distances are compared with what random splits give, and so are new categories.
+  const isTest = options.method === 'auto' || options.method === 'ks_test';
+  const columns = [...current.features, ...current.predictions];
+  if (!isTest || columns.some(({ kind }) => kind !== 'numeric')) return false;
+  const compared = before.features.length + before.predictions.length;
+  return compared * Math.max(1, reference.rows) * Math.max(1, rows) <= quickSteps;
+}
+
+async function currentPredictions(
+  { scorer }: MonitorDependencies,
+  record: VersionRecord,
+  given: SourceRows,
+): Promise<{ columns: WindowColumn[]; warnings: string[] }> {
+  if (given.answers !== undefined) return { columns: loggedPredictions(given.answers), warnings: [] };
+  if (given.rows === 0) return { columns: [], warnings: [] };
+  const scored = await scoreRows(scorer, record, given.features, given.rows, maxScoredRows);
+  return { columns: loggedPredictions(scored), warnings: scored.warnings };
+}
+
+/** Where there is no row no column is absent: there is nothing in any. */
+function withEmptyColumns({ features, rows }: SourceRows, reference: Reference): WindowColumn[] {
+  if (rows > 0 || rowsIn(features) > 0) return features;
+  return reference.features.map(({ name, kind }) =>
+    kind === 'numeric'
+      ? { name, kind, values: new Float64Array() }
+      : { name, kind, categories: [], codes: new Int32Array() },
+  );
+}
+
+function bucketsOf({ buckets, rows }: DriftRequest, { at }: SourceRows): ReportRequest['buckets'] {
+  if (buckets === undefined || at === undefined || rows.kind !== 'window') return undefined;
+  const { since, until } = rows;
+  return { buckets, times: at, since, until };
+}
+
+/** @throws INVALID_INPUT for what cannot be asked for together */
+function requirePossible({ buckets, segmentBy, rows, options }: DriftRequest): void {
+  if (buckets !== undefined && rows.kind !== 'window')
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      'buckets needs the time of every row, which only the prediction log knows.',
+      'Leave out current_data and current_path to compare a window of the log.',
+    );
+  const grouped = buckets !== undefined ? 'buckets' : segmentBy !== undefined ? 'segment_by' : undefined;
+  if (options.method === 'multivariate' && grouped !== undefined)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `method multivariate and ${grouped} were both given: it looks at all rows and features at once.`,
+      `Leave out ${grouped}, or choose another method.`,
+    );
 }
 
 /**
@@ -169,115 +214,21 @@ export async function criticalDrift(
     .map(({ feature }) => feature);
 }
 
-/** The version named, else the active one, else the one in production. */
-async function resolveVersion(
-  database: Database,
-  modelId: string,
-  version: string | undefined,
-): Promise<VersionRecord> {
-  if (version !== undefined) return findVersion(database, modelId, version);
-  await requireModel(database, modelId);
-  const active = await database
-    .selectFrom('routes')
-    .select('active_version as version')
-    .where('model_id', '=', modelId)
-    .executeTakeFirst();
-  const production = await database
-    .selectFrom('versions')
-    .select('version')
-    .where('model_id', '=', modelId)
-    .where('stage', '=', 'production')
-    .executeTakeFirst();
-  const found = active ?? production;
-  if (found === undefined)
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      `${modelId} has no active and no production version, so version must be given.`,
-      'Name the version; get_model lists them.',
-    );
-  return findVersion(database, modelId, found.version);
-}
-
-async function readRows(
-  dependencies: MonitorDependencies,
-  record: VersionRecord,
-  source: RowSource,
-  withPredictions: boolean,
-): Promise<Rows> {
-  if (source.kind === 'window') return readLoggedRows(dependencies, record, source.since, source.until);
-  const given = await readGivenRows(record, source, dependencies.allowedRoots);
-  const scored = withPredictions
-    ? await scoreColumns(dependencies.scorer, record, given.columns, given.rows)
-    : { columns: [], warnings: [] };
-  return {
-    features: given.columns,
-    predictions: scored.columns,
-    rows: given.rows,
-    source: given.source,
-    warnings: [...given.warnings, ...scored.warnings],
-  };
-}
-
-async function readLoggedRows(
-  { flushLog, readWindow }: MonitorDependencies,
-  record: VersionRecord,
-  since: number,
-  until: number,
-): Promise<Rows> {
-  await flushLog();
-  const window = await readWindow({
-    modelId: record.modelId,
-    version: record.version,
-    since,
-    until,
-    rows: 'answered',
-    features: featureKinds(record.signature),
-  });
-  const range = `${new Date(since).toISOString()} to ${new Date(until).toISOString()}`;
-  if (window.rows === 0)
-    throw new ModelYardError(
-      'NOT_ENOUGH_DATA',
-      `${record.modelId} ${record.version} answered no prediction from ${range}.`,
-      'Widen the window (window_hours or since), name another version, or give the rows themselves.',
-    );
-  return {
-    features: await driftColumns(window.features),
-    predictions: await driftColumns(loggedPredictions(window)),
-    rows: window.rows,
-    source: `prediction log, ${range}`,
-    warnings: window.truncated
-      ? [`The window has more rows than are read at once: the newest ${window.rows} were taken.`]
-      : [],
-  };
-}
-
-/** More columns of a model that answers arrays would only make more noise. */
-const maxArrayColumns = 50;
-
-/** As predictionColumns has them: of two classes the probability of the second, which says both. */
-function loggedPredictions({ probabilities, values }: LogWindow): WindowColumn[] {
-  if (probabilities.length === 0) return values.slice(0, maxArrayColumns);
-  const shown = probabilities.length === 2 ? probabilities.slice(1) : probabilities;
-  return shown.map(({ label, values: column }) => ({ name: `P(${label})`, kind: 'numeric', values: column }));
-}
-
-async function driftColumns(columns: readonly WindowColumn[]): Promise<Column[]> {
-  const converted: Column[] = [];
-  for (const column of columns) {
-    converted.push(toDriftColumn(column));
-    // A column of a million texts takes a while.
-    if (column.kind !== 'numeric') await turn();
-  }
-  return converted;
-}
-
-function requireKnownFeatures(wanted: readonly string[] | undefined, { profile }: Reference): void {
-  const known = profile.features.map(({ name }) => name);
-  const unknown = wanted?.filter((name) => !known.includes(name)) ?? [];
+/** @throws INVALID_INPUT for names that the reference does not have */
+function requireKnownFeatures({ features, segmentBy }: DriftRequest, reference: Reference): void {
+  const known = new Set(reference.features.map(({ name }) => name));
+  const hint = `Its features: ${[...known].slice(0, 60).join(', ')}${known.size > 60 ? ', …' : ''}.`;
+  const unknown = features?.filter((name) => !known.has(name)) ?? [];
   if (unknown.length > 0)
     throw new ModelYardError(
       'INVALID_INPUT',
       `features names ${unknown.join(', ')}, which the reference does not have.`,
-      `Its features: ${known.slice(0, 60).join(', ')}${known.length > 60 ? ', …' : ''}.`,
+      hint,
+    );
+  if (segmentBy !== undefined && !known.has(segmentBy))
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `segment_by names ${segmentBy}, which the reference does not have.`,
+      hint,
     );
 }

@@ -193,6 +193,17 @@ async function removeRows(
   by: string,
 ): Promise<void> {
   for (const { version, artifact_sha256 } of doomed) {
+    for (const table of ['reference_columns', 'reference_rows'] as const)
+      await transaction
+        .deleteFrom(table)
+        .where('reference_id', 'in', (references) =>
+          references
+            .selectFrom('references')
+            .select('reference_id')
+            .where('model_id', '=', modelId)
+            .where('version', '=', version),
+        )
+        .execute();
     for (const table of tablesOfVersions)
       await transaction
         .deleteFrom(table)

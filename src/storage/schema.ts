@@ -23,6 +23,8 @@ export interface Tables {
   breakers: BreakerRow;
   shadow_totals: ShadowTotalsRow;
   references: ReferenceRow;
+  reference_columns: ReferenceColumnRow;
+  reference_rows: ReferenceRowsRow;
   journals: { journal: string; bytes_moved: number };
   predictions: PredictionRow;
   prediction_segments: PredictionSegmentRow;
@@ -244,8 +246,28 @@ interface ReferenceRow {
   created_by: string;
   source: string;
   row_count: number;
-  /** JSON of monitoring/reference.ts. */
+  /** Of a reference from before there were columns of it: JSON of all profiles. Empty since. */
   profile: string;
+}
+
+/** The profile of one column of a reference, as monitoring/stored_column.ts writes it. */
+interface ReferenceColumnRow {
+  reference_id: string;
+  part: 'features' | 'predictions';
+  position: number;
+  name: string;
+  kind: 'numeric' | 'categorical' | 'boolean';
+  facts: string;
+  bytes: ColumnType<Buffer | ArrayBuffer, Buffer, Buffer>;
+}
+
+/** Whole rows of a reference, as monitoring/reference_rows.ts writes them. */
+interface ReferenceRowsRow {
+  reference_id: string;
+  row_count: number;
+  /** Rows of which it is known what really was. */
+  outcomes: number;
+  bytes: ColumnType<Buffer | ArrayBuffer, Buffer, Buffer>;
 }
 
 /** A prediction as it was logged before there were segments; such rows are taken over into segments. */

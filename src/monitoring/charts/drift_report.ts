@@ -1,8 +1,8 @@
+import { type RankedResult, rankOverThreshold } from '../drift/over_threshold.ts';
 import type { DriftMethod, DriftResult } from '../drift/result.ts';
 import { heightOf, rowPosition } from './feature_rows.ts';
 import type { Histogram } from './histogram.ts';
 import { histogramView } from './histogram_view.ts';
-import { type RankedFeature, rankFeatures } from './rank_features.ts';
 import { shownCount, shownName, shownNumber, shownRows, shownShare } from './text.ts';
 import {
   along,
@@ -49,8 +49,8 @@ const methodNames: Record<DriftMethod, string> = {
 };
 
 /** The features that a report will show, worst first: only their histograms need to be counted. */
-export function shownFeatures(results: readonly DriftResult[], minEffect?: number): RankedFeature[] {
-  return rankFeatures(results, minEffect).slice(0, MOST_FEATURES);
+export function shownFeatures(results: readonly DriftResult[], minEffect?: number): RankedResult[] {
+  return rankOverThreshold(results, minEffect).slice(0, MOST_FEATURES);
 }
 
 /** A picture of a drift report: the worst features, how far over the threshold each is, and its values then and now. */
@@ -93,7 +93,7 @@ interface RankingRow {
   detail: string;
 }
 
-function rankingRow({ result, ratio }: RankedFeature, row: number): RankingRow {
+function rankingRow({ result, ratio }: RankedResult, row: number): RankingRow {
   return {
     row,
     rank: String(row + 1),
@@ -142,7 +142,7 @@ function byVerdict<Value>(drift: Value, stable: Value, notJudged: Value) {
   return { field: 'verdict', type: 'nominal', legend: null, scale } as const;
 }
 
-function rankingView(features: readonly RankedFeature[]): View {
+function rankingView(features: readonly RankedResult[]): View {
   const rows = features.map(rankingRow);
   const longest = Math.max(2, ...rows.map(({ bar }) => bar));
   const y = rowPosition(rows.length);

@@ -11,6 +11,7 @@ export type { Correction } from './correction.ts';
 export type { GroupDrift, GroupedDrift } from './judge_groups.ts';
 export { compareJointly, type MultivariateOptions } from './multivariate.ts';
 export type { MultivariateResult } from './multivariate_result.ts';
+export { type RankedResult, rankOverThreshold } from './over_threshold.ts';
 export { type Column, type FeatureProfile, profileColumn } from './profile.ts';
 export type { DriftMethod, DriftOptions, DriftResult, FeatureType, Severity } from './result.ts';
 export { restoreProfile, type StoredProfile, storeProfile } from './stored_profile.ts';

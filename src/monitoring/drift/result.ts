@@ -55,5 +55,7 @@ export interface DriftResult {
   /** Shares of those rows without a value, 0 … 1. */
   reference_missing: number;
   current_missing: number;
+  /** Those shares differ by more than chance and enough to matter. */
+  missing_shift?: true;
   note?: string;
 }

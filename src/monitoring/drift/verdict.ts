@@ -84,6 +84,7 @@ export function judge(comparisons: readonly Comparison[], options: DriftOptions)
       current_n: facts.current_n,
       reference_missing: facts.reference_missing,
       current_missing: facts.current_missing,
+      ...(missingDrift ? { missing_shift: true as const } : {}),
       ...(notes.length > 0 ? { note: notes.join(' ') } : {}),
     };
   });

@@ -30,15 +30,7 @@ export async function openParquet(
 ): Promise<Table<ColumnSlice[]>> {
   const handle = await open(path, 'r');
   try {
-    const file = asyncBuffer(handle, bytes);
-    const declared = await orNotParquet(shownPath, () => parquetMetadataAsync(file, { geoparquet: false }));
-    const columns = columnsOf(declared, shownPath);
-    // Read with the meaning of types left out: no value is converted on its way through.
-    const root = declared.schema[0];
-    const metadata: FileMetaData = {
-      ...declared,
-      schema: [...(root ? [root] : []), ...columns.map(({ stored }) => stored)],
-    };
+    const { file, declared, metadata, columns } = await openColumns(handle, shownPath, bytes);
     return {
       columns: columns.map(({ name }) => name),
       bytes,
@@ -47,6 +39,75 @@ export async function openParquet(
         return readChunks(file, metadata, columns, mapping, shownPath);
       },
       writer: (target, results) => parquetWriter(target, columns, results, declared),
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Opened so that values are read with the meaning of types left out: none is converted on its way through. */
+async function openColumns(
+  handle: FileHandle,
+  shownPath: string,
+  bytes: number,
+): Promise<{
+  file: AsyncBuffer;
+  declared: FileMetaData;
+  metadata: FileMetaData;
+  columns: ParquetColumn[];
+}> {
+  const file = asyncBuffer(handle, bytes);
+  const declared = await orNotParquet(shownPath, () => parquetMetadataAsync(file, { geoparquet: false }));
+  const columns = columnsOf(declared, shownPath);
+  const root = declared.schema[0];
+  const metadata: FileMetaData = {
+    ...declared,
+    schema: [...(root ? [root] : []), ...columns.map(({ stored }) => stored)],
+  };
+  return { file, declared, metadata, columns };
+}
+
+/** The columns of a Parquet file for a reader that wants whole columns rather than rows. */
+export interface ParquetValues {
+  names: string[];
+  rows: number;
+  /**
+   * A column's values in order, as predict takes them, a row group at a time: no more of the file is in memory.
+   * @throws SIGNATURE_MISMATCH when the column holds what is no number, truth value or text
+   */
+  values(name: string): AsyncGenerator<{ rows: number; at: (row: number) => unknown }>;
+  close(): Promise<void>;
+}
+
+/** @throws INVALID_INPUT for a file that is not Parquet, is encrypted or has a nested column */
+export async function openParquetValues(
+  path: string,
+  shownPath: string,
+  bytes: number,
+): Promise<ParquetValues> {
+  const handle = await open(path, 'r');
+  try {
+    const { file, metadata, columns } = await openColumns(handle, shownPath, bytes);
+    return {
+      names: columns.map(({ name }) => name),
+      rows: Number(metadata.num_rows),
+      async *values(name) {
+        requireReadable(columns, { features: [], entityColumn: name, outcomeColumn: undefined }, shownPath);
+        const wanted = columns.filter((column) => column.name === name);
+        const read = wanted[0]?.read;
+        let start = 0;
+        for (const group of metadata.row_groups) {
+          const end = start + Number(group.num_rows);
+          const from = start;
+          const [stored = []] = await orNotParquet(shownPath, () =>
+            readRange(file, metadata, wanted, from, end),
+          );
+          yield { rows: end - start, at: (row) => read?.(stored[row] ?? null) ?? null };
+          start = end;
+        }
+      },
       close: () => handle.close(),
     };
   } catch (error) {

@@ -4,6 +4,7 @@ import * as registry from './0002_registry.ts';
 import * as predictionLog from './0003_prediction_log.ts';
 import * as mlflow from './0004_mlflow.ts';
 import * as alerts from './0005_alerts.ts';
+import * as references from './0006_references.ts';
 
 /** All migrations in the order of their names. One that was released is never edited: add another. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   '0003_prediction_log': predictionLog,
   '0004_mlflow': mlflow,
   '0005_alerts': alerts,
+  '0006_references': references,
 };

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { driftReportChart, shownFeatures } from '../../../src/monitoring/charts/index.ts';
-import { rankFeatures } from '../../../src/monitoring/charts/rank_features.ts';
+import { rankOverThreshold } from '../../../src/monitoring/drift/over_threshold.ts';
 import { drifted, report, result } from './reports.ts';
 import { headOf, rowsWith } from './rows_in.ts';
 
 describe('rankFeatures', () => {
   it('puts drift first, then by how far over the threshold, those without a verdict last', () => {
-    const ranked = rankFeatures([
+    const ranked = rankOverThreshold([
       result('unjudged', { score: null, effect: null, p_adjusted: null, threshold: null }),
       result('large but maybe chance', { effect: 0.9 }),
       result('psi', {
@@ -33,7 +33,7 @@ describe('rankFeatures', () => {
 
   it('takes the caller’s smallest effect, and p-values where there is none', () => {
     const ratioOf = (minEffect: number, p_adjusted: number) =>
-      rankFeatures([result('x', { effect: 0.3, p_adjusted, threshold: 0.05 })], minEffect)[0]?.ratio;
+      rankOverThreshold([result('x', { effect: 0.3, p_adjusted, threshold: 0.05 })], minEffect)[0]?.ratio;
     expect(ratioOf(0.15, 0.5)).toBe(2);
     expect(ratioOf(0, 0.05)).toBe(1);
     expect(ratioOf(0, 0.0025)).toBeCloseTo(2, 12);

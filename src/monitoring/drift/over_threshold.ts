@@ -1,7 +1,8 @@
-import type { DriftResult } from '../drift/result.ts';
+import type { DriftResult } from './result.ts';
+import { DEFAULT_MIN_EFFECT } from './verdict.ts';
 
 /** A feature's place in a drift report. */
-export interface RankedFeature {
+export interface RankedResult {
   result: DriftResult;
   /**
    * How far over the threshold it is: 1 is at the threshold, 2 twice as far; null without a verdict. Being over it is
@@ -13,17 +14,15 @@ export interface RankedFeature {
 /** What p = 0, that is less than a double can tell from it, counts as. */
 const LEAST_P = 1e-300;
 
-const DEFAULT_MIN_EFFECT = 0.1;
-
 /**
  * Drifted features first, then by how far they are over the threshold, then by name; those without a verdict last.
  *
  * @param minEffect the report's smallest effect worth a verdict; 0 compares p-values instead
  */
-export function rankFeatures(
+export function rankOverThreshold(
   results: readonly DriftResult[],
   minEffect: number = DEFAULT_MIN_EFFECT,
-): RankedFeature[] {
+): RankedResult[] {
   return results
     .map((result) => ({ result, ratio: overThreshold(result, minEffect) }))
     .sort(

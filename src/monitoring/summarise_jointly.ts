@@ -1,0 +1,45 @@
+import {
+  type ColumnChanges,
+  type DriftSummary,
+  type MultivariateResult,
+  summariseDrift,
+} from './drift/index.ts';
+
+/** A feature that makes at least this share of the distance is one in which the drift is. */
+const leastShare = 0.1;
+
+/** Boils a joint comparison down to what to do next; its drifted features are those that the finding rests on. */
+export function summariseJointly(
+  result: MultivariateResult,
+  changes: ColumnChanges | undefined,
+): DriftSummary {
+  const { is_drift, features, contributions, changed_pairs, p_value, effect } = result;
+  const named = new Set([
+    ...contributions.filter(({ share }) => share >= leastShare).map(({ feature }) => feature),
+    ...changed_pairs.flatMap((pair) => pair.features),
+  ]);
+  const drifted_features = is_drift ? [...named] : [];
+  // What is said of columns that came or went is the same as of single features.
+  const broken = summariseDrift([], changes).recommendation.replace(summariseDrift([]).recommendation, '');
+  return {
+    is_drift,
+    drifted_share: features === 0 ? 0 : drifted_features.length / features,
+    drifted_features,
+    recommendation: broken + sentence(),
+  };
+
+  function sentence(): string {
+    if (p_value === null) return `No verdict on the features together: ${result.note ?? 'too few rows'}`;
+    const all = `${features} numeric features taken together`;
+    if (!is_drift) return `No drift in ${all}: keep the model as it is.`;
+    const [pair] = changed_pairs;
+    const [strongest] = contributions;
+    const where =
+      strongest !== undefined
+        ? `most in ${JSON.stringify(strongest.feature)}`
+        : pair !== undefined
+          ? `in how ${pair.features.map((name) => JSON.stringify(name)).join(' and ')} go together`
+          : 'in no feature alone';
+    return `Drift in ${all} (effect ${(effect ?? 0).toPrecision(2)}), ${where}: check performance on recent outcomes.`;
+  }
+}
