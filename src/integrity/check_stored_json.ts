@@ -59,7 +59,8 @@ async function checkProfiles(
       .select('profile')
       .where('reference_id', '=', reference_id)
       .executeTakeFirstOrThrow();
-    read(`the reference data of ${model_id} ${version}`, () => readProfile(profile));
+    // Of a reference in typed columns it is empty.
+    if (profile !== '') read(`the reference data of ${model_id} ${version}`, () => readProfile(profile));
   }
   return references.length;
 }
