@@ -25,7 +25,7 @@ import {
 } from './drift/index.ts';
 import type { WindowColumn } from './log/window_column.ts';
 import { withMedians } from './median_shift.ts';
-import { loggedPredictions } from './prediction_columns.ts';
+import { loggedPredictions, splitArrays } from './prediction_columns.ts';
 import { decodeReferenceRows } from './reference_rows.ts';
 import { decodeProfile, type StoredColumn } from './stored_column.ts';
 import { summariseJointly } from './summarise_jointly.ts';
@@ -99,7 +99,7 @@ export async function measureDrift(request: ReportRequest): Promise<MeasuredDrif
   const given = current.features.map(comparedColumn);
   const now = {
     features: request.comparesFeatures ? given.filter(isWanted) : [],
-    predictions: current.predictions.map(comparedColumn),
+    predictions: current.predictions.flatMap(splitArrays).map(comparedColumn),
   };
   const profiles = {
     features: reference.features.map(decodeProfile),
@@ -111,7 +111,7 @@ export async function measureDrift(request: ReportRequest): Promise<MeasuredDrif
   const rows = reference.rows && (await decodeReferenceRows(reference.rows));
   const rowColumns = {
     features: rows?.features.filter(isInSegments).map(comparedColumn) ?? [],
-    predictions: rows === undefined ? [] : loggedPredictions(rows).map(comparedColumn),
+    predictions: rows === undefined ? [] : loggedPredictions(rows).flatMap(splitArrays).map(comparedColumn),
   };
   if (request.jointly) {
     const side = request.comparesFeatures ? 'features' : 'predictions';

@@ -4,6 +4,7 @@ import { ModelYardError } from '../errors.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import { runTask } from './analysis/run_task.ts';
+import type { ProfileRequest } from './analysis/tasks.ts';
 import { pickRows } from './compared_column.ts';
 import { seededRandom } from './drift/random.ts';
 import { randomRows } from './drift/random_rows.ts';
@@ -59,9 +60,10 @@ export async function setReference(
   const sample = randomRows(seededRandom(sampleSeed), rows, mostReferenceRows);
   const outcome = given.outcome && pickRows(given.outcome, sample);
   const logged = given.answers && ofLog(given.answers, rows, sample);
-  const features = await profile(given.features, rows, sample, signal);
+  const features = await profile({ columns: given.features, areAnswers: false, sample }, rows, signal);
   const answers = logged ?? (await ofScorer(dependencies, record, features.sample, sample.length));
-  const predictions = await profile(answers.compared, answers.rows, new Uint32Array(), signal);
+  const answered = { columns: answers.compared, areAnswers: true, sample: new Uint32Array() };
+  const predictions = await profile(answered, answers.rows, signal);
   const kept: ReferenceRows = {
     rows: sample.length,
     features: features.sample,
@@ -97,15 +99,11 @@ export async function setReference(
   };
 }
 
-function profile(
-  columns: WindowColumn[],
-  rows: number,
-  sample: Uint32Array,
-  signal: AbortSignal | undefined,
-) {
-  const isQuick = columns.length * rows <= quickCells;
+function profile(request: ProfileRequest, rows: number, signal: AbortSignal | undefined) {
+  const isQuick = request.columns.length * rows <= quickCells;
   // The thread takes the memory of what it is given.
-  return runTask({ name: 'profile', input: { columns, sample: sample.slice() } }, isQuick, signal);
+  const input = { ...request, sample: request.sample.slice() };
+  return runTask({ name: 'profile', input }, isQuick, signal);
 }
 
 interface Answers {

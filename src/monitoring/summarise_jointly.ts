@@ -13,7 +13,7 @@ export function summariseJointly(
   result: MultivariateResult,
   changes: ColumnChanges | undefined,
 ): DriftSummary {
-  const { is_drift, features, contributions, changed_pairs, p_value, effect } = result;
+  const { is_drift, features, parts, contributions, changed_pairs, p_value, effect } = result;
   const named = new Set([
     ...contributions.filter(({ share }) => share >= leastShare).map(({ feature }) => feature),
     ...changed_pairs.flatMap((pair) => pair.features),
@@ -34,12 +34,13 @@ export function summariseJointly(
     if (!is_drift) return `No drift in ${all}: keep the model as it is.`;
     const [pair] = changed_pairs;
     const [strongest] = contributions;
+    const effectOf = (name: 'energy' | 'correlation') =>
+      parts.find((part) => part.name === name)?.effect ?? 0;
+    const isOfPair = strongest === undefined || effectOf('correlation') > effectOf('energy');
     const where =
-      strongest !== undefined
-        ? `most in ${JSON.stringify(strongest.feature)}`
-        : pair !== undefined
-          ? `in how ${pair.features.map((name) => JSON.stringify(name)).join(' and ')} go together`
-          : 'in no feature alone';
+      pair !== undefined && isOfPair
+        ? `most in how ${pair.features.map((name) => JSON.stringify(name)).join(' and ')} go together`
+        : `most in ${JSON.stringify(strongest?.feature ?? '')}`;
     return `Drift in ${all} (effect ${(effect ?? 0).toPrecision(2)}), ${where}: check performance on recent outcomes.`;
   }
 }

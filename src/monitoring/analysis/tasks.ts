@@ -3,6 +3,7 @@ import { type MeasuredDrift, measureDrift, type ReportRequest } from '../drift_r
 import type { GivenColumns } from '../given_rows/given_columns.ts';
 import { type FileToRead, readFile } from '../given_rows/read_file.ts';
 import type { WindowColumn } from '../log/window_column.ts';
+import { splitArrays } from '../prediction_columns.ts';
 import { profileReference } from '../reference_profile.ts';
 import { encodeReferenceRows, type ReferenceRows } from '../reference_rows.ts';
 import { encodeProfile, type StoredColumn } from '../stored_column.ts';
@@ -39,6 +40,8 @@ export function carryOut<Name extends TaskName>({
 
 export interface ProfileRequest {
   columns: WindowColumn[];
+  /** They are answers, of which arrays are split. */
+  areAnswers: boolean;
   /** Rows of which the values are wanted back. */
   sample: Uint32Array;
 }
@@ -49,9 +52,10 @@ export interface ProfiledColumns {
 }
 
 /** Profiles columns one after another, so that little more than them is in memory. */
-function profileColumns({ columns, sample }: ProfileRequest): ProfiledColumns {
+function profileColumns({ columns, areAnswers, sample }: ProfileRequest): ProfiledColumns {
+  const profiled = areAnswers ? columns.flatMap(splitArrays) : columns;
   return {
-    profiles: columns.map((column) => encodeProfile(profileReference(comparedColumn(column)))),
+    profiles: profiled.map((column) => encodeProfile(profileReference(comparedColumn(column)))),
     sample: columns.map((column) => pickRows(column, sample)),
   };
 }
