@@ -7,7 +7,7 @@ import { callTool } from '../src/pipeline.ts';
 import { openServices } from '../src/services.ts';
 import { readSettings } from '../src/settings.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
-import { defineTool, type Tool } from '../tools/define_tool.ts';
+import { type CallContext, defineTool, type Tool } from '../tools/define_tool.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 const logged: { level: string; message: string; fields: Record<string, unknown> | undefined }[] = [];
@@ -72,6 +72,25 @@ test('a result is the same facts as text and as structured content', async () =>
   expect(await call(says('yes'), fine)).toEqual({
     content: [{ type: 'text', text: '{"said":"yes"}' }],
     structuredContent: { said: 'yes' },
+  });
+});
+
+test('pictures follow the facts', async () => {
+  const draws = {
+    ...says('yes'),
+    handle: async (_: unknown, __: unknown, { show }: Pick<CallContext, 'show'>) => {
+      show(Buffer.from('one'));
+      show(Buffer.from('two'));
+      return { said: 'see' };
+    },
+  };
+  expect(await call(draws, fine)).toEqual({
+    content: [
+      { type: 'text', text: '{"said":"see"}' },
+      { type: 'image', data: 'b25l', mimeType: 'image/png' },
+      { type: 'image', data: 'dHdv', mimeType: 'image/png' },
+    ],
+    structuredContent: { said: 'see' },
   });
 });
 

@@ -81,7 +81,7 @@ export interface MeasuredDrift {
   unseen: UnseenCategories[];
   multivariate: MultivariateResult | undefined;
   segments: GroupedDrift<SegmentDrift & Worst> | undefined;
-  overTime: GroupedDrift<BucketDrift & Worst> | undefined;
+  overTime: (GroupedDrift<BucketDrift & Worst> & Pick<DriftOverTime, 'untimed'>) | undefined;
   /** What could not be done, as warnings. */
   warnings: string[];
   charts: ChartSpec[];
@@ -161,7 +161,7 @@ export async function measureDrift(request: ReportRequest): Promise<MeasuredDrif
     unseen: unseen.found,
     multivariate: undefined,
     segments: segments && withWorst(segments, options.minEffect),
-    overTime: overTime && withWorst(overTime, options.minEffect),
+    overTime: overTime && { ...withWorst(overTime, options.minEffect), untimed: overTime.untimed },
     warnings:
       isGrouped && !isWhole
         ? ['Predictions are in no segment or bucket: of given rows only some were scored.']

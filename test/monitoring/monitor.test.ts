@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ModelYardError } from '../../src/errors.ts';
+import { profileColumn, storeProfile } from '../../src/monitoring/drift/index.ts';
 import { openPredictionLog } from '../../src/monitoring/log/prediction_log.ts';
 import { windowReader } from '../../src/monitoring/log/window_reader.ts';
 import {
@@ -10,6 +11,8 @@ import {
   type RowSource,
   setReference,
 } from '../../src/monitoring/monitor.ts';
+import { readReferenceRows } from '../../src/monitoring/reference.ts';
+import { decodeReferenceRows } from '../../src/monitoring/reference_rows.ts';
 import type { Scorer } from '../../src/monitoring/score_rows.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -185,6 +188,28 @@ describeOnEachDatabase('monitoring', (store) => {
       ]);
     });
 
+    test('times that go back are only times: every row is in its stretch', async () => {
+      const at = (index: number) => window.since + ((7 * index) % 100) * 30_000;
+      const backwards = spread(100, 0.5).map((x, index) =>
+        answered({
+          modelId: 'm',
+          version: '3',
+          at: at(99 - index),
+          features: [['x', [x]]],
+          values: [2 * x],
+        }),
+      );
+      for (const entry of backwards) await log.append(entry);
+      await reference(records(spread(500)), '3');
+      const { overTime } = await detect({ version: '3', rows: window, buckets: 2 });
+      expect(overTime?.groups.map(({ current_n, is_drift }) => [current_n, is_drift])).toEqual([
+        [60, true],
+        [40, true],
+      ]);
+      expect(overTime?.untimed).toBe(0);
+      expect(overTime?.groups[0]?.worst?.over_threshold).toBeGreaterThan(1);
+    });
+
     test('a window can be the reference', async () => {
       const stored = await reference(window, '2');
       expect(stored.reference).toMatchObject({
@@ -193,6 +218,93 @@ describeOnEachDatabase('monitoring', (store) => {
       });
       // The newest reference counts.
       expect((await detect({ version: '2', rows: window })).summary.is_drift).toBe(false);
+    });
+  });
+
+  describe('what a reference is stored as', () => {
+    const count = async (table: 'reference_columns' | 'reference_rows', referenceId: string) => {
+      const rows = await database
+        .selectFrom(table)
+        .select('reference_id')
+        .where('reference_id', '=', referenceId)
+        .execute();
+      return rows.length;
+    };
+
+    test('keeps at most 20 000 whole rows, with the answers to them, of as many as are given', async () => {
+      const { reference: stored } = await reference(records(spread(120_000)), '3');
+      expect(stored).toMatchObject({ rows: 120_000, keptRows: 20_000 });
+      // The profile has its resolution, whatever is given.
+      expect(stored.features.map((column) => column.count)).toEqual([100_000]);
+      const bytes = await readReferenceRows(database, stored);
+      const kept = await decodeReferenceRows(bytes ?? new Uint8Array());
+      const [x] = kept.features;
+      const [prediction] = kept.values;
+      if (x?.kind !== 'numeric' || prediction?.kind !== 'numeric') throw new Error('They are numbers.');
+      expect(prediction.values).toEqual(x.values.map((value) => 2 * value));
+      expect((await detect({ version: '3', rows: records(spread(1000)) })).summary.is_drift).toBe(false);
+    });
+
+    test('outcomes of logged rows come with them', async () => {
+      const known = spread(40).map((x) =>
+        answered({
+          modelId: 'm',
+          version: '2',
+          at: now + 10,
+          features: [['x', [x]]],
+          values: [2 * x],
+          outcomes: [x],
+        }),
+      );
+      for (const entry of known) await log.append(entry);
+      const { reference: stored } = await reference({ kind: 'window', since: now, until: now + 100 }, '2');
+      expect(stored).toMatchObject({ outcomes: 40 });
+    });
+
+    test('one from before there were columns is read as well', async () => {
+      const profile = profileColumn({ name: 'x', kind: 'numeric', values: Float64Array.from(spread(200)) });
+      await database
+        .insertInto('references')
+        .values({
+          reference_id: 'before',
+          model_id: 'm',
+          version: '3',
+          created_at: now - 1,
+          created_by: 'operator',
+          source: 'old',
+          row_count: 200,
+          profile: JSON.stringify({ features: [storeProfile(profile)], predictions: [] }),
+        })
+        .execute();
+      const given = { version: '3', referenceId: 'before', rows: records(spread(200, 0.5)) };
+      const report = await detect(given);
+      expect(report.results).toMatchObject([
+        { feature: 'x', score: expect.closeTo(0.505, 12), is_drift: true },
+      ]);
+      expect(report.warnings).toEqual(['The reference has no predictions to compare with.']);
+      await expect(detect({ ...given, segmentBy: 'x' })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining('without whole rows'),
+      });
+    });
+
+    test('what a dead writer left behind is removed by the next, and only that', async () => {
+      const leave = (referenceId: string) =>
+        database
+          .insertInto('reference_rows')
+          .values({ reference_id: referenceId, row_count: 1, outcomes: 0, bytes: Buffer.from('x') })
+          .execute();
+      // A day before the clock, and at it: another writer may be about to name the second.
+      const idAt = (time: number) => {
+        const digits = time.toString(16).padStart(12, '0');
+        return `${digits.slice(0, 8)}-${digits.slice(8)}-7000-8000-000000000000`;
+      };
+      const [old, recent] = [idAt(now - 24 * hourMs), idAt(now)];
+      await leave(old);
+      await leave(recent);
+      const { reference: stored } = await reference(records(spread(50)), '3');
+      expect([await count('reference_rows', old), await count('reference_rows', recent)]).toEqual([0, 1]);
+      expect(await count('reference_columns', stored.referenceId)).toBe(2);
     });
   });
 });
