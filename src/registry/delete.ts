@@ -183,6 +183,7 @@ const tablesOfVersions = [
   'breakers',
   'references',
   'drift_evaluations',
+  'online_streams',
 ] as const;
 
 async function removeRows(

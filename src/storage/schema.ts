@@ -43,6 +43,7 @@ export interface Tables {
   drift_evaluations: DriftEvaluationRow;
   webhook_targets: { target: string; last_seen_at: number };
   webhook_deliveries: WebhookDeliveryRow;
+  online_streams: OnlineStreamRow;
 }
 
 export interface ModelRow {
@@ -498,4 +499,18 @@ interface WebhookDeliveryRow {
   next_attempt_at: number;
   given_up_at: number | null;
   last_error: string | null;
+}
+
+/** What is known of one stream of a version's calls by the detectors that watch it. */
+interface OnlineStreamRow {
+  model_id: string;
+  version: string;
+  /** errors or latency; see monitoring/online/streams.ts. */
+  stream: string;
+  /** JSON of the detectors' states and of what they are in the middle of. */
+  detectors: string;
+  /** JSON array of what was found, newest first. */
+  findings: string;
+  /** When the newest of them was found; null: nothing was. */
+  last_found_at: number | null;
 }

@@ -6,6 +6,7 @@ import type { Transaction } from 'kysely';
 import type { PredictionEntry } from '../../serving/prediction_sink.ts';
 import type { Database } from '../../storage/database.ts';
 import type { Tables } from '../../storage/schema.ts';
+import { watchEntries } from '../online/watch_log.ts';
 import { isJournal, type Journal, journalDirectory, parseEntry } from './journal.ts';
 import { segmentsOf } from './segment.ts';
 import { type EncodedSegment, encodeSegment, insertSegments } from './segment_store.ts';
@@ -120,5 +121,6 @@ async function moveStep(
   }
   await insertSegments(transaction, segments);
   await addToCounts(transaction, journal, entries);
+  await watchEntries(transaction, entries);
   return 'moved';
 }

@@ -4,7 +4,7 @@ import { adwinStateSchema, updateAdwin } from './adwin.ts';
 import type { Change } from './change.ts';
 import { pageHinkleyStateSchema, updatePageHinkley } from './page_hinkley.ts';
 
-const detectorStateSchema = z.discriminatedUnion('kind', [adwinStateSchema, pageHinkleyStateSchema]);
+export const detectorStateSchema = z.discriminatedUnion('kind', [adwinStateSchema, pageHinkleyStateSchema]);
 
 /** A detector of either kind, as JSON.stringify keeps it without loss. */
 export type DetectorState = z.infer<typeof detectorStateSchema>;

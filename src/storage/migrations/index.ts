@@ -5,6 +5,7 @@ import * as predictionLog from './0003_prediction_log.ts';
 import * as mlflow from './0004_mlflow.ts';
 import * as alerts from './0005_alerts.ts';
 import * as references from './0006_references.ts';
+import * as online from './0007_online.ts';
 
 /** All migrations in the order of their names. One that was released is never edited: add another. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   '0004_mlflow': mlflow,
   '0005_alerts': alerts,
   '0006_references': references,
+  '0007_online': online,
 };
