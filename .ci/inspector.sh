@@ -53,6 +53,8 @@ call health_check
 call search_models
 call get_model model_id=nba
 call list_predictions model_id=nba limit=3
+call record_outcomes model_id=nba 'outcomes=[{"prediction_id": "018f0000-0000-7000-8000-000000000000", "actual": "home_win"}]'
+call get_performance model_id=nba
 call list_alerts
 refused acknowledge_alert INVALID_INPUT alert_id=none
 call deploy_model model_id=nba version=0 set_active=false

@@ -10,6 +10,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
+import { originOf } from '../src/access/origin.ts';
 import { valueAt } from '../src/monitoring/log/column.ts';
 import { openJournal } from '../src/monitoring/log/journal.ts';
 import { listPredictions } from '../src/monitoring/log/list.ts';
@@ -194,12 +195,23 @@ await timed('one prediction by its id', 0, () =>
   }),
 );
 
-const noFlush = { database, flushLog: async () => undefined, allowedRoots: [directory] };
+const noFlush = {
+  database,
+  flushLog: async () => undefined,
+  allowedRoots: [directory],
+  clock: Date.now,
+};
+const origin = originOf({ role: 'operator', readOnly: false }, 'bench', {});
 await timed('one outcome', 0, () =>
-  recordOutcomes(noFlush, 'bench', {
-    kind: 'records',
-    outcomes: [{ predictionId: middle.predictions[0]?.predictionId ?? '', actual: 'yes' }],
-  }),
+  recordOutcomes(
+    noFlush,
+    'bench',
+    {
+      kind: 'records',
+      outcomes: [{ predictionId: middle.predictions[0]?.predictionId ?? '', actual: 'yes' }],
+    },
+    origin,
+  ),
 );
 const spread = await everyId(Math.min(100_000, rows));
 const path = join(directory, 'outcomes.csv');
@@ -208,7 +220,7 @@ await writeFile(
   `prediction_id,actual\n${spread.map((id, index) => `${id},${index % 2 ? 'yes' : 'no'}`).join('\n')}\n`,
 );
 const report = await timed(`${spread.length} outcomes of a file, over the whole log`, spread.length, () =>
-  recordOutcomes(noFlush, 'bench', { kind: 'path', path }),
+  recordOutcomes(noFlush, 'bench', { kind: 'path', path }, origin),
 );
 console.log(`  ${report.matched} matched, ${report.unknown.length} unknown`);
 

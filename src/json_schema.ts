@@ -31,11 +31,16 @@ export function outputJsonSchema(schema: z.ZodObject): ToolSchema {
 /** How deep an output schema names fields: an answer's own, and those of the objects in them. */
 const namedDepth = 1;
 
-/** A schema without the fields of what lies deeper than `namedDepth`. */
+/** A schema without the fields of what lies deeper than `namedDepth`, and without those of maps. */
 function outline(node: object, depth: number): object {
-  const { properties, items, ...rest }: { properties?: Record<string, object>; items?: object } = node;
+  const {
+    properties,
+    items,
+    additionalProperties: _,
+    ...rest
+  }: { properties?: Record<string, object>; items?: object; additionalProperties?: unknown } = node;
   if (items !== undefined) return { ...rest, items: outline(items, depth) };
-  if (properties === undefined) return node;
+  if (properties === undefined) return rest;
   if (depth >= namedDepth) return rest;
   return {
     ...rest,
@@ -60,7 +65,12 @@ function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): ToolSchema {
       // zod bounds every whole number by what a double holds exactly, which tells nobody anything.
       if (node.maximum === Number.MAX_SAFE_INTEGER) delete node.maximum;
       if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum;
+      // Bounds are checked, and an error names the one that is broken: listed, each costs every client tokens.
+      for (const bound of ['minLength', 'maxLength', 'minItems', 'exclusiveMinimum'] as const)
+        delete node[bound];
       if (io === 'input') return;
+      delete node.enum;
+      delete node.const;
       delete node.required;
       delete node.minimum;
       if (node.additionalProperties === false) delete node.additionalProperties;

@@ -38,7 +38,7 @@ export async function callTool(
   const started = performance.now();
   const context: Omit<CallContext, 'show'> = {
     ...call,
-    origin: originOf(call.caller, tool.name, argumentsOf(given)),
+    origin: originOf(call.caller, tool.name, shownArguments(tool, argumentsOf(given))),
   };
   try {
     requirePermission(tool, context);
@@ -85,6 +85,18 @@ function isChange(tool: Tool): boolean {
 
 function argumentsOf(given: unknown): Record<string, unknown> {
   return typeof given === 'object' && given !== null ? { ...given } : {};
+}
+
+/** The arguments as the audit trail and the person asked may see them: rows of data by their number. */
+function shownArguments(
+  { rowArguments = [] }: Tool,
+  given: Record<string, unknown>,
+): Record<string, unknown> {
+  const shown = Object.entries(given).map(([name, value]): [string, unknown] => {
+    if (!rowArguments.includes(name)) return [name, value];
+    return [name, Array.isArray(value) ? { rows: value.length } : { characters: String(value).length }];
+  });
+  return Object.fromEntries(shown);
 }
 
 /** A change that was tried and refused is in the audit trail too; where the store is away, in the log alone. */

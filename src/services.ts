@@ -16,6 +16,12 @@ import {
 } from './monitoring/alerts/index.ts';
 import { createArtifactWatch, startArtifactRounds } from './monitoring/artifact_watch.ts';
 import { readHealth } from './monitoring/health.ts';
+import {
+  createMeasurer,
+  type PerformanceRequest,
+  performanceEvidence,
+  readPerformance,
+} from './monitoring/live_performance/index.ts';
 import { readLivePerformance } from './monitoring/live_performance.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
 import { openPredictionLog } from './monitoring/log/prediction_log.ts';
@@ -147,6 +153,12 @@ export async function openServices(settings: Settings, logger: Logger) {
     allowedRoots,
     clock,
   };
+  const performance = {
+    database,
+    flushLog: log.flush,
+    measure: createMeasurer({ database, databaseUrl: settings.databaseUrl, directory }),
+    dropThreshold: settings.performanceThreshold,
+  };
   const approvals = createApprovals({
     database,
     clock,
@@ -164,6 +176,7 @@ export async function openServices(settings: Settings, logger: Logger) {
       intervalMs,
       flushLog: log.flush,
       gather: evidence.gather,
+      performanceEvidence: (modelId, version, now) => performanceEvidence(performance, modelId, version, now),
       thresholds: {
         errorRate: settings.errorRateThreshold,
         latencyMs: settings.latencyThresholdMs,
@@ -256,8 +269,20 @@ export async function openServices(settings: Settings, logger: Logger) {
         await log.flush();
         return listPredictions(database, query);
       },
-      recordOutcomes: (modelId: string, given: GivenOutcomes) =>
-        recordOutcomes({ database, flushLog: log.flush, allowedRoots }, modelId, given),
+      recordOutcomes: (modelId: string, given: GivenOutcomes, origin: Origin) =>
+        recordOutcomes({ database, flushLog: log.flush, allowedRoots, clock }, modelId, given, origin),
+      performance: (request: PerformanceRequest) => readPerformance(performance, request),
+      /** One version in a stretch of time, for others who look at how it did. */
+      livePerformance: async (
+        modelId: string,
+        version: string,
+        { since, until }: { since: number; until: number },
+      ) => {
+        const request = { modelId, version, since, until, byVersion: false, chart: false };
+        return (await readPerformance(performance, request)).primary;
+      },
+      performanceEvidence: (modelId: string, version: string, now: number) =>
+        performanceEvidence(performance, modelId, version, now),
       health: (modelId: string | undefined) =>
         readHealth(
           {

@@ -3,11 +3,14 @@ import { type HealthStatus, healthStatuses, type ModelHealth } from '../src/moni
 import { packageVersion } from '../src/package_info.ts';
 import { defineTool } from './define_tool.ts';
 import { isoTime, modelId } from './schemas.ts';
+import { streamChange, streamChangeAnswer } from './stream_change.ts';
 
 const status = z.enum(healthStatuses);
 
 /** Most models shown; the worst first. */
 const shownModels = 20;
+/** Of a version, the newest. */
+const shownChanges = 3;
 const rank: Record<HealthStatus, number> = { unhealthy: 0, degraded: 1, unknown: 2, healthy: 3 };
 
 export const healthCheck = defineTool({
@@ -48,6 +51,7 @@ export const healthCheck = defineTool({
         last_error_at: z.string().nullable(),
         last_error: z.string().nullable(),
         uptime_s: z.number(),
+        changes: z.array(streamChange),
       }),
     ),
     models_total: z.number(),
@@ -114,5 +118,6 @@ function describe(model: ModelHealth, now: number) {
     last_error_at: time(statistics?.lastErrorAt),
     last_error: statistics?.lastError ?? null,
     uptime_s: Math.round((now - model.deployedAt) / 1000),
+    changes: model.changes.slice(0, shownChanges).map(streamChangeAnswer),
   };
 }

@@ -5,12 +5,14 @@ import { deleteModel } from './delete_model.ts';
 import { deployModel } from './deploy_model.ts';
 import { detectDrift } from './detect_drift.ts';
 import { getModel } from './get_model.ts';
+import { getPerformance } from './get_performance.ts';
 import { healthCheck } from './health_check.ts';
 import { listAlerts } from './list_alerts.ts';
 import { listPredictions } from './list_predictions.ts';
 import { predict } from './predict.ts';
 import { predictFile } from './predict_file.ts';
 import { promoteModel } from './promote_model.ts';
+import { recordOutcomes } from './record_outcomes.ts';
 import { registerModel } from './register_model.ts';
 import { resetCircuitBreaker } from './reset_circuit_breaker.ts';
 import { retireModel } from './retire_model.ts';
@@ -38,6 +40,8 @@ export const catalogue: readonly Tool[] = [
   listPredictions,
   listAlerts,
   acknowledgeAlert,
+  recordOutcomes,
+  getPerformance,
   setTraffic,
   retireModel,
   resetCircuitBreaker,

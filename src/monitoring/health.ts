@@ -7,6 +7,7 @@ import { parseWeights } from '../serving/served_models.ts';
 import type { Database } from '../storage/database.ts';
 import { readAlertHealth } from './alerts/alert_health.ts';
 import type { Allowance, ArtifactState, ArtifactWatch } from './artifact_watch.ts';
+import { readFindings, type StreamFinding } from './online/index.ts';
 import { readServingStatistics, type ServingStatistics } from './serving_statistics.ts';
 
 export const healthStatuses = ['healthy', 'degraded', 'unhealthy', 'unknown'] as const;
@@ -32,6 +33,8 @@ export interface ModelHealth {
   /** As the model's shadow: the share of rows whose value agrees with the answer given; null without any. */
   shadowAgreement: number | null;
   statistics: ServingStatistics | undefined;
+  /** Changes of its errors and latency that detectors found in the last day, newest first. */
+  changes: StreamFinding[];
 }
 
 /** What health needs to know of the engine in this process. */
@@ -97,6 +100,9 @@ async function checkDatabase({ database, flushLog }: HealthDependencies): Promis
     };
   }
 }
+
+/** How long a change of errors or latency is shown, milliseconds. */
+const changesMs = 24 * 3_600_000;
 
 const lowDiskBytes = 500e6;
 
@@ -177,6 +183,7 @@ async function checkModels(
   if (modelId !== undefined) query = query.where('deployments.model_id', '=', modelId);
   const now = clock();
   const statistics = await readServingStatistics(database, modelId, now);
+  const findings = await readFindings(database, { modelId, since: now - changesMs });
   const rows = await query.orderBy('deployments.deployed_at', 'desc').execute();
   return Promise.all(
     rows.map(async (row) => {
@@ -212,6 +219,7 @@ async function checkModels(
             ? (await totalAgreement(database, model_id, version)).agreement
             : null,
         statistics: own,
+        changes: findings.filter((found) => found.modelId === model_id && found.version === version),
         ...judged,
       };
     }),

@@ -16,6 +16,7 @@ import { deleteModel } from '../../tools/delete_model.ts';
 import { deployModel } from '../../tools/deploy_model.ts';
 import { detectDrift } from '../../tools/detect_drift.ts';
 import { getModel } from '../../tools/get_model.ts';
+import { getPerformance } from '../../tools/get_performance.ts';
 import { healthCheck } from '../../tools/health_check.ts';
 import { catalogue } from '../../tools/index.ts';
 import { listAlerts } from '../../tools/list_alerts.ts';
@@ -23,6 +24,7 @@ import { listPredictions } from '../../tools/list_predictions.ts';
 import { predict } from '../../tools/predict.ts';
 import { predictFile } from '../../tools/predict_file.ts';
 import { promoteModel } from '../../tools/promote_model.ts';
+import { recordOutcomes } from '../../tools/record_outcomes.ts';
 import { registerModel } from '../../tools/register_model.ts';
 import { resetCircuitBreaker } from '../../tools/reset_circuit_breaker.ts';
 import { retireModel } from '../../tools/retire_model.ts';
@@ -51,6 +53,8 @@ const tools = {
   reset_circuit_breaker: resetCircuitBreaker,
   list_predictions: listPredictions,
   sync_mlflow: syncMlflow,
+  record_outcomes: recordOutcomes,
+  get_performance: getPerformance,
   rollback_model: rollbackModel,
   delete_model: deleteModel,
   compare_models: compareModels,
@@ -165,9 +169,12 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   };
 }
 
-/** The text of a result: there is one; pictures and links to files may follow it. */
+/** The text of a result: there is one; pictures, then links to files may follow it. */
 function textOf({ content: [content, ...others] }: CallToolResult): string {
-  for (const { type } of others) expect(['image', 'resource_link']).toContain(type);
+  const pictures = others.filter(({ type }) => type === 'image').length;
+  expect(others.map(({ type }) => type)).toEqual(
+    others.map((_, index) => (index < pictures ? 'image' : 'resource_link')),
+  );
   return content?.type === 'text' ? content.text : '';
 }
 

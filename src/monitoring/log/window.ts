@@ -16,9 +16,10 @@ export interface WindowRequest {
   until: number;
   /**
    * answered: the rows that were answered to callers. with_outcome: those of them of which it is known what really
-   * was. served: those that failed too. shadow: what the version answered, or failed to, as a shadow.
+   * was; assigned: those of them that the route's weights sent to the version. served: those that failed too. shadow:
+   * what the version answered, or failed to, as a shadow.
    */
-  rows: 'answered' | 'with_outcome' | 'served' | 'shadow';
+  rows: 'answered' | 'with_outcome' | 'assigned' | 'served' | 'shadow';
   /** The features that are wanted, and how their values compare. */
   features: readonly FeatureKind[];
 }
@@ -70,15 +71,19 @@ export function listWindow(database: Database, request: WindowRequest): Promise<
     .where('max_at', '>=', request.since)
     .where('min_at', '<', request.until);
   if (request.rows === 'answered') segments = segments.where('answered', '>', 0);
-  if (request.rows === 'with_outcome') segments = segments.where('outcomes', '>', 0);
+  if (isWithOutcome(request.rows)) segments = segments.where('outcomes', '>', 0);
   return segments.orderBy('max_at', 'desc').orderBy('segment_id', 'desc').execute();
+}
+
+function isWithOutcome(rows: WindowRequest['rows']): boolean {
+  return rows === 'with_outcome' || rows === 'assigned';
 }
 
 /** The most rows of a window that its segments can hold. */
 export function windowRows(segments: readonly WindowSegment[], rows: WindowRequest['rows']): number {
   return segments.reduce((sum, segment) => {
     if (rows === 'answered') return sum + segment.answered;
-    return sum + (rows === 'with_outcome' ? segment.outcomes : segment.rows);
+    return sum + (isWithOutcome(rows) ? segment.outcomes : segment.rows);
   }, 0);
 }
 
@@ -197,13 +202,18 @@ interface Selected {
 function selectRows({ rows, at, answers, outcomes }: OpenSegment, request: WindowRequest): Uint32Array {
   const isAnswered = answeredRows(answers, rows);
   const route = answers.get('route');
-  const isShadow = (row: number) => route !== undefined && valueAt(route, row) === 'shadow';
+  const routeOf = (row: number) => (route === undefined ? undefined : valueAt(route, row));
+  const isShadow = (row: number) => routeOf(row) === 'shadow';
+  const hasOutcome = (row: number) =>
+    isAnswered(row) && outcomes !== undefined && valueAt(outcomes, row) !== null;
   const matches = (row: number): boolean => {
     switch (request.rows) {
       case 'answered':
         return isAnswered(row);
       case 'with_outcome':
-        return isAnswered(row) && outcomes !== undefined && valueAt(outcomes, row) !== null;
+        return hasOutcome(row);
+      case 'assigned':
+        return hasOutcome(row) && routeOf(row) === 'weighted';
       case 'served':
         return !isShadow(row);
       case 'shadow':

@@ -1,7 +1,7 @@
 import type { VersionRecord } from '../../registry/version_record.ts';
 import type { Database } from '../../storage/database.ts';
 import { featureKinds } from '../columns.ts';
-import type { LogWindow } from '../log/window.ts';
+import type { LogWindow, WindowRequest } from '../log/window.ts';
 import type { WindowColumn } from '../log/window_column.ts';
 import type { WindowReader } from '../log/window_reader.ts';
 
@@ -11,8 +11,8 @@ export interface OutcomeWindowRequest {
   until: number;
   /** Features by whose values the rows are to be told apart. */
   features?: readonly string[] | undefined;
-  /** with_outcome: rows of which it is known what really was; served: all, also failed ones; shadow: a shadow's. */
-  rows: 'with_outcome' | 'served' | 'shadow';
+  /** As monitoring/log/window.ts has them. */
+  rows: WindowRequest['rows'];
 }
 
 /** What was predicted and what really was, row by row, in one form. */
@@ -49,11 +49,12 @@ export async function readOutcomeWindow(
     features: featureKinds(record.signature).filter(({ name }) => features.includes(name)),
   });
   const { values, actual, ...rest } = window;
-  return { ...rest, version: record.version, compared: compare(record, values, actual, window.rows) };
+  return { ...rest, version: record.version, compared: compareAnswers(record, values, actual, window.rows) };
 }
 
-function compare(
-  { signature }: VersionRecord,
+/** What a version answered beside what really was, in the form of its answers. */
+export function compareAnswers(
+  { signature }: Pick<VersionRecord, 'signature'>,
   values: readonly WindowColumn[],
   actual: WindowColumn | undefined,
   rows: number,

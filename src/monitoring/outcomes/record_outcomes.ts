@@ -1,4 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { appendAudit } from '../../access/audit.ts';
+import type { Origin } from '../../access/origin.ts';
 import { ModelYardError } from '../../errors.ts';
 import { actualReader } from '../../registry/actual_value.ts';
 import { findVersion, requireModel } from '../../registry/lookup.ts';
@@ -15,6 +17,7 @@ export interface OutcomeDependencies {
   /** Brings every prediction that was answered into the database. */
   flushLog: () => Promise<void>;
   allowedRoots: readonly string[];
+  clock: () => number;
 }
 
 export interface OutcomeReport {
@@ -35,13 +38,14 @@ export interface OutcomeReport {
  * Records what really was, by prediction id: late, in any order and repeated as one likes. What was recorded before is
  * replaced by what comes later, since labels are corrected, and counted as replaced; of several in one call the last
  * one counts. When a value is not of the model's kind nothing is recorded. What is recorded is in the database when
- * this returns.
+ * this returns; the audit trail says how much it was, after all of it is written.
  * @throws MODEL_NOT_FOUND, INVALID_INPUT naming the first rows that are wrong, PATH_NOT_ALLOWED, LIMIT_EXCEEDED
  */
 export async function recordOutcomes(
-  { database, flushLog, allowedRoots }: OutcomeDependencies,
+  { database, flushLog, allowedRoots, clock }: OutcomeDependencies,
   modelId: string,
   given: GivenOutcomes,
+  origin: Origin,
 ): Promise<OutcomeReport> {
   await requireModel(database, modelId);
   const rows = await readGivenOutcomes(given, allowedRoots);
@@ -71,9 +75,22 @@ export async function recordOutcomes(
       await turn();
     }
   });
+  const unknown = [...wanted.keys()].filter((id) => !recorded.has(id));
+  const { matched, replaced, alreadySet, empty } = report;
+  const after = { matched, replaced, already_set: alreadySet, empty, unknown: unknown.length };
+  await database
+    .transaction()
+    .execute((transaction) =>
+      appendAudit(
+        transaction,
+        origin,
+        { modelId, version: undefined, before: undefined, after, outcome: 'done' },
+        clock(),
+      ),
+    );
   return {
     ...report,
-    unknown: [...wanted.keys()].filter((id) => !recorded.has(id)),
+    unknown,
     warnings:
       unlisted.size === 0
         ? []

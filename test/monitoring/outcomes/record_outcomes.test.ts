@@ -14,6 +14,7 @@ import type { TensorSpec } from '../../../src/registry/signature.ts';
 import type { PredictionEntry } from '../../../src/serving/prediction_sink.ts';
 import type { Database } from '../../../src/storage/database.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
+import { callBy } from '../../access/origins.ts';
 import { seeder } from '../../registry/seed.ts';
 import { describeOnEachDatabase } from '../../storage/databases.ts';
 import { temporaryDirectory } from '../../temporary.ts';
@@ -45,7 +46,12 @@ describeOnEachDatabase('outcomes', (store) => {
   });
 
   const record = (modelId: string, given: GivenOutcomes) =>
-    recordOutcomes({ database, flushLog: log.flush, allowedRoots: [files] }, modelId, given);
+    recordOutcomes(
+      { database, flushLog: log.flush, allowedRoots: [files], clock: () => start },
+      modelId,
+      given,
+      callBy('operator'),
+    );
   const outcomes = (...pairs: [string, unknown][]): GivenOutcomes => ({
     kind: 'records',
     outcomes: pairs.map(([predictionId, actual]) => ({ predictionId, actual })),
@@ -108,6 +114,25 @@ describeOnEachDatabase('outcomes', (store) => {
     expect(await countOutcomes(database, modelId)).toEqual({ answered: 50, withOutcome: 3 });
   });
 
+  test('are in the audit trail by their number', async () => {
+    const { modelId, ids } = await predictions(3);
+    const [a = '', b = ''] = ids;
+    await record(modelId, outcomes([a, 1], [b, 2], ['unheard-of', 3]));
+    await record(modelId, outcomes([a, 1], [b, 5]));
+    const entries = await database
+      .selectFrom('audit_entries')
+      .select(['after', 'outcome'])
+      .where('model_id', '=', modelId)
+      .where('action', '=', 'test')
+      .where('version', 'is', null)
+      .orderBy('sequence')
+      .execute();
+    expect(entries.map(({ after, outcome }) => [JSON.parse(after ?? ''), outcome])).toEqual([
+      [{ matched: 2, replaced: 0, already_set: 0, empty: 0, unknown: 1 }, 'done'],
+      [{ matched: 1, replaced: 1, already_set: 1, empty: 0, unknown: 0 }, 'done'],
+    ]);
+  });
+
   test('stay with their predictions when segments are merged', async () => {
     const { modelId, ids } = await predictions(10);
     for (const id of ids) {
@@ -142,9 +167,10 @@ describeOnEachDatabase('outcomes', (store) => {
     });
     const given = outcomes(...ids.map((id): [string, unknown] => [id, 5]));
     const report = await recordOutcomes(
-      { database: interrupting, flushLog: log.flush, allowedRoots: [] },
+      { database: interrupting, flushLog: log.flush, allowedRoots: [], clock: () => start },
       modelId,
       given,
+      callBy('operator'),
     );
     expect([merges, report.matched, report.unknown]).toEqual([1, 3, []]);
     expect([...(await actualsOf(modelId)).keys()].toSorted()).toEqual(ids);

@@ -1,0 +1,69 @@
+import type { VersionRecord } from '../../registry/version_record.ts';
+import {
+  type ChartSpec,
+  classificationChart,
+  performanceOverTimeChart,
+  regressionChart,
+  type ShownMetric,
+  type TimeLine,
+} from '../charts/index.ts';
+import type { Compared } from '../outcomes/outcome_window.ts';
+import { headlineOf, type Measured, metricsOf } from './measure_rows.ts';
+
+const shownMetrics = ['accuracy', 'f1', 'roc_auc', 'brier', 'mae', 'rmse', 'r2'];
+
+/** Reliability and confusion, or predicted against actual values; undefined for what is not measured. */
+export function performanceChart(
+  { modelId, version }: VersionRecord,
+  measured: Measured,
+  compared: Compared,
+): ChartSpec | undefined {
+  const subject = { model_id: modelId, version, metrics: metricsShown(measured) };
+  if (measured.task === 'classification') {
+    const bins = measured.calibration?.equal_width?.bins.map(({ low, high, interval, ...bin }) => ({
+      ...bin,
+      from: low,
+      to: high,
+      low: interval.low,
+      high: interval.high,
+    }));
+    const { count, confusion_matrix } = measured.performance;
+    if (count === 0) return undefined;
+    return classificationChart({ ...subject, rows: count, calibration: bins, confusion: confusion_matrix });
+  }
+  if (measured.task === 'none' || compared.kind !== 'numbers' || measured.performance.count === 0)
+    return undefined;
+  return regressionChart({ ...subject, actual: compared.actual, predicted: compared.predicted });
+}
+
+/** The headline metric over time; undefined where no line has a value. */
+export function overTimeChart(
+  { modelId, version }: VersionRecord,
+  measured: Measured,
+  reference: Measured | undefined,
+  bucketMs: number,
+  lines: readonly TimeLine[],
+): ChartSpec | undefined {
+  const headline = headlineOf(measured);
+  const drawn = lines.filter(({ values }) => values.some(({ value }) => value !== null));
+  if (headline === undefined || drawn.length === 0) return undefined;
+  const baseline = reference && metricsOf(reference)[headline]?.value;
+  return performanceOverTimeChart({
+    model_id: modelId,
+    version,
+    metric: headline === 'mae' ? 'MAE' : headline,
+    higher_is_better: headline === 'accuracy',
+    bucket_ms: bucketMs,
+    lines: drawn,
+    ...(typeof baseline === 'number' && { baseline }),
+  });
+}
+
+function metricsShown(measured: Measured): ShownMetric[] {
+  const metrics = metricsOf(measured);
+  return shownMetrics.flatMap((name): ShownMetric[] => {
+    const found = metrics[name];
+    if (found === undefined || found.value === null) return [];
+    return [{ name, value: found.value, low: found.interval?.low, high: found.interval?.high }];
+  });
+}

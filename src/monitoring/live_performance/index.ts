@@ -1,0 +1,11 @@
+export type { VersionComparison } from './compare_versions.ts';
+export { type PerformanceEvidence, performanceEvidence } from './evidence.ts';
+export { type Measured, metricsOf } from './measure_rows.ts';
+export { createMeasurer, type Measurer } from './measurer.ts';
+export {
+  type LivePerformanceDependencies,
+  type PerformanceReport,
+  type PerformanceRequest,
+  readPerformance,
+  type VersionPerformance,
+} from './report.ts';

@@ -1,0 +1,48 @@
+import type { VersionRecord } from '../../registry/version_record.ts';
+import type { Database } from '../../storage/database.ts';
+import { compareAnswers } from '../outcomes/outcome_window.ts';
+import { decodeReferenceRows } from '../reference_rows.ts';
+import type { AnsweredRows } from './measure_rows.ts';
+
+/** A reference of which it is known what really was. */
+export interface ReferenceWithOutcomes {
+  referenceId: string;
+  rows: number;
+}
+
+/** The version's newest reference with outcomes; undefined where there is none. */
+export async function findReferenceOutcomes(
+  database: Database,
+  { modelId, version }: Pick<VersionRecord, 'modelId' | 'version'>,
+): Promise<ReferenceWithOutcomes | undefined> {
+  const row = await database
+    .selectFrom('references')
+    .innerJoin('reference_rows', 'reference_rows.reference_id', 'references.reference_id')
+    .select(['references.reference_id', 'reference_rows.outcomes'])
+    .where('references.model_id', '=', modelId)
+    .where('references.version', '=', version)
+    .where('reference_rows.outcomes', '>', 0)
+    .orderBy('references.created_at', 'desc')
+    .orderBy('references.reference_id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row && { referenceId: row.reference_id, rows: row.outcomes };
+}
+
+/** The rows of a reference as answers beside outcomes; undefined where it was replaced meanwhile or has no answers. */
+export async function readReferenceOutcomes(
+  database: Database,
+  record: VersionRecord,
+  referenceId: string,
+): Promise<AnsweredRows | undefined> {
+  const row = await database
+    .selectFrom('reference_rows')
+    .select('bytes')
+    .where('reference_id', '=', referenceId)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  // libsql gives an ArrayBuffer.
+  const { rows, values, probabilities, outcome } = await decodeReferenceRows(new Uint8Array(row.bytes));
+  if (outcome === undefined || values.length === 0) return undefined;
+  return { rows, compared: compareAnswers(record, values, outcome, rows), probabilities };
+}

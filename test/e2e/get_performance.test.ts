@@ -1,0 +1,191 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startServer, type TestServer } from './client.ts';
+import { testModel } from './environment.ts';
+import { stores, type TestStore } from './stores.ts';
+
+interface Case {
+  model: string;
+  rows: number[][];
+  actual: number[];
+  metrics: Record<string, number>;
+}
+
+/** What scikit-learn says; written by test/fixtures/live_performance/make_cases.py. */
+const cases: {
+  classification: Case & { confusion: number[][] };
+  regression: Case;
+} = JSON.parse(readFileSync(new URL('../fixtures/live_performance/cases.json', import.meta.url), 'utf8'));
+
+const feature_names = ['a', 'b', 'c', 'd'];
+
+describe.each(stores)('performance $name', ({ skipped, open }) => {
+  let store: TestStore;
+  let server: TestServer;
+
+  beforeAll(async () => {
+    if (skipped) return;
+    store = await open();
+    server = await startServer({ settings: store.settings });
+  });
+  afterAll(async () => {
+    if (skipped) return;
+    await server.close();
+    await store.drop();
+  });
+
+  /** Serves a model as version 1 and predicts rows. @returns the predictions' ids. */
+  async function predictAll(model_id: string, { model, rows }: Case, given: object = {}) {
+    const ids: string[] = [];
+    for (let start = 0; start < rows.length; start += 100) {
+      const inputs = rows
+        .slice(start, start + 100)
+        .map((row) => Object.fromEntries(feature_names.map((name, index) => [name, row[index]])));
+      const { predictions } = await server.call('predict', { model_id, inputs, ...given });
+      ids.push(...predictions.map(({ prediction_id }) => prediction_id));
+    }
+    expect(ids).toHaveLength(rows.length);
+    expect(model).toBeTruthy();
+    return ids;
+  }
+  async function deploy(model_id: string, { model }: Case, given: object = {}) {
+    await server.call('deploy_model', {
+      model_id,
+      version: '1',
+      source: testModel(model),
+      feature_names,
+      ...given,
+    });
+  }
+  function expectMetrics(
+    found: Record<string, { value: number | null; interval: number[] | null }>,
+    expected: Record<string, number>,
+  ) {
+    for (const [name, value] of Object.entries(expected)) {
+      expect(found[name]?.value, name).toBeCloseTo(value, 9);
+      if (name === 'calibration_error') continue;
+      const [low = Number.NaN, high = Number.NaN] = found[name]?.interval ?? [];
+      expect(low, name).toBeLessThanOrEqual(value);
+      expect(high, name).toBeGreaterThanOrEqual(value);
+    }
+  }
+
+  it.skipIf(skipped)('of a classifier is what scikit-learn says, from a file of outcomes', async () => {
+    const given = cases.classification;
+    await deploy('classifier', given);
+    const before = await server.call('get_performance', { model_id: 'classifier' });
+    expect(before).toMatchObject({ version: '1', count: 0, metrics: {}, task: null });
+    expect(before.notes[0]).toMatch(/^NOT_ENOUGH_DATA/);
+
+    const ids = await predictAll('classifier', given);
+    const path = join(server.directory, 'outcomes.csv');
+    const lines = ids.map((id, row) => `${id},${given.actual[row]}`);
+    writeFileSync(path, `prediction_id,actual\n${lines.toReversed().join('\n')}\nunheard-of,1\n`);
+    expect(await server.call('record_outcomes', { model_id: 'classifier', path })).toEqual({
+      model_id: 'classifier',
+      matched: ids.length,
+      replaced: 0,
+      already_set: 0,
+      empty: 0,
+      unknown: ['unheard-of'],
+      unknown_total: 1,
+      warnings: [],
+    });
+
+    const report = await server.call('get_performance', { model_id: 'classifier' });
+    expect(report).toMatchObject({
+      version: '1',
+      count: ids.length / 100,
+      error_count: 0,
+      outcomes: { answered_rows: ids.length, with_outcome: ids.length },
+      task: 'binary',
+      positive_class: '1',
+      confusion_matrix: { labels: ['0', '1'], counts: given.confusion },
+      changes: [],
+      warnings: [],
+    });
+    expectMetrics(report.metrics, given.metrics);
+    expect(report.latency_ms.p50).toBeGreaterThan(0);
+    expect(report.estimated).toBeUndefined();
+    expect(JSON.stringify(report).length / 4).toBeLessThan(2000);
+
+    const detailed = await server.call('get_performance', {
+      model_id: 'classifier',
+      response_format: 'detailed',
+      segment_by: 'a',
+    });
+    expect(detailed.calibration?.bins?.reduce((sum, { count }) => sum + count, 0)).toBe(ids.length);
+    expect(detailed.per_class?.map(({ label }) => label)).toEqual(['0', '1']);
+    expect(detailed.segments?.map(({ rows }) => rows)).toEqual([100, 100, 100, 100]);
+    const accuracies = detailed.segments?.map(({ metrics }) => metrics.accuracy?.value ?? 0) ?? [];
+    expect(accuracies).toEqual(accuracies.toSorted((a, b) => a - b));
+    const whole = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / 4;
+    expect(whole).toBeCloseTo(given.metrics.accuracy ?? Number.NaN, 9);
+  });
+
+  it.skipIf(skipped)('of a regression is what scikit-learn says, from records, with pictures', async () => {
+    const given = cases.regression;
+    await deploy('regression', given);
+    const ids = await predictAll('regression', given);
+    const outcomes = ids.map((prediction_id, row) => ({ prediction_id, actual: given.actual[row] }));
+    expect(await server.call('record_outcomes', { model_id: 'regression', outcomes })).toMatchObject({
+      matched: ids.length,
+      unknown_total: 0,
+    });
+    const report = await server.call('get_performance', { model_id: 'regression' });
+    expect(report.task).toBe('regression');
+    expectMetrics(report.metrics, given.metrics);
+
+    const result = await server.attempt('get_performance', { model_id: 'regression', chart: true });
+    const pictures = result.content.flatMap((item) => (item.type === 'image' ? [item] : []));
+    expect(pictures.map(({ mimeType }) => mimeType)).toEqual(['image/png', 'image/png']);
+    for (const { data } of pictures) {
+      const png = Buffer.from(data, 'base64');
+      expect(png.subarray(0, 8).toString('latin1')).toBe('\x89PNG\r\n\x1a\n');
+      expect(png.readUInt32BE(16)).toBe(1200);
+    }
+    expect(result.structuredContent).toMatchObject({ metrics: report.metrics, warnings: [] });
+  });
+
+  it.skipIf(skipped)(
+    'compares the versions that share the traffic, and says when they do not share it',
+    async () => {
+      const given = cases.classification;
+      await deploy('shared', given);
+      await deploy('shared', { ...given, model: 'classifier_int' }, { version: '2', set_active: false });
+      const alone = await server.call('get_performance', { model_id: 'shared', by_version: true });
+      expect(alone.comparison).toBeUndefined();
+      expect(alone.warnings[0]).toMatch(/nothing to compare/);
+      await server.call('set_traffic', { model_id: 'shared', weights: { 1: 0.5, 2: 0.5 } });
+      await predictAll('shared', given, { version: '1' });
+      const report = await server.call('get_performance', { model_id: 'shared', by_version: true });
+      // Pinned calls are no part of the split.
+      expect(report.versions?.map(({ version, count }) => [version, count])).toEqual([['1', 4]]);
+      expect(report.comparison?.arms).toEqual([
+        { version: '1', weight: 0.5, units: 0, calls: 0 },
+        { version: '2', weight: 0.5, units: 0, calls: 0 },
+      ]);
+      expect(report.comparison?.verdicts.map(({ verdict }) => verdict)).toEqual(
+        report.comparison?.verdicts.map(() => 'not_enough_data'),
+      );
+    },
+  );
+
+  it.skipIf(skipped)('refuses what it cannot measure', async () => {
+    const refused = async (given: Record<string, unknown>) =>
+      (await server.fail('get_performance', given)).code;
+    expect(await refused({ model_id: 'nothing' })).toBe('MODEL_NOT_FOUND');
+    expect(await refused({ model_id: 'classifier', version: '9' })).toBe('VERSION_NOT_FOUND');
+    expect(await refused({ model_id: 'classifier', segment_by: 'e' })).toBe('INVALID_INPUT');
+    const wrongWay = { since: '2026-01-02T00:00:00Z', until: '2026-01-01T00:00:00Z' };
+    expect(await refused({ model_id: 'classifier', ...wrongWay })).toBe('INVALID_INPUT');
+    const record = async (given: object) =>
+      (await server.fail('record_outcomes', { model_id: 'regression', ...given })).code;
+    expect(await record({})).toBe('INVALID_INPUT');
+    expect(await record({ outcomes: [{ prediction_id: 'x', actual: 1 }], path: '/x.csv' })).toBe(
+      'INVALID_INPUT',
+    );
+    expect(await record({ path: '/etc/passwd.csv' })).toBe('PATH_NOT_ALLOWED');
+  });
+});

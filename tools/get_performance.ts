@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { ModelYardError, messageOf } from '../src/errors.ts';
+import { renderChart } from '../src/monitoring/charts/index.ts';
+import { defineTool } from './define_tool.ts';
+import { comparisonAnswer, versionAnswer, versionFields } from './performance_answer.ts';
+import { isoTime, modelId, responseFormat, timestamp, version, warnings } from './schemas.ts';
+
+export const getPerformance = defineTool({
+  name: 'get_performance',
+  title: 'Get performance',
+  description:
+    'How well a version did in a window: calls, errors, latency; where outcomes are known (record_outcomes) accuracy, F1, AUC, calibration, or MAE, RMSE, R², with 95 % intervals, and any drop against a reference with outcomes; where not, estimates. by_version adds the other versions and the A/B verdict, which may be looked at any time. For inputs use detect_drift.',
+  permission: 'READ',
+  hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+  input: z.strictObject({
+    model_id: modelId,
+    version: version.optional().describe('Default: the active version, else the one in production'),
+    window_hours: z.number().positive().max(87_600).default(24),
+    since: timestamp.optional(),
+    until: timestamp.optional(),
+    by_version: z.boolean().default(false),
+    segment_by: z.string().min(1).max(256).optional().describe('A feature'),
+    chart: z.boolean().default(false).describe('Adds pictures'),
+    response_format: responseFormat,
+  }),
+  output: z.strictObject({
+    model_id: z.string(),
+    window: z.strictObject({ since: z.string(), until: z.string() }),
+    ...versionFields,
+    versions: z.array(z.strictObject(versionFields)).optional().describe('by_version: each as above'),
+    comparison: z
+      .strictObject({
+        since: z.string(),
+        arms: z.array(
+          z.strictObject({ version: z.string(), weight: z.number(), units: z.number(), calls: z.number() }),
+        ),
+        sample_ratio: z.strictObject({ p_value: z.number().nullable(), is_mismatch: z.boolean() }),
+        verdicts: z.array(
+          z.strictObject({
+            metric: z.string(),
+            a: z.string(),
+            b: z.string(),
+            verdict: z.enum(['a_better', 'b_better', 'no_difference_yet', 'not_enough_data']).nullable(),
+            value_a: z.number().nullable(),
+            value_b: z.number().nullable(),
+            difference: z.number().nullable(),
+            interval: z.array(z.number()).nullable(),
+            detail: z.string(),
+          }),
+        ),
+        notes: z.array(z.string()),
+      })
+      .optional(),
+    warnings,
+  }),
+  async handle(services, input, { show }) {
+    const { since, until } = windowOf(input);
+    const report = await services.monitoring.performance({
+      modelId: input.model_id,
+      version: input.version,
+      since,
+      until,
+      byVersion: input.by_version,
+      segmentBy: input.segment_by,
+      chart: input.chart,
+    });
+    const found = [...report.warnings];
+    if (input.by_version && report.comparison === undefined)
+      found.push('One version has all traffic: there is nothing to compare. set_traffic splits it.');
+    if (input.chart && report.charts.length === 0) found.push('There is no chart: no row has an outcome.');
+    for (const spec of report.charts)
+      await renderChart(spec).then(show, (error: unknown) => found.push(messageOf(error)));
+    const isDetailed = input.response_format === 'detailed';
+    return {
+      model_id: input.model_id,
+      window: { since: isoTime(since), until: isoTime(until) },
+      ...versionAnswer(report.primary, isDetailed),
+      ...(input.by_version && {
+        versions: report.versions.map((one) => versionAnswer(one, isDetailed)),
+        ...(report.comparison && { comparison: comparisonAnswer(report.comparison) }),
+      }),
+      warnings: found,
+    };
+  },
+});
+
+function windowOf(input: { window_hours: number; since?: string | undefined; until?: string | undefined }): {
+  since: number;
+  until: number;
+} {
+  const until = input.until === undefined ? Date.now() + 1 : Date.parse(input.until);
+  const since = input.since === undefined ? until - input.window_hours * 3_600_000 : Date.parse(input.since);
+  if (since < until) return { since, until };
+  throw new ModelYardError(
+    'INVALID_INPUT',
+    `since=${input.since} is not before until=${isoTime(until)}.`,
+    'Swap them.',
+  );
+}
