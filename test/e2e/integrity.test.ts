@@ -121,11 +121,8 @@ describe.each(stores)('damage $name', ({ skipped, open, kind }) => {
       for (const name of ['linear_float32', 'identity_float32'] as const)
         await other.call('register_model', { model_id: 'm', version: name, source: testModel(name) });
       for (const one of [server, other]) {
-        expect((await one.call('health_check')).checks.map(({ status }) => status)).toEqual([
-          'healthy',
-          'healthy',
-          'healthy',
-        ]);
+        const { checks } = await one.call('health_check');
+        expect(checks.filter(({ status }) => status !== 'healthy')).toEqual([]);
         await one.call('predict', predict);
         await one.close();
       }

@@ -165,7 +165,11 @@ describe.each(stores)('the main job with the NBA example $name', ({ kind, skippe
     const quiet = await server.call('detect_drift', { model_id: 'nba', since: before });
     expect(quiet).toMatchObject({ is_drift: false, drifted_features: [], window: { rows: season.length } });
     await server.call('predict', { model_id: 'nba', inputs: later });
-    const fromLog = await server.call('detect_drift', { model_id: 'nba', since: between });
+    const fromLog = await server.call('detect_drift', {
+      model_id: 'nba',
+      since: between,
+      response_format: 'detailed',
+    });
     expect(fromLog).toMatchObject({ is_drift: true, window: { rows: later.length } });
     expectShiftFound(fromLog);
 
