@@ -1,7 +1,9 @@
+import { chiSquareQuantile } from './chi_square_distribution.ts';
 import { splitRows } from './hypergeometric.ts';
 import type { Measurement } from './measurement.ts';
 import type { NumericProfile } from './profile.ts';
 import { noiseQuantile } from './sampling_noise.ts';
+import { sum } from './shares.ts';
 import { type PooledSample, poolSamples, wassersteinDistance } from './wasserstein.ts';
 
 /**
@@ -39,9 +41,23 @@ export function measureWasserstein(reference: NumericProfile, current: Float64Ar
         splitRows(random, together, n, one, other);
         return wassersteinDistance(groups.positions, one, other, n, m);
       };
-      return inDeviations(noiseQuantile(simulate, together.length, level, moved));
+      const simulated = noiseQuantile(simulate, together.length, level, moved);
+      return inDeviations(Math.max(simulated, meanDifferenceBound(pooled, level)));
     },
   };
+}
+
+/**
+ * What the difference of the two means exceeds with probability `level` in a random split, in units of the positions.
+ * W1 is never smaller than that difference, and far out in its tail hardly larger: a gamma distribution, which has the
+ * right mean and variance, falls short there (of 50 stable features at 500 rows it let 7.5 % of reports say drift).
+ */
+function meanDifferenceBound({ positions, reference, current }: PooledSample, level: number): number {
+  const rows = positions.length;
+  const mean = positions.reduce((total, position) => total + position / rows, 0);
+  const variance = positions.reduce((total, position) => total + (position - mean) ** 2 / (rows - 1), 0);
+  const spread = variance * (1 / sum(reference) + 1 / sum(current));
+  return Math.sqrt(spread * chiSquareQuantile(level, 1));
 }
 
 /**
