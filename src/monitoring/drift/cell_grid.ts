@@ -28,19 +28,23 @@ export function cellGrid(sorted: Float64Array): CellGrid {
   return { low, scale: scale > 0 && Number.isFinite(scale) ? scale : 0, cells: inner + 2 };
 }
 
-/** The cell of a finite value. */
-export function cellOf(value: number, { low, scale, cells }: CellGrid): number {
-  const position = (value - low) * scale;
-  if (position < 0) return 0;
-  return position >= cells - 2 ? cells - 1 : (position | 0) + 1;
-}
-
-/** For every cell how many of the values are in cells before it; one entry more than there are cells. */
-export function countBeforeCells(values: Float64Array, grid: CellGrid): Uint32Array {
-  const before = new Uint32Array(grid.cells + 1);
+/**
+ * For every cell how many of the values are in cells before it; one entry more than there are cells.
+ *
+ * @param cellOfRow takes the cell of every value, when it is wanted: as long as `values`
+ */
+export function countBeforeCells(
+  values: Float64Array,
+  { low, scale, cells }: CellGrid,
+  cellOfRow?: Uint16Array,
+): Uint32Array {
+  const before = new Uint32Array(cells + 1);
+  const last = cells - 2;
   for (let row = 0; row < values.length; row++) {
-    const next = cellOf(values[row] ?? 0, grid) + 1;
-    before[next] = (before[next] ?? 0) + 1;
+    const position = ((values[row] ?? 0) - low) * scale;
+    const cell = position < 0 ? 0 : position >= last ? cells - 1 : (position | 0) + 1;
+    if (cellOfRow !== undefined) cellOfRow[row] = cell;
+    before[cell + 1] = (before[cell + 1] ?? 0) + 1;
   }
   for (let cell = 1; cell < before.length; cell++)
     before[cell] = (before[cell] ?? 0) + (before[cell - 1] ?? 0);

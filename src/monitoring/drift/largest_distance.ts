@@ -1,4 +1,4 @@
-import { type CellGrid, cellGrid, cellOf, countBeforeCells } from './cell_grid.ts';
+import { cellGrid, countBeforeCells } from './cell_grid.ts';
 import { lowerBound } from './lower_bound.ts';
 
 /**
@@ -15,7 +15,9 @@ import { lowerBound } from './lower_bound.ts';
 export function largestDistance(reference: Float64Array, current: Float64Array): number {
   const grid = cellGrid(reference);
   const before = countBeforeCells(reference, grid);
-  const currentBefore = countBeforeCells(current, grid);
+  // Kept, so that the second pass over a million values need not compute them again.
+  const cellOfRow = new Uint16Array(current.length);
+  const currentBefore = countBeforeCells(current, grid, cellOfRow);
   const n = reference.length;
   const m = current.length;
 
@@ -38,7 +40,7 @@ export function largestDistance(reference: Float64Array, current: Float64Array):
   }
   if (openCells === 0) return largest;
 
-  const { inGap, equal } = countBetween(reference, current, grid, before, open);
+  const { inGap, equal } = countBetween(reference, current, cellOfRow, before, open);
   for (let cell = 0; cell < grid.cells; cell++) {
     if (open[cell] !== 1) continue;
     const end = before[cell + 1] ?? 0;
@@ -67,16 +69,16 @@ interface CountsBetween {
 function countBetween(
   reference: Float64Array,
   current: Float64Array,
-  grid: CellGrid,
+  cellOfRow: Uint16Array,
   before: Uint32Array,
   open: Uint8Array,
 ): CountsBetween {
   const inGap = new Uint32Array(reference.length + 1);
   const equal = new Uint32Array(reference.length + 1);
   for (let row = 0; row < current.length; row++) {
-    const value = current[row] ?? 0;
-    const cell = cellOf(value, grid);
+    const cell = cellOfRow[row] ?? 0;
     if (open[cell] !== 1) continue;
+    const value = current[row] ?? 0;
     const end = before[cell + 1] ?? 0;
     const rank = lowerBound(reference, value, before[cell] ?? 0, end);
     // Rows above the last reference value of their cell change nothing before the border, which is counted
