@@ -159,6 +159,9 @@ function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;
 }
 
+/** How long the peers may take together. */
+const longestPeerSeconds = 900;
+
 /** Runs the same numbers through SciPy and Evidently. */
 function comparePython(directory: string, features: number, rows: number, seconds: number): void {
   const python = process.env.MODELYARD_BENCH_PYTHON;
@@ -171,12 +174,17 @@ function comparePython(directory: string, features: number, rows: number, second
   const { status, stdout, stderr } = spawnSync(python, [script, directory, String(features), String(rows)], {
     encoding: 'utf8',
     maxBuffer: 1e8,
+    timeout: 1000 * longestPeerSeconds,
   });
-  if (status !== 0) {
+  if (status === null) console.log(`Not done after ${longestPeerSeconds} s: what is not below.`);
+  else if (status !== 0) {
     console.log(`Skipped: the Python script failed.\n${stderr.slice(-2000)}`);
     return;
   }
-  for (const line of stdout.trim().split('\n')) {
+  for (const line of stdout
+    .trim()
+    .split('\n')
+    .filter((text) => text !== '')) {
     const [name = '', time = ''] = line.split('\t');
     const peer = Number(time);
     console.log(
