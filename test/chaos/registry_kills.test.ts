@@ -104,7 +104,8 @@ describe.each(stores)('kill -9 in the middle of promotions and rollbacks $name',
             .where(
               'transition_id',
               'in',
-              made.map(({ transition_id }) => transition_id),
+              // PostgreSQL takes no empty list; nothing has the empty id.
+              ['', ...made.map(({ transition_id }) => transition_id)],
             )
             .execute();
           expect(kept).toHaveLength(made.length);
