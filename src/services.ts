@@ -19,8 +19,8 @@ import { readHealth } from './monitoring/health.ts';
 import {
   createMeasurer,
   type PerformanceRequest,
-  performanceEvidence,
   readPerformance,
+  restingEvidence,
 } from './monitoring/live_performance/index.ts';
 import { readLivePerformance } from './monitoring/live_performance.ts';
 import { listPredictions, type PredictionQuery } from './monitoring/log/list.ts';
@@ -176,7 +176,7 @@ export async function openServices(settings: Settings, logger: Logger) {
       intervalMs,
       flushLog: log.flush,
       gather: evidence.gather,
-      performanceEvidence: (modelId, version, now) => performanceEvidence(performance, modelId, version, now),
+      performanceEvidence: restingEvidence(performance, clock),
       thresholds: {
         errorRate: settings.errorRateThreshold,
         latencyMs: settings.latencyThresholdMs,
@@ -281,8 +281,6 @@ export async function openServices(settings: Settings, logger: Logger) {
         const request = { modelId, version, since, until, byVersion: false, chart: false };
         return (await readPerformance(performance, request)).primary;
       },
-      performanceEvidence: (modelId: string, version: string, now: number) =>
-        performanceEvidence(performance, modelId, version, now),
       health: (modelId: string | undefined) =>
         readHealth(
           {

@@ -172,6 +172,42 @@ describe.each(stores)('performance $name', ({ skipped, open }) => {
     },
   );
 
+  it.skipIf(skipped)(
+    'estimates from a reference with outcomes, and then sees how far it dropped',
+    async () => {
+      const given = cases.classification;
+      await deploy('referenced', given);
+      const data = given.rows.map((row, index) => ({
+        ...Object.fromEntries(feature_names.map((name, column) => [name, row[column]])),
+        truth: given.actual[index],
+      }));
+      await server.call('set_reference_data', { model_id: 'referenced', data, outcome_column: 'truth' });
+      const ids = await predictAll('referenced', given);
+      const before = await server.call('get_performance', { model_id: 'referenced' });
+      expect(before.task).toBeNull();
+      // The same rows: what is calibrated on them is right about them but for the fit.
+      const estimate = before.estimated?.metrics.accuracy;
+      expect(before.estimated?.is_estimate).toBe(true);
+      expect(estimate?.standard_error).toBeGreaterThan(0);
+      expect(Math.abs((estimate?.value ?? 0) - (given.metrics.accuracy ?? 0))).toBeLessThan(0.05);
+      // On the reference itself the numbers are scikit-learn's.
+      for (const [name, value] of Object.entries(given.metrics))
+        expect(before.reference?.metrics[name], name).toBeCloseTo(value, 6);
+
+      const outcomes = ids.map((prediction_id, row) => ({
+        prediction_id,
+        actual: 1 - (given.actual[row] ?? 0),
+      }));
+      await server.call('record_outcomes', { model_id: 'referenced', outcomes });
+      const after = await server.call('get_performance', { model_id: 'referenced' });
+      expect(after.estimated).toBeUndefined();
+      expect(after.metrics.accuracy?.value).toBeCloseTo(1 - (given.metrics.accuracy ?? 0), 9);
+      expect(after.reference?.drops.find(({ metric }) => metric === 'accuracy')).toMatchObject({
+        dropped: true,
+      });
+    },
+  );
+
   it.skipIf(skipped)('refuses what it cannot measure', async () => {
     const refused = async (given: Record<string, unknown>) =>
       (await server.fail('get_performance', given)).code;

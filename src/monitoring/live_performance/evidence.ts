@@ -1,22 +1,9 @@
 import { findVersion } from '../../registry/lookup.ts';
+import type { PerformanceEvidence, PerformanceReader } from '../alerts/rules/performance_drop.ts';
 import { rowsOf } from './compare_reference.ts';
 import { headlineOf, metricsOf } from './measure_rows.ts';
 import { findReferenceOutcomes } from './reference_outcomes.ts';
 import type { LivePerformanceDependencies } from './report.ts';
-
-/** How well a version did lately, beside how well it did on its reference: for who judges it. */
-export interface PerformanceEvidence {
-  metric: string;
-  higherIsBetter: boolean;
-  reference: number;
-  current: number;
-  /** An interval of the current value at 95 % or more. */
-  low: number;
-  high: number;
-  /** Recent predictions with an outcome; of an estimate, recent predictions. */
-  outcomes: number;
-  isEstimate: boolean;
-}
 
 const windowMs = 24 * 3_600_000;
 /** With fewer outcomes an estimate over all predictions says more. */
@@ -62,4 +49,28 @@ export async function performanceEvidence(
     return undefined;
   const { low, high } = estimated.band;
   return { ...common, current: estimated.value, low, high, outcomes: estimate.count, isEstimate: true };
+}
+
+/** A version rests this many times as long as it took to measure it. */
+const restFactor = 10;
+
+/**
+ * {@link performanceEvidence} for who asks every minute: what was found stands until the version has rested.
+ * @param clock milliseconds since 1970
+ */
+export function restingEvidence(
+  dependencies: Parameters<typeof performanceEvidence>[0],
+  clock: () => number,
+): PerformanceReader {
+  const known = new Map<string, { until: number; evidence: PerformanceEvidence | undefined }>();
+  return async (modelId, version, now) => {
+    const key = `${modelId}@${version}`;
+    const last = known.get(key);
+    if (last !== undefined && now < last.until) return last.evidence;
+    const began = clock();
+    const evidence = await performanceEvidence(dependencies, modelId, version, now);
+    const ended = clock();
+    known.set(key, { until: ended + restFactor * (ended - began), evidence });
+    return evidence;
+  };
 }

@@ -1,5 +1,5 @@
 export type { VersionComparison } from './compare_versions.ts';
-export { type PerformanceEvidence, performanceEvidence } from './evidence.ts';
+export { performanceEvidence, restingEvidence } from './evidence.ts';
 export { type Measured, metricsOf } from './measure_rows.ts';
 export { createMeasurer, type Measurer } from './measurer.ts';
 export {

@@ -1,9 +1,11 @@
 import { beforeAll, expect, test } from 'vitest';
 import {
   createMeasurer,
+  type Measurer,
   type PerformanceRequest,
   performanceEvidence,
   readPerformance,
+  restingEvidence,
 } from '../../../src/monitoring/live_performance/index.ts';
 import { openPredictionLog } from '../../../src/monitoring/log/prediction_log.ts';
 import { estimatePerformance, fitEstimator } from '../../../src/monitoring/performance/index.ts';
@@ -232,6 +234,31 @@ describeOnEachDatabase('live performance', (store) => {
       outcomes: 200,
       isEstimate: false,
     });
+  });
+
+  test('is measured again for who asks every minute when it has rested ten times as long as that took', async () => {
+    const [{ reference } = { reference: null }] = cases.cbpe;
+    if (reference === null) throw new Error('no case');
+    const modelId = await newModel(['1']);
+    await setReference(modelId, classified(reference));
+    const given = dependencies();
+    let [now, measured] = [start, 0];
+    const measure: Measurer = (request) => {
+      measured++;
+      now += 3000;
+      return given.measure(request);
+    };
+    const evidence = restingEvidence({ ...given, measure }, () => now);
+    for (const [at, expected] of [
+      [start, 1],
+      [start + 32_999, 1],
+      [start + 33_000, 2],
+    ] as const) {
+      now = at;
+      // There are no predictions to hold against the reference.
+      expect(await evidence(modelId, '1', at)).toBeUndefined();
+      expect(measured).toBe(expected);
+    }
   });
 
   /** A route by halves of a model whose versions 1 and 2 are right in these shares of calls. */
