@@ -4,7 +4,7 @@ import { type Metric, noMetric } from './metric.ts';
 import { brierScore, classScores, logLoss, positiveScores, withBothClasses } from './probability_scores.ts';
 import { aucMetric, type Separation, separation } from './roc_auc.ts';
 import { type ClassificationRows, encodeRows, type ScoredRows, scoredRows } from './rows.ts';
-import { type Task, type TaskOptions, taskOf } from './task.ts';
+import { rowsOfNeither, type Task, type TaskOptions, taskOf } from './task.ts';
 
 export interface ClassificationOptions extends TaskOptions {
   /** Of the resamples behind the intervals. Default 1. */
@@ -73,7 +73,10 @@ export function classificationPerformance(
     brier: hasScores ? brierScore(scored, task) : none,
     roc_auc: hasScores ? rocAuc(scored, task) : none,
     confusion_matrix: matrix,
-    notes: notesOn(rows, cells.total, scored, task, matrix, options),
+    notes: [
+      ...notesOnNeither(rowsOfNeither(encoded, task), task),
+      ...notesOn(rows, cells.total, scored, task, matrix, options),
+    ],
   };
 }
 
@@ -110,6 +113,13 @@ function mostFrequentClasses({ classes, actual }: ScoredRows): number[] {
   return [...classes.keys()].sort(
     (left, right) => (support[right] ?? 0) - (support[left] ?? 0) || left - right,
   );
+}
+
+function notesOnNeither(rows: number, task: Task): string[] {
+  if (rows === 0 || task.kind === 'multiclass') return [];
+  return [
+    `${rows} rows turned out to be neither "${task.positive}" nor "${task.negative}": no answer to them was right, and they count as not "${task.positive}".`,
+  ];
 }
 
 function notesOn(

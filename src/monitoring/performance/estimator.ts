@@ -6,7 +6,7 @@ import type { IsotonicCurve } from './isotonic.ts';
 import { classScores, withBothClasses } from './probability_scores.ts';
 import { meanAucError, type Separation, separation } from './roc_auc.ts';
 import { type ClassificationRows, encodeRows, type ScoredRows, scoredRows } from './rows.ts';
-import { type TaskOptions, taskOf } from './task.ts';
+import { rowsOfNeither, type TaskOptions, taskOf } from './task.ts';
 
 /** Rows × classes that are learned from; of more rows, every so-manieth. */
 const MOST_CELLS = 400_000;
@@ -52,7 +52,7 @@ export function fitEstimator(
     const note = `The reference has ${count} rows with probabilities and outcomes; ${FEWEST_REFERENCE_ROWS} are needed.`;
     return { estimator: null, note };
   }
-  if (rows.actual.some((label) => label < 0))
+  if (rowsOfNeither(encoded, task) > 0 || rows.actual.some((label) => label < 0))
     return { estimator: null, note: 'The reference has classes that the model gives no probability for.' };
 
   const random = seededRandom(options.seed ?? 1);

@@ -63,20 +63,31 @@ export function positiveScores(rows: ScoredRows, positive: string): OneClassScor
   return classScores(rows, rows.classes.indexOf(positive));
 }
 
-/** Of a binary task that has the probability of one class only, the other one's is the rest. */
+/**
+ * Of a binary task: where the probability of one class only is given, the other one's is the rest, and what was
+ * neither of the two classes was not the positive one.
+ */
 export function withBothClasses(rows: ScoredRows, task: Task): ScoredRows {
   const [given] = rows.classes;
-  if (task.kind !== 'binary' || given === undefined || rows.classes.length !== 1) return rows;
-  const values = new Float64Array(2 * rows.values.length);
-  rows.values.forEach((share, row) => {
-    values[2 * row] = share;
-    values[2 * row + 1] = 1 - share;
-  });
-  const place = (label: number) => (label < 0 ? 1 : label);
+  if (task.kind !== 'binary' || given === undefined) return rows;
+  const isSingle = rows.classes.length === 1;
+  const classes = isSingle ? [given, given === task.positive ? task.negative : task.positive] : rows.classes;
+  // Without a positive class among them, what is no class stays none.
+  const negative = classes.indexOf(isSingle ? (classes[1] ?? '') : task.negative);
+  const place = (label: number) => (label < 0 ? negative : label);
   return {
-    classes: [given, given === task.positive ? task.negative : task.positive],
-    values,
+    classes,
+    values: isSingle ? pairs(rows.values) : rows.values,
     actual: rows.actual.map(place),
     predicted: rows.predicted.map(place),
   };
+}
+
+function pairs(shares: Float64Array): Float64Array {
+  const values = new Float64Array(2 * shares.length);
+  shares.forEach((share, row) => {
+    values[2 * row] = share;
+    values[2 * row + 1] = 1 - share;
+  });
+  return values;
 }

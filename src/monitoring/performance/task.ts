@@ -1,4 +1,4 @@
-import { sortLabels } from './rows.ts';
+import { type EncodedRows, sortLabels } from './rows.ts';
 
 /** What kind of question a classifier answers. */
 export type Task = { kind: 'binary'; positive: string; negative: string } | { kind: 'multiclass' };
@@ -10,9 +10,13 @@ export interface TaskOptions {
   classes?: readonly string[] | undefined;
 }
 
-/** Two classes, seen or known, make a binary task. */
+/**
+ * Two classes, seen or known, make a binary task. A model that knows two is asked about those two, also where something
+ * else came out: one mistyped outcome must not turn its recall into an average over three classes.
+ */
 export function taskOf(seen: Iterable<string>, { positive, classes = [] }: TaskOptions): Task {
-  const known = new Set([...seen, ...classes]);
+  const own = new Set(classes);
+  const known = own.size === 2 ? own : new Set([...seen, ...own]);
   // Where one class was seen, the name of the positive one tells the other.
   if (positive !== undefined && known.size === 1) known.add(positive);
   const [first, last] = sortLabels(known);
@@ -20,4 +24,13 @@ export function taskOf(seen: Iterable<string>, { positive, classes = [] }: TaskO
   return positive === first
     ? { kind: 'binary', positive: first, negative: last }
     : { kind: 'binary', positive: last, negative: first };
+}
+
+/** How many rows turned out to be neither of a binary task's classes; 0 for other tasks. */
+export function rowsOfNeither({ labels, actual }: EncodedRows, task: Task): number {
+  if (task.kind === 'multiclass') return 0;
+  return actual.reduce((sum, label) => {
+    const name = labels[label];
+    return sum + (name === task.positive || name === task.negative ? 0 : 1);
+  }, 0);
 }

@@ -92,6 +92,37 @@ describe('classificationPerformance', () => {
     expect(result.confusion_matrix.labels).toEqual(['-1', '9', '10', '100']);
   });
 
+  it('asks a model of two classes about those two, also where something else came out', () => {
+    const rows = {
+      actual: ['yes', 'no', 'maybe', 'yes', 'no', 'yes', 'maybe', 'no'],
+      predicted: ['yes', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'no'],
+      probabilities: {
+        classes: ['no', 'yes'],
+        values: Float64Array.from([0.9, 0.2, 0.3, 0.4, 0.7, 0.8, 0.6, 0.1].flatMap((p) => [1 - p, p])),
+      },
+    };
+    const asNo = { ...rows, actual: rows.actual.map((label) => (label === 'maybe' ? 'no' : label)) };
+    const found = classificationPerformance(rows);
+    const { log_loss, brier, roc_auc, precision, recall, f1 } = classificationPerformance(asNo);
+    expect(found).toMatchObject({ task: 'binary', positive_class: 'yes', count: 8, probability_count: 8 });
+    expect(found).toMatchObject({ log_loss, brier, roc_auc });
+    for (const [name, { value }] of Object.entries({ precision, recall, f1 }))
+      expect([name, found[name as 'f1'].value]).toEqual([name, value]);
+    expect(found.accuracy.value).toBe(4 / 8);
+    expect(found.confusion_matrix).toMatchObject({
+      labels: ['maybe', 'no', 'yes'],
+      counts: [
+        [0, 1, 1],
+        [0, 2, 1],
+        [0, 1, 2],
+      ],
+    });
+    expect(found.notes).toEqual([
+      '2 rows turned out to be neither "yes" nor "no": no answer to them was right, and they count as not "yes".',
+    ]);
+    expect(classificationPerformance({ ...rows, probabilities: undefined }).task).toBe('multiclass');
+  });
+
   it('takes one probability of two classes for both', () => {
     const actual = ['yes', 'no', 'yes', 'no'];
     const one = { classes: ['yes'], values: Float64Array.of(0.9, 0.2, 0.4, 0.6) };
