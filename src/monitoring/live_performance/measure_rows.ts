@@ -9,6 +9,7 @@ import {
   measureCalibration,
   type RegressionPerformance,
   regressionPerformance,
+  taskOfModel,
 } from '../performance/index.ts';
 
 /** What a version answered, beside what really was. */
@@ -33,7 +34,7 @@ export type Measured =
 const arraysNote =
   'The model answers arrays; performance is measured of classes and single numbers. list_predictions shows the rows.';
 
-/** @param classes the classes that the model knows, seen or not. */
+/** @param classes the classes that the model knows, seen or not, in its order. */
 export function measureRows(
   { compared, probabilities }: AnsweredRows,
   classes: readonly string[] | undefined,
@@ -42,7 +43,7 @@ export function measureRows(
   if (compared.kind === 'numbers')
     return { task: 'regression', performance: regressionPerformance(compared) };
   const rows = classificationRows(compared, probabilities);
-  const performance = classificationPerformance(rows, { classes });
+  const performance = classificationPerformance(rows, taskOfModel(classes));
   return { task: 'classification', performance, calibration: calibrationOf(rows, performance) };
 }
 

@@ -10,6 +10,7 @@ import {
   type EstimatedPerformance,
   fitEstimator,
   type PerformanceEstimator,
+  taskOfModel,
 } from '../performance/index.ts';
 import { armTotals } from './arm_totals.ts';
 import { overTimeChart, performanceChart } from './charts.ts';
@@ -124,9 +125,10 @@ async function compareReference(
   const reference = measureRows(rows, classes);
   const comparison = { referenceId, measured: reference, drops: dropsOf(reference, measured, dropThreshold) };
   if (rows.compared.kind !== 'classes' || rows.probabilities.length === 0) return { comparison };
-  const { estimator, ...why } = fitEstimator(classificationRows(rows.compared, rows.probabilities), {
-    classes,
-  });
+  const { estimator, ...why } = fitEstimator(
+    classificationRows(rows.compared, rows.probabilities),
+    taskOfModel(classes),
+  );
   if ('note' in why) notes.push(`Performance without outcomes is not estimated: ${why.note}`);
   return { comparison, estimator: estimator ?? undefined };
 }

@@ -30,4 +30,4 @@ export type { Interval, IntervalMethod, Metric } from './metric.ts';
 export { type RegressionPerformance, type RegressionRows, regressionPerformance } from './regression.ts';
 export type { ClassificationRows, ClassProbabilities } from './rows.ts';
 export { type SampleRatio, sampleRatio } from './sample_ratio.ts';
-export type { Task, TaskOptions } from './task.ts';
+export { type Task, type TaskOptions, taskOfModel } from './task.ts';

@@ -26,6 +26,11 @@ export function taskOf(seen: Iterable<string>, { positive, classes = [] }: TaskO
     : { kind: 'binary', positive: last, negative: first };
 }
 
+/** What is asked of a model that lists its classes in that order: of two, as everywhere, the second is the positive one. */
+export function taskOfModel(classes: readonly string[] | undefined): TaskOptions {
+  return { classes, positive: classes?.length === 2 ? classes[1] : undefined };
+}
+
 /** How many rows turned out to be neither of a binary task's classes; 0 for other tasks. */
 export function rowsOfNeither({ labels, actual }: EncodedRows, task: Task): number {
   if (task.kind === 'multiclass') return 0;

@@ -134,6 +134,37 @@ describeOnEachDatabase('live performance', (store) => {
       .execute();
   }
 
+  test('of two classes the second of the model is the positive one, whatever its name', async () => {
+    const named = (names: [string, string]): TensorSpec[] => [
+      { name: 'label', datatype: 'BYTES', shape: [-1], role: 'label', classes: names },
+      { name: 'probabilities', datatype: 'FP32', shape: [-1, 2], role: 'probabilities' },
+    ];
+    const modelId = await newModel(['1'], named(['kept', 'churned']));
+    const row = (value: string, outcome: string) =>
+      answered({ modelId, at: start, features: null, values: [value], outcomes: [outcome] });
+    await append([
+      row('churned', 'churned'),
+      row('churned', 'kept'),
+      row('kept', 'kept'),
+      row('kept', 'kept'),
+      row('kept', 'moved away'),
+    ]);
+    const { primary } = await read(modelId, { version: '1' });
+    expect(primary.measured).toMatchObject({
+      task: 'classification',
+      performance: {
+        task: 'binary',
+        positive_class: 'churned',
+        accuracy: { value: 3 / 5 },
+        precision: { value: 1 / 2 },
+        recall: { value: 1 },
+        notes: [
+          '1 rows turned out to be neither "churned" nor "kept": no answer to them was right, and they count as not "churned".',
+        ],
+      },
+    });
+  });
+
   test('counts calls, failures and rows of the window alone, and says where there is not enough', async () => {
     const modelId = await newModel(['1', '2']);
     await append([
