@@ -104,8 +104,9 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     let message: JSONRPCMessage;
     try {
       message = parseMessage(line);
-    } catch (error) {
-      transport.onerror?.(error instanceof Error ? error : new Error(String(error)));
+    } catch {
+      // The schema's own message is hundreds of lines about every kind of message that it is not.
+      transport.onerror?.(new Error(`a line of ${line.length} characters is no JSON-RPC message`));
       refuse(line, -32700, 'The message is not JSON-RPC.');
       return;
     }
