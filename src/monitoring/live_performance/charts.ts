@@ -46,7 +46,9 @@ export function overTimeChart(
 ): ChartSpec | undefined {
   const headline = headlineOf(measured);
   const drawn = lines.filter(({ values }) => values.some(({ value }) => value !== null));
-  if (headline === undefined || drawn.length === 0) return undefined;
+  // A single stretch of time is no course: its number is in the answer and in the other picture.
+  const times = new Set(drawn.flatMap(({ values }) => values.map(({ at }) => at)));
+  if (headline === undefined || times.size < 2) return undefined;
   const baseline = reference && metricsOf(reference)[headline]?.value;
   return performanceOverTimeChart({
     model_id: modelId,

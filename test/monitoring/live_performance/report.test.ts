@@ -134,6 +134,15 @@ describeOnEachDatabase('live performance', (store) => {
       .execute();
   }
 
+  test('draws the course of time where there is one', async () => {
+    const modelId = await newModel(['1']);
+    const drawn = async () => (await read(modelId, { version: '1', chart: true })).charts.length;
+    await append([said(modelId, 0.9, true), said(modelId, 0.2, false)]);
+    expect(await drawn()).toBe(1);
+    await append([said(modelId, 0.8, true, { at: start + 3 * hourMs })]);
+    expect(await drawn()).toBe(2);
+  });
+
   test('of two classes the second of the model is the positive one, whatever its name', async () => {
     const named = (names: [string, string]): TensorSpec[] => [
       { name: 'label', datatype: 'BYTES', shape: [-1], role: 'label', classes: names },
