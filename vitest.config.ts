@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // All processors: vitest would leave one idle, which is half of two.
+    maxWorkers: '100%',
   },
 });

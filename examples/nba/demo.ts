@@ -29,7 +29,8 @@ export async function runDemo(): Promise<number> {
     await deploySecond(client, story);
     await compare(client, story);
     await switchOver(client);
-    await playSeason(client, story);
+    const games = await playSeason(client, story);
+    await settleSeason(client, story, games);
     await watchDrift(client, story);
     const before = await checkHealth(client);
     await client.close();
@@ -176,21 +177,34 @@ async function switchOver(client: DemoClient): Promise<void> {
 /** How many rows a call carries: predict takes up to 1 000. */
 const rowsPerCall = 410;
 
-async function playSeason(client: DemoClient, story: Story): Promise<void> {
+/** @returns the games' prediction ids, in their order */
+async function playSeason(client: DemoClient, story: Story): Promise<string[]> {
   step(`A season of traffic: ${story.season.length} games through predict`);
   const started = performance.now();
-  let right = 0;
+  const ids: string[] = [];
   for (let start = 0; start < story.season.length; start += rowsPerCall) {
     const games = story.season.slice(start, start + rowsPerCall);
     const answer = await client.predict({ model_id, inputs: games.map((row) => featuresOf(story, row)) });
     require(answer.version === 'v2' && answer.route === 'active', 'another version answered');
-    right += games.filter((game, index) => game.actual === answer.predictions[index]?.value).length;
+    ids.push(...answer.predictions.map(({ prediction_id }) => prediction_id));
   }
-  const share = right / story.season.length;
-  say(
-    `  ${Math.round(performance.now() - started)} ms; ${percent(share)} of the (simulated) outcomes were right`,
-  );
-  require(share > 0.55, 'the model is no better than chance');
+  say(`  ${Math.round(performance.now() - started)} ms, every prediction with an id`);
+  return ids;
+}
+
+async function settleSeason(client: DemoClient, story: Story, ids: readonly string[]): Promise<void> {
+  step('The (simulated) results come in: record_outcomes, get_performance');
+  const outcomes = story.season.map(({ actual }, index) => ({ prediction_id: ids[index], actual }));
+  const recorded = await client.call('record_outcomes', { model_id, outcomes });
+  require(recorded.matched === story.season.length, 'not every outcome was recorded');
+  const { metrics } = await client.performance({ model_id, window_hours: 1 });
+  for (const name of ['accuracy', 'log_loss', 'roc_auc']) {
+    const { value, interval } = metrics[name] ?? {};
+    require(typeof value === 'number' && Array.isArray(interval), `${name} is missing`);
+    const [low = 0, high = 0] = interval;
+    say(`  ${name.padEnd(9)} ${value.toFixed(3)}   95 % interval ${low.toFixed(3)} to ${high.toFixed(3)}`);
+  }
+  require((metrics.accuracy?.value ?? 0) > 0.55, 'the model is no better than chance');
 }
 
 async function watchDrift(client: DemoClient, story: Story): Promise<void> {

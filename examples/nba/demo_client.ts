@@ -9,7 +9,11 @@ const predictAnswer = z.object({
   version: z.string(),
   route: z.string(),
   predictions: z.array(
-    z.object({ value: z.unknown(), probabilities: z.record(z.string(), z.number()).optional() }),
+    z.object({
+      prediction_id: z.string(),
+      value: z.unknown(),
+      probabilities: z.record(z.string(), z.number()).optional(),
+    }),
   ),
 });
 const searchAnswer = z.object({
@@ -29,6 +33,12 @@ const driftAnswer = z.object({
   ),
   window: z.object({ rows: z.number() }),
   recommendation: z.string(),
+});
+const performanceAnswer = z.object({
+  metrics: z.record(
+    z.string(),
+    z.object({ value: z.number().nullable(), interval: z.array(z.number()).nullable() }),
+  ),
 });
 const healthAnswer = z.object({
   status: z.string(),
@@ -54,6 +64,7 @@ export interface DemoClient {
   predict(given: Arguments): Promise<z.output<typeof predictAnswer>>;
   search(given: Arguments): Promise<z.output<typeof searchAnswer>>;
   drift(given: Arguments): Promise<z.output<typeof driftAnswer>>;
+  performance(given: Arguments): Promise<z.output<typeof performanceAnswer>>;
   health(given: Arguments): Promise<z.output<typeof healthAnswer>>;
   close(): Promise<void>;
 }
@@ -78,6 +89,7 @@ export async function connect(directory: string): Promise<DemoClient> {
     predict: async (given) => predictAnswer.parse(await call('predict', given)),
     search: async (given) => searchAnswer.parse(await call('search_models', given)),
     drift: async (given) => driftAnswer.parse(await call('detect_drift', given)),
+    performance: async (given) => performanceAnswer.parse(await call('get_performance', given)),
     health: async (given) => healthAnswer.parse(await call('health_check', given)),
     close: () => client.close(),
   };
