@@ -97,6 +97,7 @@ await database
   .values({
     model_id: 'bench',
     version: '1',
+    number: 1,
     stage: 'production',
     created_at: start,
     created_by: 'operator',

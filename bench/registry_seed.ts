@@ -55,7 +55,7 @@ export async function seedRegistry(database: Database): Promise<void> {
         description: `Trained on ${topics[made % topics.length]} data of week ${made % 53}, ${features} features, run ${made}`,
       };
       const tags = { team, week: String(made % 53), cost_center: `cc-${model % 40}` };
-      addVersion(rows, { modelId, version: String(number) }, stage, described, tags, {
+      addVersion(rows, { modelId, version: String(number), number: made + 1 }, stage, described, tags, {
         at: firstAt + made * 60_000,
         features,
         quality: random(),
@@ -75,7 +75,7 @@ interface Rows {
 
 function addVersion(
   rows: Rows,
-  { modelId, version }: { modelId: string; version: string },
+  { modelId, version, number }: { modelId: string; version: string; number: number },
   stage: string,
   described: Record<'author' | 'framework' | 'algorithm' | 'description', string>,
   tags: Record<string, string>,
@@ -99,6 +99,7 @@ function addVersion(
     });
   rows.versions.push({
     ...key,
+    number,
     ...described,
     stage,
     created_at: at,
@@ -116,8 +117,8 @@ function addVersion(
     transitions: moved ? 1 : 0,
   });
   const metrics = { accuracy: 0.5 + quality / 2, auc: 0.6 + quality / 3, log_loss: 1 - quality / 2 };
-  for (const [name, value] of Object.entries(metrics)) rows.metrics.push({ ...key, name, value });
-  for (const [name, value] of Object.entries(tags)) rows.tags.push({ ...key, name, value });
+  for (const [name, value] of Object.entries(metrics)) rows.metrics.push({ number, name, value });
+  for (const [name, value] of Object.entries(tags)) rows.tags.push({ number, name, value });
   if (version !== '1')
     rows.parents.push({ ...key, parent_model_id: modelId, parent_version: String(Number(version) - 1) });
 }

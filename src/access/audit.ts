@@ -59,6 +59,14 @@ export async function appendAudit(
   await transaction.updateTable('audit_head').set({ hash }).execute();
 }
 
+/**
+ * Takes the chain's end, which every change of the store takes when it ends: what is looked at from here on no other
+ * change alters before this one is done.
+ */
+export async function lockTrail(transaction: Transaction<Tables>): Promise<void> {
+  await transaction.updateTable('audit_head').set({ sequence: sql<number>`sequence` }).execute();
+}
+
 /** PostgreSQL has no place for a NUL in text, and neither database for half a character. */
 function storable(text: string | undefined): string | null {
   return text?.replace(/[\0\p{Surrogate}]/gu, '\uFFFD') ?? null;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { appendAudit } from '../access/audit.ts';
+import { appendAudit, lockTrail } from '../access/audit.ts';
 import type { Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
@@ -40,7 +40,7 @@ export async function restoreBackup(
   try {
     await database.transaction().execute(async (transaction) => {
       // Taking the head keeps out every other change, and another restore, until this one is done.
-      await transaction.updateTable('audit_head').set({ sequence: sql<number>`sequence` }).execute();
+      await lockTrail(transaction);
       await clearForRestore(transaction, tables);
       const restored = { target, transaction, tables, backup, file, added };
       const rows = await restoreParts(restored);

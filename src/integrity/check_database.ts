@@ -39,15 +39,7 @@ async function checkFile(snapshot: Kysely<Tables>, report: Report): Promise<void
 }
 
 /** Tables whose rows are of a version that exists. */
-const ofVersions = [
-  'aliases',
-  'breakers',
-  'deployments',
-  'references',
-  'version_metrics',
-  'version_parents',
-  'version_tags',
-] as const;
+const ofVersions = ['aliases', 'breakers', 'deployments', 'references', 'version_parents'] as const;
 
 async function checkReferences(snapshot: Kysely<Tables>, report: Report): Promise<void> {
   for (const table of ofVersions) {
@@ -58,6 +50,14 @@ async function checkReferences(snapshot: Kysely<Tables>, report: Report): Promis
       ) limit ${sql.lit(shownFaults)}`.execute(snapshot);
     for (const { model_id, version } of rows)
       report(problem(`${table} has rows of ${model_id} ${version}, which does not exist`, fromBackup));
+  }
+  for (const table of ['version_metrics', 'version_tags'] as const) {
+    const { rows } = await sql<{ number: number }>`
+      select distinct number from ${sql.table(table)} as owned
+      where not exists (select 1 from versions where number = owned.number)
+      limit ${sql.lit(shownFaults)}`.execute(snapshot);
+    for (const { number } of rows)
+      report(problem(`${table} has rows of version number ${number}, which does not exist`, fromBackup));
   }
   for (const table of ['versions', 'gate_policies', 'routes'] as const) {
     const { rows } = await sql<{ model_id: string }>`

@@ -36,8 +36,7 @@ export async function readRegistryModel(database: Database, modelId: string): Pr
     .selectFrom('versions')
     .selectAll()
     .where('model_id', '=', modelId)
-    .orderBy('created_at')
-    .orderBy('version')
+    .orderBy('number')
     .execute();
   const numbers = await database
     .selectFrom('mlflow_versions')
@@ -46,11 +45,13 @@ export async function readRegistryModel(database: Database, modelId: string): Pr
     .execute();
   const tags = await database
     .selectFrom('version_tags')
+    .innerJoin('versions', 'versions.number', 'version_tags.number')
     .select(['version', 'name', 'value'])
     .where('model_id', '=', modelId)
     .execute();
   const metrics = await database
     .selectFrom('version_metrics')
+    .innerJoin('versions', 'versions.number', 'version_metrics.number')
     .select(['version', 'name', 'value'])
     .where('model_id', '=', modelId)
     .execute();

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { lockTrail } from '../access/audit.ts';
 import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
 
@@ -61,7 +61,7 @@ async function usedAmong(database: Database, found: readonly Artifact[]): Promis
  */
 function removeUnused({ database, artifacts }: GarbageDependencies, artifact: Artifact): Promise<boolean> {
   return database.transaction().execute(async (transaction) => {
-    await transaction.updateTable('audit_head').set({ sequence: sql<number>`sequence` }).execute();
+    await lockTrail(transaction);
     if ((await usedAmong(transaction, [artifact])).size > 0) return false;
     await artifacts.discard(artifact);
     return true;

@@ -38,6 +38,7 @@ export interface DeleteDependencies {
 
 interface Doomed {
   version: string;
+  number: number;
   stage: string;
   artifact_sha256: string;
   artifact_bytes: number;
@@ -108,6 +109,7 @@ async function readDoomed(
     )
     .select([
       'versions.version',
+      'versions.number',
       'versions.stage',
       'versions.artifact_sha256',
       'versions.artifact_bytes',
@@ -115,7 +117,7 @@ async function readDoomed(
     ])
     .where('versions.model_id', '=', modelId);
   if (version !== undefined) query = query.where('versions.version', '=', version);
-  const rows = await query.orderBy('versions.created_at').orderBy('versions.version').execute();
+  const rows = await query.orderBy('versions.number').execute();
   // Deleted by another since it was found: says so, with what there is.
   if (version !== undefined && rows.length === 0) await findVersion(database, modelId, version);
   return rows;
@@ -177,8 +179,6 @@ async function planOf(
 /** What belongs to a version and goes with it; its history and its logged predictions stay. */
 const tablesOfVersions = [
   'aliases',
-  'version_metrics',
-  'version_tags',
   'version_parents',
   'breakers',
   'references',
@@ -193,7 +193,7 @@ async function removeRows(
   at: number,
   by: string,
 ): Promise<void> {
-  for (const { version, artifact_sha256 } of doomed) {
+  for (const { version, number, artifact_sha256 } of doomed) {
     for (const table of ['reference_columns', 'reference_rows'] as const)
       await transaction
         .deleteFrom(table)
@@ -205,6 +205,8 @@ async function removeRows(
             .where('version', '=', version),
         )
         .execute();
+    for (const table of ['version_metrics', 'version_tags'] as const)
+      await transaction.deleteFrom(table).where('number', '=', number).execute();
     for (const table of tablesOfVersions)
       await transaction
         .deleteFrom(table)

@@ -70,12 +70,7 @@ export async function describeModel(
   const { total } = await selected
     .select((eb) => eb.fn.countAll<number>().as('total'))
     .executeTakeFirstOrThrow();
-  const rows = await selected
-    .selectAll()
-    .orderBy('created_at', 'desc')
-    .orderBy('version', 'desc')
-    .limit(filter.limit)
-    .execute();
+  const rows = await selected.selectAll().orderBy('number', 'desc').limit(filter.limit).execute();
   const shown = rows.map((row) => ({ modelId, version: row.version }));
   const [versions, aliases, gates, stageHistory, lineage] = await Promise.all([
     describeVersions(database, rows.map(versionRecord)),
@@ -136,9 +131,15 @@ export async function describeVersions(
 ): Promise<DescribedVersion[]> {
   if (records.length === 0) return [];
   const isShown = isOneOf(['model_id', 'version'], records);
+  const numbers = records.map(({ number }) => number);
   const [metrics, tags, aliases, parents, deployments] = await Promise.all([
-    database.selectFrom('version_metrics').selectAll().where(isShown).orderBy('name').execute(),
-    database.selectFrom('version_tags').selectAll().where(isShown).orderBy('name').execute(),
+    database
+      .selectFrom('version_metrics')
+      .selectAll()
+      .where('number', 'in', numbers)
+      .orderBy('name')
+      .execute(),
+    database.selectFrom('version_tags').selectAll().where('number', 'in', numbers).orderBy('name').execute(),
     database.selectFrom('aliases').selectAll().where(isShown).orderBy('alias').execute(),
     database
       .selectFrom('version_parents')
@@ -158,10 +159,14 @@ export async function describeVersions(
       row.model_id === record.modelId && row.version === record.version;
     const ofRecord = <Row extends { model_id: string; version: string }>(rows: readonly Row[]) =>
       rows.filter(isOfRecord);
+    const named = <Value>(rows: readonly { number: number; name: string; value: Value }[]) =>
+      Object.fromEntries(
+        rows.filter(({ number }) => number === record.number).map(({ name, value }) => [name, value]),
+      );
     return {
       record,
-      metrics: Object.fromEntries(ofRecord(metrics).map((row) => [row.name, row.value])),
-      tags: Object.fromEntries(ofRecord(tags).map((row) => [row.name, row.value])),
+      metrics: named(metrics),
+      tags: named(tags),
       aliases: ofRecord(aliases).map(({ alias }) => alias),
       deployedAt: deployments.find(isOfRecord)?.deployed_at,
       parents: ofRecord(parents).map((row) => showReference(parentOf(row), row.model_id)),

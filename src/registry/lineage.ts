@@ -1,4 +1,5 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely';
+import { lockTrail } from '../access/audit.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
@@ -58,7 +59,8 @@ export async function writeParents(
   child: VersionReference,
   given: readonly string[],
 ): Promise<void> {
-  await lockLineage(transaction);
+  // Changes of lineage follow one another over all models: two that are each right could close a cycle together.
+  await lockTrail(transaction);
   const kept = await readParents(transaction, child);
   const parents = new Map<string, VersionReference>();
   for (const text of given) {
@@ -81,14 +83,6 @@ export async function writeParents(
     parent_version: parent.version,
   }));
   if (rows.length > 0) await transaction.insertInto('version_parents').values(rows).execute();
-}
-
-/**
- * Changes of lineage follow one another over all models: two that are each right could close a cycle together. The
- * chain's end is what every change of the store takes in the end; here it is taken before looking.
- */
-async function lockLineage(transaction: Transaction<Tables>): Promise<void> {
-  await transaction.updateTable('audit_head').set({ sequence: sql<number>`sequence` }).execute();
 }
 
 async function requireNoCycle(

@@ -35,7 +35,7 @@ export async function findVersion(database: Database, modelId: string, name: str
     .selectFrom('versions')
     .select('version')
     .where('model_id', '=', modelId)
-    .orderBy('created_at', 'desc')
+    .orderBy('number', 'desc')
     .limit(200)
     .execute();
   const aliases = await readAliases(database, modelId);

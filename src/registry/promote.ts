@@ -247,8 +247,7 @@ async function metricsOf(database: Database, record: VersionRecord): Promise<Rec
   const rows = await database
     .selectFrom('version_metrics')
     .select(['name', 'value'])
-    .where('model_id', '=', record.modelId)
-    .where('version', '=', record.version)
+    .where('number', '=', record.number)
     .orderBy('name')
     .execute();
   return Object.fromEntries(rows.map(({ name, value }) => [name, value]));

@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import { lockTrail } from '../access/audit.ts';
 import { changeModel } from '../access/change_model.ts';
 import { readableFile } from '../access/file_access.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
@@ -246,10 +247,12 @@ async function insertVersion(
       .onConflict((conflict) => conflict.column('model_id').doNothing())
       .execute();
     await requireFreeName(transaction, modelId, version);
+    const number = await nextNumber(transaction);
     await transaction
       .insertInto('versions')
       .values({
         ...key,
+        number,
         stage: 'development',
         created_at: at,
         created_by: nameOf(origin.caller),
@@ -268,12 +271,12 @@ async function insertVersion(
       })
       .execute();
     const metrics = Object.entries(registration.metrics ?? {}).map(([name, value]) => ({
-      ...key,
+      number,
       name,
       value,
     }));
     if (metrics.length > 0) await transaction.insertInto('version_metrics').values(metrics).execute();
-    const tags = Object.entries(registration.tags ?? {}).map(([name, value]) => ({ ...key, name, value }));
+    const tags = Object.entries(registration.tags ?? {}).map(([name, value]) => ({ number, name, value }));
     if (tags.length > 0) await transaction.insertInto('version_tags').values(tags).execute();
     if (registration.parentVersion !== undefined)
       await writeParents(transaction, { modelId, version }, [registration.parentVersion]);
@@ -284,6 +287,16 @@ async function insertVersion(
       after: { stage: 'development', artifact_sha256: artifact.sha256, source: registration.source },
     };
   });
+}
+
+/** Registrations of all models follow one another from here on: no two get the same number. */
+async function nextNumber(transaction: Transaction<Tables>): Promise<number> {
+  await lockTrail(transaction);
+  const { last } = await transaction
+    .selectFrom('versions')
+    .select((eb) => eb.fn.max('number').as('last'))
+    .executeTakeFirstOrThrow();
+  return (last ?? 0) + 1;
 }
 
 /** Above those of a model of this name that was deleted: its history goes on. */

@@ -1,18 +1,19 @@
-import { ModelYardError } from '../errors.ts';
+import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
 import { type DescribedVersion, describeVersions } from './describe.ts';
-import { isOneOf } from './lineage.ts';
-import { memberships, ownConditions, type SearchConditions } from './search_conditions.ts';
+import { conditionsOf, type SearchConditions } from './search_conditions.ts';
 import {
-  type ConditionSizes,
-  countMatches,
-  type FoundKey,
-  findPage,
+  type Cursor,
+  cursorAfter,
+  inOrder,
+  parseCursor,
+  parseOrder,
   type SortOrder,
-  sizeConditions,
-} from './search_plan.ts';
+} from './search_order.ts';
 import { readStatistics, type SearchStatistics } from './search_statistics.ts';
-import { type VersionRecord, versionRecord } from './version_record.ts';
+import { keepUntilChanged, readTrailEnd } from './until_changed.ts';
+import { versionRecord } from './version_record.ts';
+import { has, intersect, numbersOf, parseNumbers, setOf, type VersionSet } from './version_set.ts';
 
 export interface VersionSearch extends SearchConditions {
   /** `created_at`, `model_id` or `metric:NAME`, then ` asc` or ` desc`. */
@@ -30,102 +31,98 @@ export interface FoundVersions {
 }
 
 /**
- * Finds versions by all the conditions given, a page at a time. Pages are cut by the last row's key, so
- * versions that are registered meanwhile shift nothing.
+ * Finds versions by all the conditions given, a page at a time. Each condition is a set of numbers, which one index
+ * has; the sets are cut with one another here, so that no search depends on which condition is looked at first. Pages
+ * are cut by the last row's key, so versions that are registered meanwhile shift nothing.
  * @throws INVALID_INPUT for an order or a cursor that does not exist.
  */
 export async function searchVersions(database: Database, search: VersionSearch): Promise<FoundVersions> {
   const order = parseOrder(search.orderBy);
   const after = search.cursor === undefined ? undefined : parseCursor(search.cursor, order);
-  const { total, keys } = await findKeys(database, search, order, after);
-  const shown = keys.slice(0, search.limit);
-  const last = keys.length > search.limit ? shown.at(-1) : undefined;
+  const registry = { database, end: await readTrailEnd(database) };
+  const statistics = await readStatistics(registry);
+  const found = await findAll(registry, search, order);
+  const numbers = await readPage(database, { ...search, order, after }, found, statistics.versions);
+  const versions = await readVersions(database, numbers.slice(0, search.limit));
+  const last = numbers.length > search.limit ? versions.at(-1) : undefined;
   return {
-    total,
-    versions: await describeVersions(database, await readRecords(database, shown)),
-    nextCursor:
-      last === undefined
-        ? null
-        : Buffer.from(JSON.stringify([last.sort_key, last.model_id, last.version])).toString('base64url'),
-    statistics: after === undefined ? await readStatistics(database) : undefined,
+    total: found === undefined ? statistics.versions : found.size,
+    versions,
+    nextCursor: last === undefined ? null : cursorAfter(last, order),
+    statistics: after === undefined ? statistics : undefined,
   };
 }
 
-/** The keys of a page and of the first version after it. */
-async function findKeys(
-  database: Database,
-  search: VersionSearch,
+/** Of 100 000 versions each takes at most 12 KB. */
+const keepSets = keepUntilChanged<VersionSet>(200);
+
+/** The versions that fulfil all conditions; undefined where there are none. */
+async function findAll(
+  registry: { database: Database; end: number },
+  search: SearchConditions,
   order: SortOrder,
-  after: Cursor | undefined,
-): Promise<{ total: number; keys: FoundKey[] }> {
-  const conditions = {
-    own: ownConditions(search),
-    hasText: search.query !== undefined,
-    memberships: memberships(search, order.metric),
-  };
-  const page = (sizes?: ConditionSizes, total?: number) =>
-    findPage(database, conditions, { order, after, limit: search.limit + 1 }, sizes, total);
-  if (conditions.memberships.length > 0) {
-    const sizes = await sizeConditions(database, conditions);
-    const total = await countMatches(database, conditions, sizes);
-    return { total, keys: total === 0 ? [] : await page(sizes, total) };
+): Promise<VersionSet | undefined> {
+  let found: VersionSet | undefined;
+  for (const { name, from } of conditionsOf(search, order.metric)) {
+    const set = await keepSets(registry, name, async () =>
+      setOf(await readNumbers(registry.database, sql`select d.number from ${from}`)),
+    );
+    found = found === undefined ? set : intersect(found, set);
+    if (found.size === 0) return found;
   }
-  const keys = await page();
-  const isAll = after === undefined && keys.length <= search.limit;
-  return { total: isAll ? keys.length : await countMatches(database, conditions, undefined), keys };
+  return found;
+}
+
+/** As one text: a row a number would cost ten times as much. A subquery with a limit comes in its order. */
+async function readNumbers(database: Database, numbered: RawBuilder<unknown>): Promise<number[]> {
+  const { rows } = await sql<{ numbers: string | null }>`
+    select string_agg(cast(number as text), ',') as numbers from (${numbered}) as numbered`.execute(database);
+  return parseNumbers(rows[0]?.numbers ?? null);
+}
+
+/** So few are asked for by their numbers. */
+const few = 200;
+/** How many times as far as it should have to go the first walk along the order goes. */
+const patience = 4;
+
+/** The numbers of one page and of the first version after it, in the order. */
+async function readPage(
+  database: Database,
+  { order, after, limit, metrics }: VersionSearch & { order: SortOrder; after: Cursor | undefined },
+  found: VersionSet | undefined,
+  all: number,
+): Promise<number[]> {
+  const wanted = limit + 1;
+  const walk = (steps: number, only?: number[]) =>
+    readNumbers(database, sql`select d.number from ${inOrder(order, after, metrics, only)} limit ${steps}`);
+  if (found === undefined) return walk(wanted);
+  if (order.key === 'created_at') return pageByAge(found, order, after).slice(0, wanted);
+  if (found.size === 0) return [];
+  if (found.size <= few) return walk(wanted, numbersOf(found));
+  const foundWithin = async (steps: number) =>
+    (await walk(steps)).filter((number) => has(found, number)).slice(0, wanted);
+  const near = Math.ceil((patience * wanted * all) / found.size);
+  const page = await foundWithin(near);
+  // What is found may lie at the other end of the order.
+  return page.length === wanted || near >= all ? page : foundWithin(all);
+}
+
+/** Numbers are in the order of age: nothing has to be looked up. */
+function pageByAge(found: VersionSet, { direction }: SortOrder, after: Cursor | undefined): number[] {
+  const numbers = numbersOf(found);
+  if (direction === 'desc') numbers.reverse();
+  if (after === undefined) return numbers;
+  const seen = Number(after.at(-1));
+  return numbers.filter((number) => (direction === 'asc' ? number > seen : number < seen));
 }
 
 /** The whole rows, which are long, of those that are shown and of no others. */
-async function readRecords(database: Database, keys: readonly FoundKey[]): Promise<VersionRecord[]> {
-  if (keys.length === 0) return [];
-  const wanted = keys.map((key) => ({ modelId: key.model_id, version: key.version }));
-  const rows = await database
-    .selectFrom('versions')
-    .selectAll()
-    .where(isOneOf(['model_id', 'version'], wanted))
-    .execute();
-  return wanted.flatMap(({ modelId, version }) =>
-    rows.filter((row) => row.model_id === modelId && row.version === version).map(versionRecord),
+async function readVersions(database: Database, numbers: readonly number[]): Promise<DescribedVersion[]> {
+  if (numbers.length === 0) return [];
+  const rows = await database.selectFrom('versions').selectAll().where('number', 'in', numbers).execute();
+  const records = new Map(rows.map((row) => [row.number, versionRecord(row)]));
+  return describeVersions(
+    database,
+    numbers.flatMap((number) => records.get(number) ?? []),
   );
-}
-
-type Cursor = [string | number, string, string];
-
-function parseOrder(orderBy: string): SortOrder {
-  const [, key, direction = 'desc'] =
-    /^(created_at|model_id|metric:.+?)(?: (asc|desc))?$/.exec(orderBy.trim()) ?? [];
-  if (key === undefined)
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      `order_by="${orderBy}" is not an order.`,
-      'Use created_at, model_id or metric:NAME, then asc or desc: "metric:accuracy desc".',
-    );
-  return {
-    column: key === 'model_id' ? key : 'created_at',
-    metric: key.startsWith('metric:') ? key.slice('metric:'.length) : undefined,
-    direction: direction === 'asc' ? 'asc' : 'desc',
-  };
-}
-
-function parseCursor(cursor: string, order: SortOrder): Cursor {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    if (Array.isArray(parsed)) {
-      const [key, modelId, version]: unknown[] = parsed;
-      if (isKeyOf(order, key) && typeof modelId === 'string' && typeof version === 'string')
-        return [key, modelId, version];
-    }
-  } catch {
-    // Said below.
-  }
-  throw new ModelYardError(
-    'INVALID_INPUT',
-    'cursor is not one that search_models gave.',
-    'Pass next_cursor unchanged.',
-  );
-}
-
-function isKeyOf({ column, metric }: SortOrder, key: unknown): key is string | number {
-  if (metric === undefined && column === 'model_id') return typeof key === 'string';
-  return typeof key === 'number' && (metric !== undefined || Number.isSafeInteger(key));
 }

@@ -16,90 +16,71 @@ export interface SearchConditions {
   metrics?: { name: string; op: (typeof metricOperators)[number]; value: number }[] | undefined;
 }
 
-/** A condition on what stands in another table, where a version has one such row or none. */
-export interface Membership {
-  table: 'version_metrics' | 'version_tags' | 'aliases';
-  /** The metric that it is about. */
-  metric?: string;
-  /** @param row the name of the table's row in the statement */
-  holds(row: string): RawBuilder<boolean>;
-}
-
-/** Conditions on the row of `versions` that is called v. */
-export function ownConditions(search: SearchConditions): RawBuilder<boolean>[] {
-  const { query, modelId, stage, framework } = search;
-  return [
-    ...(modelId === undefined ? [] : [sql<boolean>`v.model_id = ${modelId}`]),
-    ...(stage === undefined ? [] : [sql<boolean>`v.stage = ${stage}`]),
-    ...(framework === undefined ? [] : [sql<boolean>`lower(v.framework) = lower(${framework})`]),
-    ...(query === undefined
-      ? []
-      : [sql<boolean>`v.search_text like ${`%${escapeLike(query.toLowerCase())}%`} escape '\\'`]),
-  ];
-}
-
-function escapeLike(text: string): string {
-  return text.replace(/[\\%_]/g, '\\$&');
+/** A condition that one index answers by itself. */
+export interface Condition {
+  /** The same for the same condition only. */
+  name: string;
+  /** What stands after `from`: its row d has the number of a version that fulfils it, each once. */
+  from: RawBuilder<unknown>;
 }
 
 /** @param ordering the metric that versions are ordered by: those without it are not found */
-export function memberships(search: SearchConditions, ordering: string | undefined): Membership[] {
-  const { alias } = search;
-  const { metrics: bounds = [] } = search;
-  const metrics = new Set([...bounds.map(({ name }) => name), ...(ordering === undefined ? [] : [ordering])]);
+export function conditionsOf(search: SearchConditions, ordering: string | undefined): Condition[] {
+  const { query, modelId, stage, framework, alias, tags = {}, metrics = [] } = search;
+  const measured = new Set([
+    ...metrics.map(({ name }) => name),
+    ...(ordering === undefined ? [] : [ordering]),
+  ]);
   return [
+    ...(query !== undefined
+      ? [textIs(query, modelId)]
+      : modelId !== undefined
+        ? [named(['model', modelId], sql`versions as d where d.model_id = ${modelId}`)]
+        : []),
+    ...(stage === undefined ? [] : [named(['stage', stage], sql`versions as d where d.stage = ${stage}`)]),
+    ...(framework === undefined ? [] : [frameworkIs(framework)]),
     ...(alias === undefined ? [] : [aliasIs(alias)]),
-    ...Object.entries(search.tags ?? {}).map(([name, value]) => tagIs(name, value)),
-    ...[...metrics].map((metric) =>
-      metricIsWithin(
-        metric,
-        bounds.filter(({ name }) => name === metric),
-      ),
-    ),
+    ...Object.entries(tags).map(([name, value]) => tagIs(name, value)),
+    ...[...measured].map((metric) => metricIs(metric, metrics)),
   ];
 }
 
-function metricIsWithin(
-  metric: string,
-  bounds: readonly { op: (typeof metricOperators)[number]; value: number }[],
-): Membership {
-  return {
-    table: 'version_metrics',
-    metric,
-    holds: (row) =>
-      all([
-        sql<boolean>`${sql.ref(`${row}.name`)} = ${metric}`,
-        ...bounds.map(({ op, value }) => sql<boolean>`${sql.ref(`${row}.value`)} ${sql.raw(op)} ${value}`),
-      ]),
-  };
+function named(name: unknown[], from: RawBuilder<unknown>): Condition {
+  return { name: JSON.stringify(name), from };
 }
 
-function aliasIs(alias: string): Membership {
-  return { table: 'aliases', holds: (row) => sql<boolean>`${sql.ref(`${row}.alias`)} = ${alias}` };
+/** Of one model where it is known: its texts stand together. */
+function textIs(query: string, modelId: string | undefined): Condition {
+  const pattern = `%${query.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
+  const model = modelId === undefined ? sql`` : sql` and d.model_id = ${modelId}`;
+  return named(
+    ['text', pattern, modelId],
+    sql`versions as d where d.search_text like ${pattern} escape '\\'${model}`,
+  );
 }
 
-function tagIs(name: string, value: string): Membership {
-  return {
-    table: 'version_tags',
-    holds: (row) =>
-      sql<boolean>`${sql.ref(`${row}.name`)} = ${name} and ${sql.ref(`${row}.value`)} = ${value}`,
-  };
+function frameworkIs(framework: string): Condition {
+  return named(['framework', framework], sql`versions as d where lower(d.framework) = lower(${framework})`);
 }
 
-/** All of the conditions; true where there are none. */
-export function all(conditions: readonly RawBuilder<boolean>[]): RawBuilder<boolean> {
-  return conditions.length === 0 ? sql<boolean>`1 = 1` : sql<boolean>`${sql.join(conditions, sql` and `)}`;
+function aliasIs(alias: string): Condition {
+  return named(
+    ['alias', alias],
+    sql`aliases as a inner join versions as d on d.model_id = a.model_id and d.version = a.version
+      where a.alias = ${alias}`,
+  );
 }
 
-/** Whether two rows are of the same version. */
-export function sameVersion(one: string, other: string): RawBuilder<boolean> {
-  return sql<boolean>`${sql.ref(`${one}.model_id`)} = ${sql.ref(`${other}.model_id`)} and ${sql.ref(`${one}.version`)} = ${sql.ref(`${other}.version`)}`;
+function tagIs(name: string, value: string): Condition {
+  return named(['tag', name, value], sql`version_tags as d where d.name = ${name} and d.value = ${value}`);
 }
 
-/** Whether the version of a row has what each of the memberships wants. */
-export function hasAll(row: string, wanted: readonly Membership[]): RawBuilder<boolean>[] {
-  return wanted.map(
-    ({ table, holds }) =>
-      sql<boolean>`exists (select 1 from ${sql.table(table)} as m where ${sameVersion('m', row)} and ${holds('m')})`,
+/** Having the metric, within all the bounds that are given for it. */
+export function metricIs(metric: string, given: SearchConditions['metrics'] = []): Condition {
+  const bounds = given.filter(({ name }) => name === metric).map(({ op, value }) => ({ op, value }));
+  const holds = bounds.map(({ op, value }) => sql` and d.value ${sql.raw(op)} ${value}`);
+  return named(
+    ['metric', metric, bounds],
+    sql`version_metrics as d where d.name = ${metric}${sql.join(holds, sql``)}`,
   );
 }

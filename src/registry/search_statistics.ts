@@ -1,4 +1,5 @@
 import type { Database } from '../storage/database.ts';
+import { keepUntilChanged } from './until_changed.ts';
 
 export interface SearchStatistics {
   models: number;
@@ -9,24 +10,11 @@ export interface SearchStatistics {
   artifactBytes: number;
 }
 
-/** Counted at that end of the audit trail. */
-interface Counted {
-  sequence: number;
-  statistics: SearchStatistics;
-}
-const counted = new WeakMap<Database, Counted>();
+const keep = keepUntilChanged<SearchStatistics>(1);
 
-/**
- * The figures of the whole registry. Every change of it moves the end of the audit trail: until that moves they are
- * as they were counted last. The end is read before counting, so what comes in between is counted again.
- */
-export async function readStatistics(database: Database): Promise<SearchStatistics> {
-  const { sequence } = await database.selectFrom('audit_head').select('sequence').executeTakeFirstOrThrow();
-  const known = counted.get(database);
-  if (known?.sequence === sequence) return known.statistics;
-  const statistics = await countAll(database);
-  counted.set(database, { sequence, statistics });
-  return statistics;
+/** The figures of the whole registry. */
+export function readStatistics(registry: { database: Database; end: number }): Promise<SearchStatistics> {
+  return keep(registry, 'statistics', () => countAll(registry.database));
 }
 
 async function countAll(database: Database): Promise<SearchStatistics> {

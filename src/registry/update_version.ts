@@ -36,8 +36,8 @@ export async function updateVersion(
   by: string,
 ): Promise<FieldChange[]> {
   const record = await findVersion(transaction, subject.modelId, subject.version);
-  const tags = await readNamed(transaction, 'version_tags', subject);
-  const metrics = await readNamed(transaction, 'version_metrics', subject);
+  const tags = await readNamed(transaction, 'version_tags', record);
+  const metrics = await readNamed(transaction, 'version_metrics', record);
   const texts = textFields.flatMap((field): FieldChange[] => {
     const after = given[field];
     return after === undefined || after === record[field] ? [] : [{ field, before: record[field], after }];
@@ -52,12 +52,12 @@ export async function updateVersion(
   if (changed.length === 0) return changed;
 
   for (const [name, value] of Object.entries(given.tags ?? {})) {
-    await writeNamed(transaction, 'version_tags', subject, name, value);
+    await writeNamed(transaction, 'version_tags', record, name, value);
     if (value === null) tags.delete(name);
     else tags.set(name, value);
   }
   for (const [name, value] of Object.entries(given.metrics ?? {}))
-    await writeNamed(transaction, 'version_metrics', subject, name, value);
+    await writeNamed(transaction, 'version_metrics', record, name, value);
   const { description, author, framework, algorithm } = record;
   const facts = { description, author, framework, algorithm };
   for (const field of textFields) facts[field] = given[field] === undefined ? facts[field] : given[field];
@@ -102,13 +102,12 @@ async function changeParents(
 async function readNamed<Table extends 'version_tags' | 'version_metrics'>(
   transaction: Transaction<Tables>,
   table: Table,
-  { modelId, version }: VersionReference,
+  { number }: VersionRecord,
 ): Promise<Map<string, Tables[Table]['value']>> {
   const rows = await transaction
     .selectFrom<'version_tags' | 'version_metrics'>(table)
     .select(['name', 'value'])
-    .where('model_id', '=', modelId)
-    .where('version', '=', version)
+    .where('number', '=', number)
     .orderBy('name')
     .execute();
   return new Map(rows.map(({ name, value }) => [name, value]));
@@ -117,23 +116,17 @@ async function readNamed<Table extends 'version_tags' | 'version_metrics'>(
 async function writeNamed(
   transaction: Transaction<Tables>,
   table: 'version_tags' | 'version_metrics',
-  { modelId, version }: VersionReference,
+  { number }: VersionRecord,
   name: string,
   value: string | number | null,
 ): Promise<void> {
-  const key = { model_id: modelId, version, name };
   if (value === null) {
-    await transaction
-      .deleteFrom(table)
-      .where('model_id', '=', modelId)
-      .where('version', '=', version)
-      .where('name', '=', name)
-      .execute();
+    await transaction.deleteFrom(table).where('number', '=', number).where('name', '=', name).execute();
     return;
   }
   await transaction
     .insertInto(table)
-    .values({ ...key, value })
-    .onConflict((conflict) => conflict.columns(['model_id', 'version', 'name']).doUpdateSet({ value }))
+    .values({ number, name, value })
+    .onConflict((conflict) => conflict.columns(['number', 'name']).doUpdateSet({ value }))
     .execute();
 }

@@ -27,6 +27,8 @@ export interface VersionRecord {
   opsets: Record<string, number> | null;
   updatedAt: number | null;
   updatedBy: string | null;
+  /** Its place among all versions, in the order in which they were registered. */
+  number: number;
 }
 
 const labels = z.array(z.string());
@@ -55,5 +57,6 @@ export function versionRecord(row: VersionRow): VersionRecord {
     opsets: row.opsets === null ? null : opsets.parse(JSON.parse(row.opsets)),
     updatedAt: row.updated_at,
     updatedBy: row.updated_by,
+    number: row.number,
   };
 }

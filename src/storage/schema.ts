@@ -8,8 +8,8 @@ import type { ColumnType, Generated, Selectable } from 'kysely';
 export interface Tables {
   models: ModelRow;
   versions: VersionsTable;
-  version_metrics: { model_id: string; version: string; name: string; value: number };
-  version_tags: { model_id: string; version: string; name: string; value: string };
+  version_metrics: { number: number; name: string; value: number };
+  version_tags: { number: number; name: string; value: string };
   version_parents: { model_id: string; version: string; parent_model_id: string; parent_version: string };
   deleted_versions: DeletedVersionRow;
   aliases: AliasRow;
@@ -89,6 +89,8 @@ interface VersionsTable {
   search_text: Generated<string>;
   /** How many stage transitions it has made: the sequence of the last. */
   transitions: Generated<number>;
+  /** Higher than those of all versions that there are when it is registered; its metrics and tags go by it. */
+  number: number;
 }
 
 export type VersionRow = Selectable<VersionsTable>;

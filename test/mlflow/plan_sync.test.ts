@@ -35,6 +35,7 @@ function version(
       opsets: null,
       updatedAt: null,
       updatedBy: null,
+      number: 1,
     },
     tags: new Map(),
     metrics: new Map(),

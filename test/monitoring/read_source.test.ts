@@ -40,6 +40,7 @@ function versionWith(features: Record<string, DatatypeName>): VersionRecord {
     opsets: null,
     updatedAt: null,
     updatedBy: null,
+    number: 1,
     warnings: [],
   };
 }

@@ -23,6 +23,7 @@ function reader(outputs: TensorSpec[], classLabels?: string[]) {
     opsets: null,
     updatedAt: null,
     updatedBy: null,
+    number: 1,
     warnings: [],
   };
   return actualReader(record);

@@ -39,7 +39,7 @@ describeOnEachDatabase('deleteVersions', (store) => {
     ).map(({ version }) => version);
 
   test('removes an archived version with its records and bytes; the history stays', async () => {
-    const { artifact } = await seed({
+    const { artifact, number } = await seed({
       modelId: 'one',
       version: '1',
       metrics: { auc: 1 },
@@ -65,10 +65,11 @@ describeOnEachDatabase('deleteVersions', (store) => {
       .where('model_id', '=', 'one')
       .execute();
     expect(history).toEqual([{ to_stage: 'archived' }]);
-    for (const table of ['version_metrics', 'version_tags', 'aliases'] as const)
-      expect(await database.selectFrom(table).selectAll().where('model_id', '=', 'one').execute()).toEqual(
-        [],
-      );
+    for (const table of ['version_metrics', 'version_tags'] as const)
+      expect(await database.selectFrom(table).selectAll().where('number', '=', number).execute()).toEqual([]);
+    expect(await database.selectFrom('aliases').selectAll().where('model_id', '=', 'one').execute()).toEqual(
+      [],
+    );
     // Its child remembers where it came from.
     expect(
       await database.selectFrom('version_parents').selectAll().where('model_id', '=', 'one').execute(),

@@ -28,6 +28,7 @@ const record = (version: string, features = ['a']): VersionRecord => ({
   opsets: null,
   updatedAt: null,
   updatedBy: null,
+  number: 1,
 });
 
 const hour = 3_600_000;

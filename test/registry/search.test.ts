@@ -76,12 +76,12 @@ describeOnEachDatabase('searchVersions', (store) => {
   });
 
   test.each([
-    ['metric:auc desc', ['fraud 1', 'churn 2', 'churn 10', 'churn 1']],
-    ['metric:auc asc', ['churn 1', 'churn 10', 'churn 2', 'fraud 1']],
+    ['metric:auc desc', ['fraud 1', 'churn 10', 'churn 2', 'churn 1']],
+    ['metric:auc asc', ['churn 1', 'churn 2', 'churn 10', 'fraud 1']],
     ['metric:log loss asc', ['churn 10', 'churn 1']],
-    ['metric:auc', ['fraud 1', 'churn 2', 'churn 10', 'churn 1']],
+    ['metric:auc', ['fraud 1', 'churn 10', 'churn 2', 'churn 1']],
     ['created_at asc', ['churn 1', 'churn 2', 'churn 10', 'fraud 1', 'fraud 2']],
-    ['model_id asc', ['churn 1', 'churn 10', 'churn 2', 'fraud 1', 'fraud 2']],
+    ['model_id asc', ['churn 1', 'churn 2', 'churn 10', 'fraud 1', 'fraud 2']],
   ])('orders by %s, versions without that metric left out', async (orderBy, expected) => {
     expect(await found({ orderBy })).toEqual(expected);
   });
@@ -128,7 +128,7 @@ describeOnEachDatabase('searchVersions', (store) => {
     ['another shape', cursorOf({ a: 1 })],
     ['another length', cursorOf([1, 'churn'])],
     ['a key of another order', cursorOf(['churn', 'churn', '1'])],
-    ['a time in fractions', cursorOf([1.5, 'churn', '1'])],
+    ['a number in fractions', cursorOf([1.5])],
   ])('a cursor that is %s is refused', async (_, cursor) => {
     await expect(search({ cursor })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
   });

@@ -13,12 +13,14 @@ import { temporaryDirectory } from '../temporary.ts';
 import { describeOnEachDatabase } from './databases.ts';
 import { inProcesses } from './processes.ts';
 
+let inserted = 0;
 const insertVersion = (database: Database, version: string, stage: string, modelId = 'm') =>
   database
     .insertInto('versions')
     .values({
       model_id: modelId,
       version,
+      number: ++inserted,
       stage,
       created_at: Date.UTC(2026, 0, 1),
       created_by: 'operator',

@@ -6,6 +6,7 @@ import * as mlflow from './0004_mlflow.ts';
 import * as alerts from './0005_alerts.ts';
 import * as references from './0006_references.ts';
 import * as online from './0007_online.ts';
+import * as search from './0008_search.ts';
 
 /** All migrations in the order of their names. One that was released is never edited: add another. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005_alerts': alerts,
   '0006_references': references,
   '0007_online': online,
+  '0008_search': search,
 };

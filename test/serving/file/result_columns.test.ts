@@ -23,6 +23,7 @@ const recordOf = (datatype: DatatypeName, classLabels?: string[]): VersionRecord
   opsets: null,
   updatedAt: null,
   updatedBy: null,
+  number: 1,
   warnings: [],
 });
 const predicted = (value: PredictedValue, probabilities?: [string, number][]): RowPrediction => ({
