@@ -115,6 +115,20 @@ describeOnEachDatabase('searchVersions', (store) => {
     });
   });
 
+  test('knows the change before it, also one that another process made', async () => {
+    const other = await store.open();
+    const seed = seeder(other.database, store.address.directory);
+    const conditions = { tags: { late: 'yes' } };
+    expect(await found(conditions)).toEqual([]);
+    const before = (await search({})).statistics;
+    await seed({ modelId: 'late', version: '1', tags: conditions.tags });
+    expect(await found(conditions)).toEqual(['late 1']);
+    expect((await search({})).statistics).toMatchObject({
+      models: (before?.models ?? 0) + 1,
+      versions: (before?.versions ?? 0) + 1,
+    });
+  });
+
   test.each(['name', 'created_at up', 'created_at; drop table versions', 'metric:', ''])(
     'the order "%s" is refused',
     async (orderBy) => {
