@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { metricOperators } from '../src/registry/search_conditions.ts';
+import { parseOrder } from '../src/registry/search_order.ts';
 import { defineTool } from './define_tool.ts';
-import { summarise, versionSummary } from './describe_version.ts';
+import { foundVersion, showFound } from './found_version.ts';
 import { cursor, limit, modelId, orJsonText, stage, textMap, version } from './schemas.ts';
 
 export const searchModels = defineTool({
@@ -38,7 +39,7 @@ export const searchModels = defineTool({
   }),
   output: z.strictObject({
     total: z.number(),
-    models: z.array(versionSummary),
+    models: z.array(foundVersion),
     next_cursor: z.string().nullable(),
     statistics: z
       .strictObject({
@@ -53,9 +54,17 @@ export const searchModels = defineTool({
   async handle(services, { model_id, order_by, ...search }) {
     const found = await services.registry.search({ ...search, modelId: model_id, orderBy: order_by });
     const { statistics } = found;
+    const { metric } = parseOrder(order_by);
+    const asked = {
+      metrics: new Set([
+        ...(search.metrics ?? []).map(({ name }) => name),
+        ...(metric === undefined ? [] : [metric]),
+      ]),
+      tags: new Set(Object.keys(search.tags ?? {})),
+    };
     return {
       total: found.total,
-      models: found.versions.map(summarise),
+      models: showFound(found.versions, search.limit, asked),
       next_cursor: found.nextCursor,
       ...(statistics && {
         statistics: {

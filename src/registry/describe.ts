@@ -70,7 +70,13 @@ export async function describeModel(
   const { total } = await selected
     .select((eb) => eb.fn.countAll<number>().as('total'))
     .executeTakeFirstOrThrow();
-  const rows = await selected.selectAll().orderBy('number', 'desc').limit(filter.limit).execute();
+  const newest = selected.select('number').orderBy('number', 'desc').limit(filter.limit);
+  const rows = await database
+    .selectFrom('versions')
+    .selectAll()
+    .where('number', 'in', newest)
+    .orderBy('number', 'desc')
+    .execute();
   const shown = rows.map((row) => ({ modelId, version: row.version }));
   const [versions, aliases, gates, stageHistory, lineage] = await Promise.all([
     describeVersions(database, rows.map(versionRecord)),

@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seeder } from '../registry/seed.ts';
 import { startServer, type TestServer } from './client.ts';
-import { testModel } from './environment.ts';
+import { scratchDirectory, testModel } from './environment.ts';
+import { withDatabase } from './registry_tables.ts';
 import { until } from './until.ts';
 
 const row = { f0: 1, f1: 2, f2: 3 };
@@ -243,5 +245,70 @@ describe('search_models', () => {
     expect(await names({ order_by: 'metric:mae asc' })).toEqual(['2', '1']);
     const { statistics } = await server.call('search_models');
     expect(statistics).toMatchObject({ models: 1, versions: 3, by_framework: { onnx: 2 } });
+  });
+
+  describe('of versions that much is known of', () => {
+    const scratch = scratchDirectory();
+    let described: TestServer;
+    afterAll(async () => {
+      await described.close();
+      scratch.remove();
+    });
+    beforeAll(async () => {
+      await withDatabase(scratch.path, async (database) => {
+        const seed = seeder(database, join(scratch.path, 'registry'));
+        for (let version = 1; version <= 30; version++)
+          await seed({
+            modelId: 'customer-churn-risk',
+            version: `2026.${version}`,
+            framework: 'scikit-learn',
+            algorithm: 'gradient boosting',
+            description: `Trained on week ${version} of the churn data. `.repeat(10),
+            metrics: { accuracy: 0.9 + version / 700, auc: 0.9 + version / 900, log_loss: 1 / (version + 2) },
+            tags: { team: 'growth', week: String(version), cost_center: 'cc-12' },
+          });
+        const many = (prefix: string) =>
+          Array.from({ length: 60 }, (_, index) => [`${prefix}_${String(index).padStart(2, '0')}`, index]);
+        await seed({
+          modelId: 'wide',
+          version: '1',
+          metrics: Object.fromEntries(many('metric').map(([name, value]) => [name, Number(value) + 1 / 3])),
+          tags: Object.fromEntries(many('tag').map(([name, value]) => [name, `value ${value}`])),
+        });
+      });
+      described = await startServer({ directory: scratch.path });
+    });
+
+    it('answers a page in less than 2 000 tokens, with all their metrics and tags', async () => {
+      const page = await described.call('search_models', { model_id: 'customer-churn-risk' });
+      expect(page.models).toHaveLength(25);
+      expect(JSON.stringify(page).length / 4).toBeLessThan(2000);
+      expect(page.models[0]).toEqual({
+        model_id: 'customer-churn-risk',
+        version: '2026.30',
+        stage: 'development',
+        created_at: expect.stringMatching(/Z$/),
+        framework: 'scikit-learn',
+        algorithm: 'gradient boosting',
+        metrics: { accuracy: 0.942857, auc: 0.933333, log_loss: 0.03125 },
+        tags: { team: 'growth', week: '30', cost_center: 'cc-12' },
+      });
+      for (const { more } of page.models) expect(more).toBeUndefined();
+      const few = await described.call('search_models', { model_id: 'customer-churn-risk', limit: 5 });
+      for (const { description } of few.models) expect(description).toMatch(/^Trained on week .{180,}…$/);
+    });
+
+    it('leaves out what there is no room for, but not what was asked for, and says how much', async () => {
+      const { models } = await described.call('search_models', {
+        metrics: [{ name: 'metric_58', op: '>', value: 0 }],
+        tags: { tag_59: 'value 59' },
+        order_by: 'metric:metric_57 desc',
+      });
+      const { metrics = {}, tags = {}, more } = models[0] ?? {};
+      expect(metrics).toMatchObject({ metric_57: 57.3333, metric_58: 58.3333 });
+      expect(tags).toMatchObject({ tag_59: 'value 59' });
+      expect(Object.keys(metrics).length + Object.keys(tags).length + (more ?? 0)).toBe(120);
+      expect(JSON.stringify(models).length).toBeLessThanOrEqual(7600 / 25 + 2);
+    });
   });
 });
