@@ -18,6 +18,8 @@ import { rowToLine, tablePages } from '../storage/table_rows.ts';
 import { type BackupHeader, type BackupManifest, entryNames, formatVersion } from './format.ts';
 
 export interface BackupReport {
+  /** The last entry of the audit trail that is in it. */
+  sequence: number;
   rows: Record<string, number>;
   artifacts: number;
   predictions: number;
@@ -98,12 +100,13 @@ async function fill(
     rows[table.name] = count;
   }
   const predictions = await countPredictions(snapshot);
+  const { sequence } = await snapshot.selectFrom('audit_head').select('sequence').executeTakeFirstOrThrow();
   const manifest: BackupManifest = { rows, artifacts, predictions, entries: [...archive.entries] };
   const text = JSON.stringify(manifest);
   await archive.addText(entryNames.manifest, text);
   await archive.addText(entryNames.seal, sha256Of(text));
   await archive.end();
-  return { rows, artifacts, predictions };
+  return { sequence, rows, artifacts, predictions };
 }
 
 async function countPredictions(snapshot: Kysely<Tables>): Promise<number> {

@@ -1,3 +1,5 @@
+import { appendAudit } from '../access/audit.ts';
+import { type Origin, originOf } from '../access/origin.ts';
 import { ArtifactGone, type BackupReport, writeBackup } from '../backup/write_backup.ts';
 import { ModelYardError } from '../errors.ts';
 import { isAbandoned } from '../monitoring/log/journal.ts';
@@ -5,7 +7,7 @@ import { moveJournals } from '../monitoring/log/move_journals.ts';
 import type { Settings } from '../settings.ts';
 import { artifactStore } from '../storage/artifact_store.ts';
 import { connectDatabase, type Database } from '../storage/database.ts';
-import { createOutputFile } from '../storage/output_file.ts';
+import { createOutputFile, type OutputFile } from '../storage/output_file.ts';
 import { parseCommand, withStore } from './command_line.ts';
 import { newFile } from './new_file.ts';
 import { print, progressLine } from './standard_output.ts';
@@ -15,6 +17,7 @@ const usage = `Usage: modelyard backup FILE [--force]
 Writes the whole store (database and artifacts, as they are at one moment) to one file, while servers run.
 Predictions that were answered before are in it. The file is a tar archive with the SHA-256 of all its parts;
 modelyard restore reads it into a store on either database.
+The audit trail says who made it, when, and up to which entry of the trail it goes.
 
   --force  replace FILE
 `;
@@ -34,6 +37,7 @@ export async function runBackup(settings: Settings, given: string[]): Promise<nu
   const [name = ''] = positionals;
   const { directory, databaseUrl } = settings;
   const force = values.force ?? false;
+  const caller = { role: settings.role, readOnly: settings.readOnly, client: 'command line' };
   const report = await withStore(settings, async ({ database }) => {
     const path = await newFile(name, force);
     const unreadable = await moveJournals(database, directory, { isFinished: isAbandoned });
@@ -54,7 +58,7 @@ export async function runBackup(settings: Settings, given: string[]): Promise<nu
           // It holds what everybody asked the models and what they were told.
           await file.handle.chmod(0o600);
           const written = await writeBackup(source, (chunk) => file.handle.writeFile(chunk));
-          await file.commit();
+          await keep(database, file, written, originOf(caller, 'backup', { file: path, force }));
           return written;
         } catch (error) {
           if (!(error instanceof ArtifactGone)) throw error;
@@ -70,6 +74,26 @@ export async function runBackup(settings: Settings, given: string[]): Promise<nu
   });
   await print(`${describe(report)} written to ${name}.\n`);
   return 0;
+}
+
+/**
+ * Gives the backup its name together with its entry in the audit trail: no copy of all that is known without a trace
+ * of who made it. The entry is of after the moment that the backup holds, so it is not in it.
+ */
+async function keep(
+  database: Database,
+  file: OutputFile,
+  { sequence, rows, artifacts, predictions }: BackupReport,
+  origin: Origin,
+): Promise<void> {
+  // The bytes go to the disk before: every change of the store waits from the entry to the name.
+  await file.handle.sync();
+  await database.transaction().execute(async (transaction) => {
+    const after = { sequence, artifacts, predictions, rows };
+    const change = { modelId: undefined, version: undefined, before: undefined, after, outcome: 'done' };
+    await appendAudit(transaction, origin, change, Date.now());
+    await file.commit();
+  });
 }
 
 /** Whether a version still has the artifact that could not be read: then it was not deleted meanwhile. */
@@ -93,7 +117,7 @@ function damaged({ damage }: ArtifactGone): ModelYardError {
 }
 
 /** `3 models, 12 versions, 1000 predictions, 7 artifacts` */
-export function describe({ rows, artifacts, predictions }: BackupReport): string {
+export function describe({ rows, artifacts, predictions }: Omit<BackupReport, 'sequence'>): string {
   const { models = 0, versions = 0, audit_entries: entries = 0 } = rows;
   return `${models} models, ${versions} versions, ${artifacts} artifacts, ${predictions} predictions, ${entries} audit entries`;
 }

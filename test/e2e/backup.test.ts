@@ -83,7 +83,8 @@ describe.each(stores)('a backup of a store $name', ({ skipped, open }) => {
 
       const before = [...answered];
       const file = join(scratch.path, 'written.backup');
-      expect(await runCommand(['backup', file], own())).toMatchObject({ code: 0, errors: '' });
+      const operator = { ...own(), settings: { ...store.settings, MODELYARD_ROLE: 'operator' } };
+      expect(await runCommand(['backup', file], operator)).toMatchObject({ code: 0, errors: '' });
       const count = registered;
       await until('the servers go on', () => registered > count);
       writing = false;
@@ -99,9 +100,21 @@ describe.each(stores)('a backup of a store $name', ({ skipped, open }) => {
       expect(restored).toMatchObject({ code: 0, errors: '' });
       const verified = await runCommand(['verify'], target);
       expect(verified).toMatchObject({ code: 0, output: expect.stringMatching(/^0 problems, 0 notes/) });
-      expect((await runCommand(['audit', '--action', 'restore', '--json'], target)).output).toContain(
-        '"role":"admin"',
-      );
+      const entries = async (where: { directory: string }, action: string) =>
+        (await runCommand(['audit', '--action', action, '--json'], where)).output
+          .split('\n')
+          .filter((line) => line.startsWith('{'))
+          .map((line) => JSON.parse(line));
+      const [entry, ...others] = await entries(own(), 'backup');
+      expect(others).toEqual([]);
+      expect(entry).toMatchObject({ role: 'operator', client: 'command line', outcome: 'done' });
+      expect(JSON.parse(entry.arguments)).toEqual({ file, force: false });
+      const { sequence, rows } = JSON.parse(entry.after);
+      expect(sequence).toBe(rows.audit_entries);
+      expect(sequence).toBeLessThan(entry.sequence);
+      // The restored trail ends with the restore, after the last entry that was in the backup.
+      expect(await entries(target, 'backup')).toEqual([]);
+      expect(await entries(target, 'restore')).toMatchObject([{ role: 'admin', sequence: sequence + 1 }]);
       const server = await startServer(target);
       expect((await server.call('predict', { model_id: 'm', inputs: [row] })).predictions[0]?.value).toBe(
         4.75,
@@ -173,6 +186,9 @@ describe.each(stores)('a backup of a store $name', ({ skipped, open }) => {
       const again = await runCommand(['backup', target], source);
       expect(again).toMatchObject({ code: 1, errors: expect.stringContaining('exists already') });
       expect((await runCommand(['backup', target, '--force'], source)).code).toBe(0);
+      // The three that came to something: neither the killed one nor the refused one.
+      const { output } = await runCommand(['audit', '--action', 'backup', '--json'], source);
+      expect(output.trimEnd().split('\n')).toHaveLength(3);
     });
 
     test.skipIf(skipped)(
