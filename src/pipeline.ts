@@ -157,13 +157,44 @@ export function errorResult(error: ModelYardError): ToolResult {
 /** @throws INVALID_INPUT naming every argument that is wrong (the first three), with its value. */
 function parseArguments(tool: Tool, given: unknown): Record<string, unknown> {
   const parsed = tool.input.safeParse(given ?? {}, { reportInput: true });
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    requireStorable(tool, parsed.data);
+    return parsed.data;
+  }
   const faults = parsed.error.issues.slice(0, 3).map(describeIssue);
   throw new ModelYardError(
     'INVALID_INPUT',
     faults.join(' '),
     `${tool.name} takes: ${describeShape(tool.input)}.`,
   );
+}
+
+/**
+ * PostgreSQL has no place for a NUL in text, and SQLite ends a text there: none may come in but in rows of data.
+ * @throws INVALID_INPUT
+ */
+function requireStorable({ rowArguments = [] }: Tool, input: Record<string, unknown>): void {
+  const faulty = Object.entries(input).find(([name, value]) => !rowArguments.includes(name) && hasNul(value));
+  if (faulty === undefined) return;
+  throw new ModelYardError(
+    'INVALID_INPUT',
+    `${faulty[0]} has a NUL character (\\u0000) in it, which no text may have here.`,
+    'Leave it out.',
+  );
+}
+
+/** Whether a text anywhere in a value, or the name of a member, has a NUL; values may be nested as deep as JSON can be. */
+function hasNul(value: unknown): boolean {
+  const waiting = [value];
+  for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
+    if (typeof item === 'string' && item.includes('\0')) return true;
+    if (typeof item !== 'object' || item === null) continue;
+    for (const [name, member] of Object.entries(item)) {
+      if (name.includes('\0')) return true;
+      if (member !== undefined) waiting.push(member);
+    }
+  }
+  return false;
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {
@@ -177,8 +208,12 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   }
   const name = path === '' ? 'arguments' : path;
   if (issue.input === undefined) return `${name} is required.`;
+  // What is wrong with the name of a member stands inside.
+  const [inside] = issue.code === 'invalid_key' ? issue.issues : [];
   const shown = (JSON.stringify(issue.input) ?? String(issue.input)).slice(0, 80);
-  const message = issue.message.replace(/^Invalid (input|option): /, '').replace(/^Invalid string: /, '');
+  const message = (inside ?? issue).message
+    .replace(/^Invalid (input|option): /, '')
+    .replace(/^Invalid string: /, '');
   return `${name}=${shown} is not valid: ${message}.`;
 }
 

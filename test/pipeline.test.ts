@@ -153,6 +153,51 @@ describe('wrong arguments are INVALID_INPUT, each with its name and value', () =
     });
   });
 
+  describe('a NUL is refused, for databases end texts there or take none', () => {
+    const texts = defineTool({
+      name: 'try_it',
+      title: 'Try it',
+      description: 'Only here.',
+      permission: 'READ',
+      hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+      input: z.strictObject({ note: z.unknown().optional(), rows: z.unknown().optional() }),
+      output: z.strictObject({ said: z.string() }),
+      rowArguments: ['rows'],
+      handle: async () => ({ said: 'yes' }),
+    });
+    const tell = (given: unknown) =>
+      callTool(dependencies, texts, given, {
+        caller: operator,
+        ask: undefined,
+        signal: new AbortController().signal,
+        progress: () => undefined,
+      });
+
+    test.each([
+      ['in a text', 'a\0b'],
+      ['deep inside', [{ a: [null, 'fine', { b: '\0' }] }]],
+      ['in a name', { 'a\0': 1 }],
+    ])('%s', async (_, note) => {
+      expect((await tell({ note })).structuredContent).toMatchObject({
+        error: {
+          code: 'INVALID_INPUT',
+          message: 'note has a NUL character (\\u0000) in it, which no text may have here.',
+        },
+      });
+    });
+
+    test('however deep it is', async () => {
+      const note: unknown = JSON.parse(`${'['.repeat(50_000)}"\\u0000"${']'.repeat(50_000)}`);
+      expect((await tell({ note })).structuredContent).toMatchObject({ error: { code: 'INVALID_INPUT' } });
+    });
+
+    test('but not in rows of data', async () => {
+      expect((await tell({ note: 'fine', rows: [{ city: 'a\0b' }] })).structuredContent).toEqual({
+        said: 'yes',
+      });
+    });
+  });
+
   test('a long value is cut', async () => {
     const { structuredContent } = await call(says('yes'), { wanted: 'x'.repeat(10_000) });
     expect(JSON.stringify(structuredContent).length).toBeLessThan(400);

@@ -32,7 +32,10 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   hints: { readOnly: boolean; destructive: boolean; idempotent: boolean; openWorld: boolean };
   input: Input;
   output: Output;
-  /** Arguments that hold rows of data, which are no matter of the audit trail: it has their number. */
+  /**
+   * Arguments that hold rows of data. They are no matter of the audit trail, which has their number, and any text may
+   * stand in them.
+   */
   rowArguments?: readonly string[];
   handle(services: Services, input: z.output<Input>, context: CallContext): Promise<z.input<Output>>;
   /** The files that the handler's output speaks of, as links beside it. */

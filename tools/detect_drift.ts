@@ -59,6 +59,7 @@ export const detectDrift = defineTool({
     response_format: responseFormat.describe(`concise: at most ${conciseResults} results, drifted first`),
   }),
   output: driftAnswer,
+  rowArguments: ['current_data'],
   async handle(services, input, { signal, show }) {
     const isDetailed = input.response_format === 'detailed';
     const report = await services.monitoring.detectDrift({

@@ -46,6 +46,7 @@ export const predict = defineTool({
     latency_ms: z.number(),
     warnings,
   }),
+  rowArguments: ['inputs', 'tensors'],
   async handle(services, { model_id, version: pinned, entity_key, ...input }, { signal }) {
     const answer = await services.serving.predict({
       modelId: model_id,

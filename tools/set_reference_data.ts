@@ -43,6 +43,7 @@ export const setReferenceData = defineTool({
     outcomes: z.number(),
     warnings,
   }),
+  rowArguments: ['data'],
   async handle(services, input, { origin, signal }) {
     const {
       record: version_,

@@ -163,7 +163,10 @@ describe('update_model', () => {
   it.each([
     [{ version: '1', signature: {} }, /Unknown argument signature/],
     [{ version: '1', class_labels: ['a', 'b'] }, /Unknown argument class_labels/],
-    [{ aliases: { 'not a name': '1' } }, /aliases/],
+    [
+      { aliases: { 'not a name': '1' } },
+      /aliases.not a name="not a name" is not valid: must be 1 to 128 letters/,
+    ],
     [{ aliases: { '1': '2' } }, /1 is a version of linear/],
     [{ author: 'ana' }, /author can be said of a version only/],
   ])('refuses %j', async (facts, message) => {

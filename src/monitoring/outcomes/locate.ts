@@ -28,8 +28,10 @@ export async function locatePredictions(
   predictionIds: readonly string[],
 ): Promise<LocatedRows[]> {
   const groups: string[][] = [];
-  for (let start = 0; start < predictionIds.length; start += sortedAtOnce) {
-    groups.push(predictionIds.slice(start, start + sortedAtOnce).sort());
+  // PostgreSQL refuses to be asked for a text with a NUL, and no id has one.
+  const possible = predictionIds.filter((id) => !id.includes('\0'));
+  for (let start = 0; start < possible.length; start += sortedAtOnce) {
+    groups.push(possible.slice(start, start + sortedAtOnce).sort());
     await turn();
   }
   const first = groups.map(([id]) => id ?? '').sort()[0];

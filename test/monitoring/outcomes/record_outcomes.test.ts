@@ -86,12 +86,17 @@ describeOnEachDatabase('outcomes', (store) => {
   test('are found at once, and in any order, late and repeated', async () => {
     const { modelId, ids } = await predictions(50);
     const [a = '', b = '', c = ''] = ids;
-    expect(await record(modelId, outcomes([b, 2], [a, 1.5], ['unheard-of', 1], [uuidv7(), 1]))).toEqual({
+    const none: [string, unknown][] = [
+      ['unheard-of', 1],
+      ['\0', 1],
+      [uuidv7(), 1],
+    ];
+    expect(await record(modelId, outcomes([b, 2], [a, 1.5], ...none))).toEqual({
       matched: 2,
       replaced: 0,
       alreadySet: 0,
       empty: 0,
-      unknown: ['unheard-of', expect.any(String)],
+      unknown: ['unheard-of', '\0', expect.any(String)],
       warnings: [],
     });
     // As text, as files have numbers; what is there already is told from what is corrected.
