@@ -9,22 +9,31 @@ export type GuardedStage = (typeof guardedStages)[number];
 
 const metrics = z.record(z.string().min(1).max(256), z.number());
 
+const metricNames = z.array(z.string().min(1).max(256)).max(100);
+
 /** What must hold before a version enters a stage; nothing is asked that is not named. */
-export const gatePolicySchema = z.strictObject({
-  min_metrics: metrics.optional(),
-  max_metrics: metrics.optional(),
-  not_worse_than_incumbent: z.record(z.string().min(1).max(256), z.number().min(0)).optional(),
-  lower_is_better: z.array(z.string().min(1).max(256)).max(100).optional(),
-  probe: z.boolean().optional(),
-  signature: z.boolean().optional(),
-  shadow_agreement: z
-    .strictObject({ min: z.number().min(0).max(1), calls: z.number().int().min(1) })
-    .optional(),
-  no_critical_drift: z.boolean().optional(),
-  min_hours_in_staging: z.number().positive().optional(),
-  require_staging: z.boolean().optional(),
-  approval: z.boolean().optional(),
-});
+export const gatePolicySchema = z
+  .strictObject({
+    min_metrics: metrics.optional(),
+    max_metrics: metrics.optional(),
+    not_worse_than_incumbent: z.record(z.string().min(1).max(256), z.number().min(0)).optional(),
+    lower_is_better: metricNames.optional(),
+    higher_is_better: metricNames.optional(),
+    probe: z.boolean().optional(),
+    signature: z.boolean().optional(),
+    shadow_agreement: z
+      .strictObject({ min: z.number().min(0).max(1), calls: z.number().int().min(1) })
+      .optional(),
+    no_critical_drift: z.boolean().optional(),
+    min_hours_in_staging: z.number().positive().optional(),
+    require_staging: z.boolean().optional(),
+    approval: z.boolean().optional(),
+  })
+  .refine(
+    ({ lower_is_better = [], higher_is_better = [] }) =>
+      !lower_is_better.some((name) => higher_is_better.includes(name)),
+    { message: 'a metric stands in lower_is_better and in higher_is_better: keep one' },
+  );
 export type GatePolicy = z.output<typeof gatePolicySchema>;
 /** Policies by stage; null: none. */
 export type GatePolicies = Partial<Record<GuardedStage, GatePolicy | null | undefined>>;

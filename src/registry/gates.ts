@@ -1,6 +1,6 @@
 import { ModelYardError } from '../errors.ts';
 import type { GatePolicy } from './gate_policy.ts';
-import { metricDirection } from './metric_direction.ts';
+import { type MetricDirection, metricDirection } from './metric_direction.ts';
 import { compareSignatures } from './signature_compatibility.ts';
 import type { VersionRecord } from './version_record.ts';
 
@@ -111,11 +111,11 @@ function compareWithIncumbent(
   incumbent: Contender | undefined,
 ): Judgement {
   if (incumbent === undefined) return { passed: true, detail: 'There is no incumbent.' };
-  const direction = policy.lower_is_better?.includes(name) ? 'lower' : metricDirection(name);
+  const direction = directionBy(policy, name);
   if (direction === undefined)
     return {
       passed: false,
-      detail: `Whether more ${name} is better is not known: name it in lower_is_better, or use min_metrics.`,
+      detail: `Whether more ${name} is better is not known: name it in higher_is_better or lower_is_better.`,
     };
   const own = candidate.metrics[name];
   const other = incumbent.metrics[name];
@@ -132,6 +132,12 @@ function compareWithIncumbent(
     passed: worseBy <= tolerance + 1e-12 * Math.max(1, Math.abs(own), Math.abs(other)),
     detail: `${name} is ${own}, of the incumbent ${incumbent.record.version} ${other}: ${worseBy > 0 ? `worse by ${Number(worseBy.toPrecision(6))}, ${tolerance} is allowed` : 'not worse'}.`,
   };
+}
+
+/** What the policy says holds over what the name says. */
+function directionBy(policy: GatePolicy, name: string): MetricDirection | undefined {
+  if (policy.lower_is_better?.includes(name)) return 'lower';
+  return policy.higher_is_better?.includes(name) ? 'higher' : metricDirection(name);
 }
 
 function stagingGate(policy: GatePolicy, { candidate, inStagingSince, now }: Candidacy): Gate {

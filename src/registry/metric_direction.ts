@@ -1,24 +1,62 @@
 export const metricDirections = ['higher', 'lower'] as const;
 export type MetricDirection = (typeof metricDirections)[number];
 
-const higher =
-  /(^|_)(accuracy|acc|auc|auroc|auprc|ap|map|precision|recall|sensitivity|specificity|f1|f2|fbeta|f_beta|r2|r_squared|explained_variance|kappa|mcc|matthews|jaccard|iou|ndcg|mrr|gini|ks|lift|hit_rate|average_precision|bleu|rouge|gain|balanced_accuracy|silhouette|throughput|likelihood)(_|$)/;
-const lower =
-  /(^|_)(loss|logloss|log_loss|error|err|mae|mse|rmse|rmsle|msle|mape|smape|wape|medae|brier|deviance|perplexity|cross_entropy|crossentropy|hinge|ece|calibration_error|latency|duration|time|fpr|fnr|wer|cer|aic|bic|divergence|distance|davies_bouldin)(_|$)/;
+const higherIsBetter = [
+  // Classes.
+  'acc|accuracy|auc|auroc|auprc|aucpr|aucroc|rocauc|prauc|ap|map|m_ap|average_precision|balanced_accuracy',
+  'precision|recall|sensitivity|specificity|f1|f2|fbeta|f_beta|tpr|tnr|ppv|npv|true_(?:positive|negative)_rate',
+  'predictive_value|kappa|mcc|matthews|informedness|youden|g_?mean|jaccard|iou|dice|gini|ks|lift|gain|skill',
+  // Numbers.
+  'r_?2|r_?sq|r_?squared|explained_variance|d_?2|pearson|spearman|kendall|correlation|concordance|c_?index',
+  // Rankings, texts, pictures, densities, clusters.
+  'ndcg|dcg|mrr|hit_rate|hit_ratio|bleu|rouge|meteor|exact_match|ssim|psnr|likelihood|elbo|silhouette',
+  // Service.
+  'throughput|qps|rps|per_s|per_sec|per_second',
+];
+const lowerIsBetter = [
+  'loss|logloss|error|err|misclassification|hinge|cross_?entropy|deviance|perplexity|nll|brier|hamming|impurity',
+  'mae|mse|rmse|nrmse|nmae|rmsle|msle|mape|smape|wape|mdape|medae|mase|rmspe|crps|pinball|aic|bic',
+  'ece|calibration_error|fpr|fnr|fdr|eer|false_(?:positive|negative|discovery|omission)_rate|wer|cer|fid',
+  'divergence|distance|wasserstein|davies_bouldin|regret|cost|latency|duration|time',
+];
+
+/** Whole words, such as the one between underlines, with a number behind it or not: `ndcg@10`, `mAP50`. */
+function words(names: readonly string[]): RegExp {
+  return new RegExp(`(?<![^_])(?:${names.join('|')})\\d*(?![^_])`, 'g');
+}
+const higher = words(higherIsBetter);
+const lower = words(lowerIsBetter);
+
+/** What a metric's name ends with when it is not the metric: how it spreads or differs, or where it was reached. */
+const aside =
+  /(?<![^_])(std|stdev|stddev|sd|sem|var|(?<!explained_)variance|gap|drop|diff|difference|delta|change|improvement|reduction|increase|decrease|threshold|epoch|step|iteration)$/;
+
+/** scikit-learn's scorers turn losses round, and a negative likelihood is a loss. */
+const turnedRound =
+  /(?<![^_])neg(?:ative)?_(?=negative|log|likelihood|mean|root|median|max|brier|mse|rmse|mae|mape|msle|rmsle|error|loss)/g;
 
 /**
  * Whether more or less of a metric is better, by the names the field knows ("val_log_loss", "test AUC",
- * "neg_mean_squared_error"); undefined for a name it does not.
+ * "neg_mean_squared_error"); undefined for a name it does not. Of two known words the last says what is measured:
+ * the "accuracy_loss" is a loss.
  */
 export function metricDirection(name: string): MetricDirection | undefined {
-  const words = name
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
+  const text = name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .replace(/²/g, '2')
     .replace(/[^A-Za-z0-9]+/g, '_')
+    .replace(/^_|_$/g, '')
     .toLowerCase();
-  // scikit-learn's scorers turn losses round, so that more is better.
-  if (words.startsWith('neg_')) return 'higher';
-  const isLower = lower.test(words);
-  if (isLower) return 'lower';
-  return higher.test(words) ? 'higher' : undefined;
+  if (aside.test(text)) return undefined;
+  const [ups, downs] = [lastEnd(text, higher), lastEnd(text, lower)];
+  if (ups === downs) return undefined;
+  // A coefficient of determination in whatever loss: scikit-learn's d2_absolute_error_score.
+  const isHigher = ups > downs || /(?<![^_])d2_/.test(text);
+  const turns = text.match(turnedRound)?.length ?? 0;
+  return isHigher === (turns % 2 === 0) ? 'higher' : 'lower';
+}
+
+/** Where the last match ends; -1 without one. */
+function lastEnd(text: string, pattern: RegExp): number {
+  return Math.max(-1, ...Array.from(text.matchAll(pattern), (match) => match.index + match[0].length));
 }

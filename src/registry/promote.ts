@@ -64,6 +64,9 @@ export interface StageDependencies {
 interface Facts {
   record: VersionRecord;
   metrics: Record<string, number>;
+  /** The version in production. */
+  production: string | undefined;
+  /** The same, where the candidate is measured against it. */
   incumbent: Contender | undefined;
   inStagingSince: number | undefined;
   policy: GatePolicy;
@@ -128,7 +131,7 @@ export async function promoteVersion(
         result: { facts: now, transitionId },
         before: {
           stage: now.record.stage,
-          production: now.incumbent?.record.version ?? null,
+          production: now.production ?? null,
           active: now.activeVersion ?? null,
         },
         after: {
@@ -210,14 +213,12 @@ function requireLegal(record: VersionRecord, target: Stage): { warnings: string[
 
 async function readFacts(database: Database, { modelId, version, targetStage }: Promotion): Promise<Facts> {
   const record = await findVersion(database, modelId, version);
-  const incumbentVersion =
-    targetStage === 'production' || targetStage === 'staging'
-      ? await productionVersion(database, modelId)
-      : undefined;
+  const production = await productionVersion(database, modelId);
+  const isCompared = targetStage === 'production' || targetStage === 'staging';
   const replaced =
-    incumbentVersion === undefined || incumbentVersion === record.version
+    !isCompared || production === undefined || production === record.version
       ? undefined
-      : await findVersion(database, modelId, incumbentVersion);
+      : await findVersion(database, modelId, production);
   const route = await database
     .selectFrom('routes')
     .select('active_version')
@@ -226,6 +227,7 @@ async function readFacts(database: Database, { modelId, version, targetStage }: 
   return {
     record,
     metrics: await metricsOf(database, record),
+    production,
     incumbent: replaced && { record: replaced, metrics: await metricsOf(database, replaced) },
     inStagingSince: record.stage === 'staging' ? await enteredStageAt(database, record) : undefined,
     policy: await readGatePolicy(database, modelId, targetStage),

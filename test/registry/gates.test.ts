@@ -74,14 +74,21 @@ describe('a gate', () => {
   });
 
   test('compares with the incumbent in the direction that is better', async () => {
-    const compare = (metrics: Record<string, number>, lower_is_better?: string[]) =>
-      passes({ not_worse_than_incumbent: metrics, lower_is_better });
+    const compare = (
+      metrics: Record<string, number>,
+      lower_is_better?: string[],
+      higher_is_better?: string[],
+    ) => passes({ not_worse_than_incumbent: metrics, lower_is_better, higher_is_better });
     expect(await compare({ accuracy: 0.01 })).toEqual([true]);
     expect(await compare({ accuracy: 0.009 })).toEqual([false]);
     expect(await compare({ log_loss: 0.05 })).toEqual([true]);
     expect(await compare({ log_loss: 0.04 })).toEqual([false]);
     expect(await compare({ odd: 0 })).toEqual([false]);
     expect(await compare({ odd: 0 }, ['odd'])).toEqual([true]);
+    expect(await compare({ odd: 0 }, [], ['odd'])).toEqual([false]);
+    // What is said holds over what the name says.
+    expect(await compare({ accuracy: 0 }, ['accuracy'])).toEqual([true]);
+    expect(await compare({ log_loss: 0 }, [], ['log_loss'])).toEqual([true]);
     expect(await compare({ unknown_accuracy: 1 })).toEqual([false]);
     expect(await passes({ not_worse_than_incumbent: { accuracy: 0 } }, { incumbent: undefined })).toEqual([
       true,

@@ -106,6 +106,28 @@ describeOnEachDatabase('promoteVersion', (store) => {
     });
   });
 
+  test('leaves in the audit trail what was in production, whichever way a version goes', async () => {
+    for (const version of ['1', '2']) await seed({ modelId: 'told', version });
+    await promote({ modelId: 'told', version: '1', targetStage: 'production' });
+    for (const targetStage of ['staging', 'archived', 'development'] as const)
+      await promote({ modelId: 'told', version: '2', targetStage });
+    await promote({ modelId: 'told', version: '1', targetStage: 'archived' });
+    const entries = await database
+      .selectFrom('audit_entries')
+      .select('before')
+      .where('model_id', '=', 'told')
+      .where('before', 'is not', null)
+      .orderBy('sequence')
+      .execute();
+    expect(entries.map(({ before }) => JSON.parse(before ?? '').production)).toEqual([
+      null,
+      '1',
+      '1',
+      '1',
+      '1',
+    ]);
+  });
+
   test('archives nobody when the move to production fails', async () => {
     await seed({ modelId: 'whole', version: '1' });
     await seed({ modelId: 'whole', version: '2' });
