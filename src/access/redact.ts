@@ -123,9 +123,12 @@ function isToken(scheme: string, text: string): boolean {
   return text.length >= 16 ? /[\d._~+/=]/.test(text) : /\d/.test(text) && /[a-z]/i.test(text);
 }
 
-/** name=value, name: value, "name": "value", also where the quotes are escaped. */
+/**
+ * name=value, name: value, "name": "value", also where the quotes are escaped. What stands between pairs ends a value
+ * only where something else begins behind it: a password may have an & in it.
+ */
 const nameAndValue =
-  /(?<![\w.-])([A-Za-z_][\w.-]{1,100})(\\*["']?\s{0,4}[=:]\s{0,4}(?:(?:Bearer|Basic|Token)\s+)?)(?:(\\*["'])(.{0,1024}?)\3|([^\s"',;&)\]}\\]+))/gi;
+  /(?<![\w.-])([A-Za-z_][\w.-]{1,100})(\\*["']?\s{0,4}[=:]\s{0,4}(?:(?:Bearer|Basic|Token)\s+)?)(?:(\\*["'])(.{0,1024}?)\3|((?:[^\s"',;&)\]}\\]|[,;&](?=[^\s"',;&)\]}\\])(?![\w.-]{1,100}\s{0,4}[=:]))+))/gi;
 
 /** What a message says of a value rather than the value: `password: required`, `token: missing`, `Unexpected token: <`. */
 function isPlainValue(secrecy: Secrecy, text: string): boolean {

@@ -104,6 +104,11 @@ describe('what is no secret stays as it is', () => {
       'see postgres://[redacted]@db:5432/m?sslmode=require now',
     );
     expect(redactText(`a=1 password=${secret} b=2`)).toBe('a=1 password=[redacted] b=2');
+    expect(redactText('password=Tr0ub4dor&3;x,y, then')).toBe('password=[redacted], then');
+    expect(redactText('password=Tr0ub4dor&user=me;a=1')).toBe('password=[redacted]&user=me;a=1');
+    expect(redactText('{token: abcdef1,count: 2}; (api_key=abcdef2).')).toBe(
+      '{token: [redacted],count: 2}; (api_key=[redacted]).',
+    );
   });
 });
 
