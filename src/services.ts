@@ -3,6 +3,7 @@ import type { Call } from './access/approval.ts';
 import { createApprovals } from './access/approvals.ts';
 import { type AuditedChange, appendAudit } from './access/audit.ts';
 import type { Origin } from './access/origin.ts';
+import { type Caller, may } from './access/roles.ts';
 import { driftMetrics } from './mlflow/drift_metrics.ts';
 import { openMlflow, type SyncRequest } from './mlflow/mlflow.ts';
 import {
@@ -220,11 +221,13 @@ export async function openServices(settings: Settings, logger: Logger) {
         served.forget(update.modelId);
         return updated;
       },
-      compare: async (comparison: Comparison) => {
+      /** @param windowMs how far back predictions are measured whose outcome is known */
+      compare: async (comparison: Comparison, windowMs: number) => {
         await log.flush();
+        const now = clock();
         return compareVersions(
           database,
-          (versions) => readLivePerformance(database, versions, clock()),
+          (versions) => readLivePerformance(performance, versions, { since: now - windowMs, now }),
           comparison,
         );
       },
@@ -259,8 +262,10 @@ export async function openServices(settings: Settings, logger: Logger) {
     },
     monitoring: {
       setReference: (request: ReferenceRequest, origin: Origin) => setReference(monitoring, request, origin),
-      detectDrift: async (request: DriftRequest) => {
+      detectDrift: async (request: DriftRequest, caller: Caller) => {
         const report = await detectDrift(monitoring, request);
+        // Who may change nothing here changes nothing in MLflow either.
+        if (!may(caller, 'WRITE')) return report;
         const { modelId, version, signature } = report.record;
         mlflow.measured(modelId, version, driftMetrics(report.results, signature.features));
         return report;

@@ -207,7 +207,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     role: values.MODELYARD_ROLE,
     readOnly: flags.readOnly === true || values.MODELYARD_READ_ONLY,
     approvals: values.MODELYARD_APPROVALS,
-    approvalMs: values.MODELYARD_APPROVAL_HOURS * 3_600_000,
+    approvalMs: Math.round(values.MODELYARD_APPROVAL_HOURS * 3_600_000),
     askTimeoutMs: values.MODELYARD_ASK_TIMEOUT_MS,
     allowedRoots: allowedRoots(values.MODELYARD_ALLOWED_ROOTS),
     logLevel: values.MODELYARD_LOG_LEVEL,

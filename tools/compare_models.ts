@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
-import type { ComparedMetric, ComparedVersion } from '../src/registry/compare.ts';
+import type { ComparedMetric, ComparedVersion, LiveMetric } from '../src/registry/compare.ts';
 import { metricDirections } from '../src/registry/metric_direction.ts';
 import { defineTool } from './define_tool.ts';
-import { isoTime, modelId, orJsonText, stage, version, versionReference } from './schemas.ts';
+import { hoursToMs, isoTime, modelId, orJsonText, stage, version, versionReference } from './schemas.ts';
 
 const byVersion = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value);
+const direction = z.enum([...metricDirections, 'unknown']);
 const two = { min: 2, max: 10 };
 
 export const compareModels = defineTool({
   name: 'compare_models',
   title: 'Compare model versions',
   description:
-    'Compares 2 to 10 versions with the first: metrics with their winner, hyperparameters that differ, what callers would notice (breaking changes of signature are called so), stage, size, live traffic, errors and latency side by side. Give model_id and versions, or refs for several models. Use it before promote_model or set_traffic.',
+    'Compares 2 to 10 versions with the first: metrics with their winner, hyperparameters that differ, what callers would notice (breaking changes of signature are called so), stage, size, live traffic, errors, latency and, where outcomes are known, live performance side by side. Give model_id and versions, or refs for several models. Use it before promote_model or set_traffic; for an A/B verdict get_performance by_version.',
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
@@ -24,6 +25,7 @@ export const compareModels = defineTool({
     directions: orJsonText(z.record(z.string(), z.enum(metricDirections)))
       .optional()
       .describe('Which way a metric is better, where its name does not tell'),
+    window_hours: z.number().positive().max(87_600).default(24).describe('Of live performance'),
   }),
   output: z.strictObject({
     versions: z.array(
@@ -42,18 +44,29 @@ export const compareModels = defineTool({
             p99: z.number().nullable(),
           })
           .describe('Of the last hour'),
+        outcomes: z.number(),
       }),
     ),
     metrics: z.array(
       z.strictObject({
         name: z.string(),
-        direction: z.enum([...metricDirections, 'unknown']),
+        direction,
         values: byVersion(z.number().nullable()),
         differences: byVersion(z.number().nullable()),
         winners: z.array(z.string()),
         note: z.string().optional(),
       }),
     ),
+    live_performance: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          direction,
+          values: byVersion(z.number().nullable()),
+          intervals: byVersion(z.array(z.number()).nullable()),
+        }),
+      )
+      .describe('By outcomes; intervals of 95 %'),
     hyperparameters: z.array(z.strictObject({ name: z.string(), values: byVersion(z.unknown()) })),
     signatures: z.array(
       z.strictObject({
@@ -65,10 +78,10 @@ export const compareModels = defineTool({
     ),
   }),
   async handle(services, input) {
-    const { versions, metrics, hyperparameters } = await services.registry.compare({
-      ...referencesOf(input),
-      directions: input.directions ?? {},
-    });
+    const { versions, metrics, live, hyperparameters } = await services.registry.compare(
+      { ...referencesOf(input), directions: input.directions ?? {} },
+      hoursToMs(input.window_hours),
+    );
     const names = versions.map(({ name }) => name);
     const keyed = <Value>(values: readonly Value[]) =>
       Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]));
@@ -81,6 +94,12 @@ export const compareModels = defineTool({
         differences: keyed(differences),
         winners,
         ...(note !== undefined && { note }),
+      })),
+      live_performance: live.map(({ name, direction, values }) => ({
+        name,
+        direction: direction ?? ('unknown' as const),
+        values: keyed(values.map((metric) => metric?.value ?? null)),
+        intervals: keyed(values.map((metric) => intervalOf(metric))),
       })),
       hyperparameters: hyperparameters.map(({ name, values }) => ({ name, values: keyed(values) })),
       signatures: versions.flatMap(({ name, signature }) =>
@@ -123,5 +142,11 @@ function describe({ name, described: { record }, live }: ComparedVersion) {
     calls: live.calls,
     errors: live.errors,
     latency_ms: live.latencyMs,
+    outcomes: live.outcomes,
   };
+}
+
+function intervalOf(metric: LiveMetric | null): number[] | null {
+  const interval = metric?.interval;
+  return interval ? [interval.low, interval.high].map((end) => Number(end.toPrecision(4))) : null;
 }

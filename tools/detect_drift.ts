@@ -4,6 +4,7 @@ import type { RowSource } from '../src/monitoring/monitor.ts';
 import { defineTool } from './define_tool.ts';
 import { answerOf, conciseResults, driftAnswer } from './drift_answer.ts';
 import {
+  hoursToMs,
   isoTime,
   modelId,
   names,
@@ -60,28 +61,31 @@ export const detectDrift = defineTool({
   }),
   output: driftAnswer,
   rowArguments: ['current_data'],
-  async handle(services, input, { signal, show }) {
+  async handle(services, input, { caller, signal, show }) {
     const isDetailed = input.response_format === 'detailed';
-    const report = await services.monitoring.detectDrift({
-      modelId: input.model_id,
-      version: input.version,
-      target: input.target,
-      rows: rowSource(input),
-      features: input.features,
-      referenceId: input.reference_id,
-      segmentBy: input.segment_by,
-      buckets: input.buckets,
-      chart: input.chart,
-      medians: isDetailed ? 200 : conciseResults,
-      options: {
-        method: input.method,
-        correction: input.correction,
-        significance: services.settings.driftThreshold,
-        ...(input.threshold !== undefined && { threshold: input.threshold }),
-        ...(input.min_effect !== undefined && { minEffect: input.min_effect }),
+    const report = await services.monitoring.detectDrift(
+      {
+        modelId: input.model_id,
+        version: input.version,
+        target: input.target,
+        rows: rowSource(input),
+        features: input.features,
+        referenceId: input.reference_id,
+        segmentBy: input.segment_by,
+        buckets: input.buckets,
+        chart: input.chart,
+        medians: isDetailed ? 200 : conciseResults,
+        options: {
+          method: input.method,
+          correction: input.correction,
+          significance: services.settings.driftThreshold,
+          ...(input.threshold !== undefined && { threshold: input.threshold }),
+          ...(input.min_effect !== undefined && { minEffect: input.min_effect }),
+        },
+        signal,
       },
-      signal,
-    });
+      caller,
+    );
     for (const picture of report.pictures) show(picture);
     return answerOf(report, isDetailed, input.segment_by);
   },
@@ -104,7 +108,7 @@ function rowSource(input: {
   if (current_data !== undefined) return { kind: 'records', records: current_data };
   if (current_path !== undefined) return { kind: 'path', path: current_path };
   const until = input.until === undefined ? Date.now() + 1 : Date.parse(input.until);
-  const since = input.since === undefined ? until - input.window_hours * 3_600_000 : Date.parse(input.since);
+  const since = input.since === undefined ? until - hoursToMs(input.window_hours) : Date.parse(input.since);
   if (since >= until)
     throw new ModelYardError(
       'INVALID_INPUT',

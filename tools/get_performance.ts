@@ -3,7 +3,7 @@ import { ModelYardError, messageOf } from '../src/errors.ts';
 import { renderChart } from '../src/monitoring/charts/index.ts';
 import { defineTool } from './define_tool.ts';
 import { comparisonAnswer, versionAnswer, versionFields } from './performance_answer.ts';
-import { isoTime, modelId, responseFormat, timestamp, version, warnings } from './schemas.ts';
+import { hoursToMs, isoTime, modelId, responseFormat, timestamp, version, warnings } from './schemas.ts';
 
 export const getPerformance = defineTool({
   name: 'get_performance',
@@ -89,7 +89,7 @@ function windowOf(input: { window_hours: number; since?: string | undefined; unt
   until: number;
 } {
   const until = input.until === undefined ? Date.now() + 1 : Date.parse(input.until);
-  const since = input.since === undefined ? until - input.window_hours * 3_600_000 : Date.parse(input.since);
+  const since = input.since === undefined ? until - hoursToMs(input.window_hours) : Date.parse(input.since);
   if (since < until) return { since, until };
   throw new ModelYardError(
     'INVALID_INPUT',

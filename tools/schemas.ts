@@ -119,6 +119,11 @@ export const signature = z.strictObject({
 });
 export const warnings = z.array(z.string());
 
+/** In whole milliseconds, at least one, as times are kept: PostgreSQL takes no part of one. */
+export function hoursToMs(hours: number): number {
+  return Math.max(1, Math.round(hours * 3_600_000));
+}
+
 export function isoTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }

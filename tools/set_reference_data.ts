@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import type { RowSource } from '../src/monitoring/read_source.ts';
 import { defineTool } from './define_tool.ts';
-import { isoTime, modelId, orJsonText, record, version, warnings } from './schemas.ts';
+import { hoursToMs, isoTime, modelId, orJsonText, record, version, warnings } from './schemas.ts';
 
 export const setReferenceData = defineTool({
   name: 'set_reference_data',
@@ -101,5 +101,5 @@ function rowSource(input: {
   if (input.data !== undefined) return { kind: 'records', records: input.data };
   if (input.path !== undefined) return { kind: 'path', path: input.path };
   const until = Date.now();
-  return { kind: 'window', since: until - (input.from_hours ?? 0) * 3_600_000, until: until + 1 };
+  return { kind: 'window', since: until - hoursToMs(input.from_hours ?? 0), until: until + 1 };
 }

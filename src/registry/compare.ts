@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import { type DescribedVersion, describeVersions } from './describe.ts';
-import { parseReference, showReference, type VersionReference } from './lineage.ts';
+import { parseReference, showReference } from './lineage.ts';
 import { findVersion } from './lookup.ts';
 import { type MetricDirection, metricDirection } from './metric_direction.ts';
 import { compareSignatures, type SignatureDifferences } from './signature_compatibility.ts';
+import type { VersionRecord } from './version_record.ts';
 
 /** How a version does in service; monitoring and serving know it. */
 export interface LivePerformance {
@@ -15,8 +16,16 @@ export interface LivePerformance {
   errors: number;
   /** Of the last hour; null without calls. */
   latencyMs: { p50: number | null; p95: number | null; p99: number | null };
+  /** Rows of which it is known what really was, and how well they were answered; no metrics without such rows. */
+  outcomes: number;
+  metrics: Readonly<Record<string, LiveMetric>>;
 }
-export type ReadLivePerformance = (versions: readonly VersionReference[]) => Promise<LivePerformance[]>;
+export interface LiveMetric {
+  value: number | null;
+  /** 95 %. */
+  interval: { low: number; high: number } | null;
+}
+export type ReadLivePerformance = (versions: readonly VersionRecord[]) => Promise<LivePerformance[]>;
 
 export interface Comparison {
   modelId: string;
@@ -39,6 +48,14 @@ export interface ComparedMetric {
   note: string | undefined;
 }
 
+/** Nobody wins it: which of two is better in service is a question to get_performance, which knows of chance. */
+export interface ComparedLiveMetric {
+  name: string;
+  direction: MetricDirection | undefined;
+  /** By version; null where it has none. */
+  values: (LiveMetric | null)[];
+}
+
 export interface ComparedVersion {
   /** How it is called in this comparison: `version`, or `model:version` of another model. */
   name: string;
@@ -51,6 +68,7 @@ export interface ComparedVersion {
 export interface ComparisonResult {
   versions: ComparedVersion[];
   metrics: ComparedMetric[];
+  live: ComparedLiveMetric[];
   /** Only those that differ; null where a version has none of that name. */
   hyperparameters: { name: string; values: unknown[] }[];
 }
@@ -91,6 +109,7 @@ export async function compareVersions(
       described.map(({ metrics }, index) => ({ name: names[index] ?? '', metrics })),
       directions,
     ),
+    live: compareLive(live, directions),
     hyperparameters: differingParameters(records.map(({ hyperparameters }) => hyperparameters ?? {})),
   };
 }
@@ -121,6 +140,20 @@ export function compareMetrics(
       note: noteOn(versions, values, direction, winners.length),
     };
   });
+}
+
+/** Every metric that the answers of any of the versions have, in the order in which they are measured. */
+function compareLive(
+  live: readonly LivePerformance[],
+  directions: Readonly<Record<string, MetricDirection>>,
+): ComparedLiveMetric[] {
+  const stated = new Map(Object.entries(directions));
+  const names = [...new Set(live.flatMap(({ metrics }) => Object.keys(metrics)))];
+  return names.map((name) => ({
+    name,
+    direction: stated.get(name) ?? metricDirection(name),
+    values: live.map(({ metrics }) => metrics[name] ?? null),
+  }));
 }
 
 function noteOn(

@@ -108,6 +108,34 @@ describe.each(stores)('performance $name', ({ skipped, open }) => {
     expectMetrics(report.metrics, given.metrics);
     expect(report.latency_ms.p50).toBeGreaterThan(0);
     expect(report.estimated).toBeUndefined();
+
+    await server.call('register_model', {
+      model_id: 'classifier',
+      version: '2',
+      source: testModel(given.model),
+      feature_names,
+    });
+    const comparing = { model_id: 'classifier', versions: ['1', '2'] };
+    const compared = await server.call('compare_models', comparing);
+    expect(compared.versions.map(({ outcomes }) => outcomes)).toEqual([ids.length, 0]);
+    const live = compared.live_performance.map(({ name, values, intervals }) => [
+      name,
+      { value: values['1'] ?? null, interval: intervals['1'] ?? null },
+    ]);
+    expectMetrics(Object.fromEntries(live), given.metrics);
+    expect(compared.live_performance).toContainEqual(
+      expect.objectContaining({ name: 'accuracy', direction: 'higher' }),
+    );
+    expect(compared.live_performance.map(({ values }) => values['2'])).toEqual(live.map(() => null));
+    // Windows that are no whole number of milliseconds.
+    await server.call('set_reference_data', { model_id: 'classifier', from_hours: 1 / 3 });
+    const drift = await server.call('detect_drift', { model_id: 'classifier', window_hours: 1 / 3 });
+    expect(drift.is_drift).toBe(false);
+    const third = await server.call('get_performance', { model_id: 'classifier', window_hours: 1 / 3 });
+    expect(third.count).toBe(ids.length / 100);
+    const later = await server.call('compare_models', { ...comparing, window_hours: 1e-9 });
+    expect(later.versions.map(({ outcomes }) => outcomes)).toEqual([0, 0]);
+    expect(later.live_performance).toEqual([]);
     expect(JSON.stringify(report).length / 4).toBeLessThan(2000);
 
     const detailed = await server.call('get_performance', {

@@ -26,7 +26,7 @@ const changing: Record<string, Record<string, unknown>> = {
 const looking: Record<string, Record<string, unknown>> = {
   predict: { inputs: [row] },
   predict_file: { input_path: 'none.csv' },
-  detect_drift: { current_data: [row] },
+  detect_drift: { current_data: Array.from({ length: 50 }, (_, index) => ({ ...row, f0: index })) },
 };
 const given = (name: string) => ({ model_id: 'linear', ...(changing[name] ?? looking[name]) });
 
@@ -39,6 +39,8 @@ beforeAll(async () => {
   for (const version of ['2', '3'])
     await server.call('register_model', { model_id: 'linear', version, source });
   await server.call('promote_model', { model_id: 'linear', version: '3', target_stage: 'archived' });
+  const data = Array.from({ length: 50 }, (_, index) => ({ ...row, f0: -index }));
+  await server.call('set_reference_data', { model_id: 'linear', version: '1', data });
   await server.close();
 });
 afterAll(() => template.remove());
@@ -52,6 +54,11 @@ const start = (settings: Record<string, string>): Promise<TestServer> =>
   startServer({ directory: scratch.path, settings });
 const approvals = () =>
   withDatabase(scratch.path, (database) => database.selectFrom('approvals').selectAll().execute());
+
+/** A server that tells MLflow what it measures; nobody listens there. */
+const telling = { MLFLOW_TRACKING_URI: 'http://127.0.0.1:9', MLFLOW_EXPERIMENT_NAME: 'roles' };
+const told = () =>
+  withDatabase(scratch.path, (database) => database.selectFrom('mlflow_measurements').selectAll().execute());
 
 describe.each<{ role: Role; readOnly: boolean }>([
   { role: 'viewer', readOnly: false },
@@ -93,11 +100,13 @@ describe.each([
   { MODELYARD_ROLE: 'admin', MODELYARD_READ_ONLY: 'true' },
 ])('no path of a session with %j changes the registry', (settings) => {
   it('no tool that it may call', async () => {
-    const server = await start(settings);
+    const server = await start({ ...settings, ...telling });
     const before = [await registryTables(scratch.path), await approvals()];
     for (const { name } of catalogue) await server.attempt(name, given(name));
-    expect([await registryTables(scratch.path), await approvals()]).toEqual(before);
+    await server.call('detect_drift', given('detect_drift'));
     await server.close();
+    expect([await registryTables(scratch.path), await approvals()]).toEqual(before);
+    expect(await told()).toEqual([]);
   });
 
   it('no command', async () => {
@@ -116,13 +125,15 @@ describe.each([
 });
 
 it('the same calls do change it for one who may', async () => {
-  const server = await start({ MODELYARD_ROLE: 'admin', MODELYARD_APPROVALS: 'off' });
+  const server = await start({ MODELYARD_ROLE: 'admin', MODELYARD_APPROVALS: 'off', ...telling });
+  await server.call('detect_drift', given('detect_drift'));
   for (const name of ['register_model', 'deploy_model', 'promote_model', 'set_reference_data'] as const) {
     const before = await registryTables(scratch.path);
     await server.call(name, given(name));
     expect(await registryTables(scratch.path), name).not.toEqual(before);
   }
   await server.close();
+  expect(await told()).toHaveLength(1);
 });
 
 it('a refused change is in the audit trail, with the role and the client', async () => {

@@ -70,8 +70,18 @@ describeOnEachDatabase('compareVersions', (store) => {
     calls: 0,
     errors: 0,
     latencyMs: { p50: null, p95: null, p99: null },
+    outcomes: 0,
+    metrics: {},
   };
-  const busy: LivePerformance = { weight: 1, calls: 10, errors: 1, latencyMs: { p50: 1, p95: 2, p99: 3 } };
+  const accuracy = { value: 0.9, interval: { low: 0.6, high: 0.98 } };
+  const busy: LivePerformance = {
+    weight: 1,
+    calls: 10,
+    errors: 1,
+    latencyMs: { p50: 1, p95: 2, p99: 3 },
+    outcomes: 10,
+    metrics: { accuracy, bias: { value: null, interval: null } },
+  };
   const compare = (references: string[], modelId = 'm') =>
     compareVersions(
       database,
@@ -96,7 +106,7 @@ describeOnEachDatabase('compareVersions', (store) => {
   });
 
   test('puts versions beside the first, by name, alias or model', async () => {
-    const { versions, metrics, hyperparameters } = await compare(['champion', '2', 'other:1']);
+    const { versions, metrics, live, hyperparameters } = await compare(['champion', '2', 'other:1']);
     expect(versions.map(({ name, live }) => [name, live])).toEqual([
       ['1', busy],
       ['2', atRest],
@@ -109,6 +119,10 @@ describeOnEachDatabase('compareVersions', (store) => {
     ]);
     expect(versions[0]?.signature).toBeUndefined();
     expect(metrics).toMatchObject([{ name: 'auc', values: [0.7, 0.8, 0.9], winners: ['other:1'] }]);
+    expect(live).toEqual([
+      { name: 'accuracy', direction: 'higher', values: [accuracy, null, accuracy] },
+      { name: 'bias', direction: undefined, values: [busy.metrics.bias, null, busy.metrics.bias] },
+    ]);
     expect(hyperparameters).toEqual([
       { name: 'depth', values: [3, 5, null] },
       { name: 'extra', values: [null, [1], null] },

@@ -1,3 +1,4 @@
+export { rowsOf as measuredRows } from './compare_reference.ts';
 export type { VersionComparison } from './compare_versions.ts';
 export { performanceEvidence, restingEvidence } from './evidence.ts';
 export { type Measured, metricsOf } from './measure_rows.ts';
