@@ -173,9 +173,11 @@ function describeOutcome(facts: Facts, promotion: Promotion) {
 
 /** Whether what the gates judged, and what a person agreed to, is still what will happen. */
 function stillHolds(planned: Facts, now: Facts, approval: Approval | undefined): boolean {
-  const judged = ({ record, metrics, incumbent, policy }: Facts) => [
+  const judged = ({ record, metrics, incumbent, policy, inStagingSince }: Facts) => [
     record.version,
     record.stage,
+    // It may have left and come back.
+    inStagingSince,
     policy,
     (policy.min_metrics || policy.max_metrics || policy.not_worse_than_incumbent) && metrics,
     (policy.not_worse_than_incumbent || policy.signature) &&
