@@ -43,30 +43,39 @@ export function parseOrder(orderBy: string): SortOrder {
 /** What the order goes by, of the last version that was seen: its number comes last. */
 export type Cursor = readonly (string | number)[];
 
+/** A cursor says which order it is of: in another one it would lead to some page, and to a wrong one. */
+function nameOf({ key, metric, direction }: SortOrder): string {
+  return `${metric === undefined ? key : `metric:${metric}`} ${direction}`;
+}
+
 /** @throws INVALID_INPUT */
-export function parseCursor(text: string, { key }: SortOrder): Cursor {
+export function parseCursor(text: string, order: SortOrder): Cursor {
   try {
-    return orders[key].cursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
+    const [name, ...cursor]: unknown[] = z
+      .array(z.unknown())
+      .parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
+    z.literal(nameOf(order)).parse(name);
+    return orders[order.key].cursor.parse(cursor);
   } catch (error) {
     throw new ModelYardError(
       'INVALID_INPUT',
-      'cursor is not one that search_models gave.',
-      'Pass next_cursor unchanged.',
+      'cursor is not one that search_models gave for this order_by.',
+      'Pass next_cursor unchanged, with the order_by of the page that it came with.',
       { cause: error },
     );
   }
 }
 
 /** The cursor to what comes after a version. */
-export function cursorAfter({ record, metrics }: DescribedVersion, { key, metric = '' }: SortOrder): string {
+export function cursorAfter({ record, metrics }: DescribedVersion, order: SortOrder): string {
+  const { key, metric = '' } = order;
   const facts = {
     model_id: record.modelId,
     number: record.number,
     value: metrics[metric] ?? 0,
   };
-  return Buffer.from(JSON.stringify(orders[key].columns.map((column) => facts[column]))).toString(
-    'base64url',
-  );
+  const cursor = [nameOf(order), ...orders[key].columns.map((column) => facts[column])];
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
 }
 
 /** What stands after `select d.number from`: the versions in the order, from the cursor on. */

@@ -140,10 +140,22 @@ describeOnEachDatabase('searchVersions', (store) => {
   test.each([
     ['text', 'not a cursor'],
     ['another shape', cursorOf({ a: 1 })],
-    ['another length', cursorOf([1, 'churn'])],
-    ['a key of another order', cursorOf(['churn', 'churn', '1'])],
-    ['a number in fractions', cursorOf([1.5])],
+    ['another length', cursorOf(['created_at desc', 1, 'churn'])],
+    ['without an order', cursorOf([1])],
+    ['of another order', cursorOf(['model_id desc', 'churn', 1])],
+    ['of the other direction', cursorOf(['created_at asc', 1])],
+    ['a number in fractions', cursorOf(['created_at desc', 1.5])],
   ])('a cursor that is %s is refused', async (_, cursor) => {
     await expect(search({ cursor })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+
+  test('a cursor of one metric does not lead through another', async () => {
+    const { nextCursor } = await search({ orderBy: 'metric:auc desc', limit: 1 });
+    const cursor = nextCursor ?? '';
+    expect(cursor).not.toBe('');
+    await expect(search({ orderBy: 'metric:auc desc', limit: 1, cursor })).resolves.toBeDefined();
+    await expect(search({ orderBy: 'metric:log loss desc', limit: 1, cursor })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    });
   });
 });
