@@ -108,7 +108,7 @@ export async function measureDrift(request: ReportRequest): Promise<MeasuredDrif
   const before = [...profiles.features, ...profiles.predictions];
   const columns = [...now.features, ...now.predictions];
   const changes = request.comparesFeatures ? columnChanges(profiles.features, now.features) : undefined;
-  const rows = reference.rows && (await decodeReferenceRows(reference.rows));
+  const rows = reference.rows && decodeReferenceRows(reference.rows);
   const rowColumns = {
     features: rows?.features.filter(isInSegments).map(comparedColumn) ?? [],
     predictions: rows === undefined ? [] : loggedPredictions(rows).flatMap(splitArrays).map(comparedColumn),

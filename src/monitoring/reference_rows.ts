@@ -40,7 +40,7 @@ export function encodeReferenceRows(given: ReferenceRows): Uint8Array<ArrayBuffe
   return new Uint8Array(encodeBlob(given.rows, columns).bytes);
 }
 
-export async function decodeReferenceRows(bytes: Uint8Array): Promise<ReferenceRows> {
+export function decodeReferenceRows(bytes: Uint8Array): ReferenceRows {
   const blob = openBlob(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   const decoded: ReferenceRows = {
     rows: blob.rows,
@@ -49,7 +49,7 @@ export async function decodeReferenceRows(bytes: Uint8Array): Promise<ReferenceR
     probabilities: [],
     outcome: undefined,
   };
-  for (const [stored, values] of await blob.read()) {
+  for (const [stored, values] of blob.read()) {
     const [part, kind, name] = nameSchema.parse(JSON.parse(stored));
     const column = fromLogColumn(name, kind, values);
     if (part === 'feature') decoded.features.push(column);

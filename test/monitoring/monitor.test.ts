@@ -237,7 +237,7 @@ describeOnEachDatabase('monitoring', (store) => {
       // The profile has its resolution, whatever is given.
       expect(stored.features.map((column) => column.count)).toEqual([100_000]);
       const bytes = await readReferenceRows(database, stored);
-      const kept = await decodeReferenceRows(bytes ?? new Uint8Array());
+      const kept = decodeReferenceRows(bytes ?? new Uint8Array());
       const [x] = kept.features;
       const [prediction] = kept.values;
       if (x?.kind !== 'numeric' || prediction?.kind !== 'numeric') throw new Error('They are numbers.');

@@ -97,7 +97,7 @@ describe('whole rows', () => {
       probabilities: [{ label: 'yes', values: Float64Array.of(0.25, 0.75, Number.NaN) }],
       outcome: numeric('sold', [0, 1, 1]),
     };
-    const decoded = await decodeReferenceRows(encodeReferenceRows(given));
+    const decoded = decodeReferenceRows(encodeReferenceRows(given));
     expect(decoded.rows).toBe(3);
     expect(described(decoded.features)).toEqual(described(given.features));
     expect(described(decoded.values)).toEqual(described(given.values));
@@ -113,6 +113,6 @@ describe('whole rows', () => {
       probabilities: [],
       outcome: undefined,
     };
-    expect(await decodeReferenceRows(encodeReferenceRows(bare))).toEqual(bare);
+    expect(decodeReferenceRows(encodeReferenceRows(bare))).toEqual(bare);
   });
 });

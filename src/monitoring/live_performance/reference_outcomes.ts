@@ -42,7 +42,7 @@ export async function readReferenceOutcomes(
     .executeTakeFirst();
   if (row === undefined) return undefined;
   // libsql gives an ArrayBuffer.
-  const { rows, values, probabilities, outcome } = await decodeReferenceRows(new Uint8Array(row.bytes));
+  const { rows, values, probabilities, outcome } = decodeReferenceRows(new Uint8Array(row.bytes));
   if (outcome === undefined || values.length === 0) return undefined;
   return { rows, compared: compareAnswers(record, values, outcome, rows), probabilities };
 }

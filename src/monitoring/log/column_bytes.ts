@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import type { LogColumn } from './column.ts';
+import { joinDoubles, joinIntegers, joinPlanes, type Planes, splitIntegers, splitPlanes } from './planes.ts';
 
 /**
- * How a column's bytes are to be read. Numbers of a fixed width lie plane by plane (all first bytes, then all second
- * bytes …), which deflate packs better.
- * - constant: every row has this JSON value; no bytes
- * - integers: unsigned integers of `width` bytes; 0 is null, n is (base + n − 1) / 10^digits
- * - floats: IEEE 754 of 4 or 8 bytes, NaN is null
- * - dictionary: codes of `width` bytes, then the entries as a JSON array
- * - uuids: 16 bytes
+ * How a column's pieces are to be read.
+ * - constant: every row has this JSON value; no pieces
+ * - integers: planes of unsigned integers of `width` bytes; 0 is null, n is (base + n − 1) / 10^digits
+ * - floats: planes of IEEE 754 of 4 or 8 bytes, NaN is null
+ * - dictionary: planes of codes of `width` bytes, then the entries as a JSON array
+ * - uuids: 16 planes
  */
 export const encodingSchema = z.union([
   z.tuple([z.literal('constant'), z.unknown()]),
@@ -19,27 +19,32 @@ export const encodingSchema = z.union([
 ]);
 export type Encoding = z.infer<typeof encodingSchema>;
 
-const noBytes = new Uint8Array();
+/** A column as bytes, in pieces that each have something in common. */
+export interface EncodedColumn {
+  encoding: Encoding;
+  pieces: Uint8Array[];
+}
+
 /** Numbers with more decimals than this are stored as floats. */
 const maxDigits = 9;
 /** Integers up to 2^48 are split into bytes; beyond, eight bytes as a float are no more. */
 const maxWidth = 6;
 
-export function encodeColumn(column: LogColumn): { encoding: Encoding; bytes: Uint8Array } {
+export function encodeColumn(column: LogColumn): EncodedColumn {
   switch (column.kind) {
     case 'numbers':
       return encodeNumbers(column.values);
     case 'uuids':
-      return { encoding: ['uuids'], bytes: planesOf(column.bytes, 16) };
+      return { encoding: ['uuids'], pieces: splitPlanes(column.bytes, 16) };
     case 'dictionary':
       return encodeDictionary(column.entries, column.codes);
   }
 }
 
-function encodeNumbers(values: Float64Array): { encoding: Encoding; bytes: Uint8Array } {
+function encodeNumbers(values: Float64Array): EncodedColumn {
   const [first = Number.NaN] = values;
   if (values.every((value) => Object.is(value, first)))
-    return { encoding: ['constant', Number.isNaN(first) ? null : first], bytes: noBytes };
+    return { encoding: ['constant', Number.isNaN(first) ? null : first], pieces: [] };
   const integers = integerForm(values);
   if (integers !== undefined) {
     const { digits, base, width } = integers;
@@ -47,12 +52,15 @@ function encodeNumbers(values: Float64Array): { encoding: Encoding; bytes: Uint8
     const stored = Float64Array.from(values, (value) =>
       Number.isNaN(value) ? 0 : Math.round(value * scale) - base + 1,
     );
-    return { encoding: ['integers', digits, base, width], bytes: integerPlanes(stored, width) };
+    return { encoding: ['integers', digits, base, width], pieces: splitIntegers(stored, width) };
   }
   if (values.every((value) => Number.isNaN(value) || Math.fround(value) === value))
-    return { encoding: ['floats', 4], bytes: planesOf(new Uint8Array(Float32Array.from(values).buffer), 4) };
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { encoding: ['floats', 8], bytes: planesOf(bytes, 8) };
+    return { encoding: ['floats', 4], pieces: splitPlanes(bytesOf(Float32Array.from(values)), 4) };
+  return { encoding: ['floats', 8], pieces: splitPlanes(bytesOf(values), 8) };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Float64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** The fewest decimals and bytes in which every number is exact; undefined where floats are shorter or needed. */
@@ -82,10 +90,7 @@ function isExact(value: number, scale: number): boolean {
   return Number.isSafeInteger(scaled) && Object.is(scaled / scale, value);
 }
 
-function encodeDictionary(
-  entries: readonly unknown[],
-  codes: Uint32Array,
-): { encoding: Encoding; bytes: Uint8Array } {
+function encodeDictionary(entries: readonly unknown[], codes: Uint32Array): EncodedColumn {
   // Entries that no row has any more are left behind.
   const used: unknown[] = [];
   const renumbered = new Map<number, number>();
@@ -96,48 +101,81 @@ function encodeDictionary(
     renumbered.set(code, next);
     return next;
   });
-  if (used.length === 1) return { encoding: ['constant', used[0]], bytes: noBytes };
+  if (used.length === 1) return { encoding: ['constant', used[0]], pieces: [] };
   const width = widthOf(used.length - 1);
-  const bytes = Buffer.concat([integerPlanes(stored, width), Buffer.from(JSON.stringify(used))]);
-  return { encoding: ['dictionary', width], bytes };
+  return {
+    encoding: ['dictionary', width],
+    pieces: [...splitIntegers(stored, width), Buffer.from(JSON.stringify(used))],
+  };
 }
 
-export function decodeColumn(encoding: Encoding, bytes: Uint8Array, rows: number): LogColumn {
+/** How many planes of a byte a row there are, with which the pieces begin. */
+export function planesIn(encoding: Encoding): number {
+  switch (encoding[0]) {
+    case 'constant':
+      return 0;
+    case 'integers':
+      return encoding[3];
+    case 'floats':
+    case 'dictionary':
+      return encoding[1];
+    case 'uuids':
+      return 16;
+  }
+}
+
+export function decodeColumn(encoding: Encoding, pieces: Planes, rows: number): LogColumn {
+  switch (encoding[0]) {
+    case 'dictionary': {
+      const [, width] = encoding;
+      const entries: unknown[] = JSON.parse(Buffer.concat(pieces.slice(width)).toString('utf8'));
+      const codes = joinIntegers(pieces.slice(0, width), new Uint32Array(rows));
+      return { kind: 'dictionary', entries, codes };
+    }
+    case 'uuids':
+      return { kind: 'uuids', bytes: Buffer.from(joinPlanes(pieces, rows).buffer) };
+    default: {
+      const values = new Float64Array(rows);
+      if (decodeNumbers(encoding, pieces, values)) return { kind: 'numbers', values };
+      return { kind: 'dictionary', entries: [encoding[1]], codes: new Uint32Array(rows) };
+    }
+  }
+}
+
+/** Whether {@link decodeNumbers} can read it. */
+export function holdsNumbers(encoding: Encoding): boolean {
+  if (encoding[0] === 'constant') return typeof encoding[1] === 'number' || encoding[1] === null;
+  return encoding[0] === 'integers' || encoding[0] === 'floats';
+}
+
+/**
+ * Puts a column of numbers into memory for all its rows.
+ * @returns false for any other, of which nothing is written
+ */
+export function decodeNumbers(encoding: Encoding, pieces: Planes, into: Float64Array): boolean {
   switch (encoding[0]) {
     case 'constant': {
       const [, value] = encoding;
-      return typeof value === 'number' || value === null
-        ? { kind: 'numbers', values: new Float64Array(rows).fill(value ?? Number.NaN) }
-        : { kind: 'dictionary', entries: [value], codes: new Uint32Array(rows) };
+      if (typeof value !== 'number' && value !== null) return false;
+      into.fill(value ?? Number.NaN);
+      return true;
     }
     case 'integers': {
-      const [, digits, base, width] = encoding;
-      const values = readIntegers(bytes, width, new Float64Array(rows));
+      const [, digits, base] = encoding;
       const scale = 10 ** digits;
-      for (let row = 0; row < rows; row++) {
-        const stored = values[row] ?? 0;
-        values[row] = stored === 0 ? Number.NaN : (base + stored - 1) / scale;
+      joinIntegers(pieces, into);
+      for (let row = 0; row < into.length; row++) {
+        const stored = into[row] ?? 0;
+        into[row] = stored === 0 ? Number.NaN : (base + stored - 1) / scale;
       }
-      return { kind: 'numbers', values };
+      return true;
     }
-    case 'floats': {
-      const stored = rowsFromPlanes(bytes, encoding[1]);
-      const { buffer, byteOffset } = stored;
-      return {
-        kind: 'numbers',
-        values:
-          encoding[1] === 8
-            ? new Float64Array(buffer, byteOffset, rows)
-            : Float64Array.from(new Float32Array(buffer, byteOffset, rows)),
-      };
-    }
-    case 'dictionary': {
-      const width = encoding[1];
-      const entries: unknown[] = JSON.parse(Buffer.from(bytes.subarray(rows * width)).toString('utf8'));
-      return { kind: 'dictionary', entries, codes: readIntegers(bytes, width, new Uint32Array(rows)) };
-    }
-    case 'uuids':
-      return { kind: 'uuids', bytes: Buffer.from(rowsFromPlanes(bytes, 16).buffer) };
+    case 'floats':
+      if (encoding[1] === 8) joinDoubles(pieces, into);
+      else into.set(new Float32Array(joinPlanes(pieces, into.length).buffer));
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -146,49 +184,4 @@ function widthOf(largest: number): number {
   let width = 1;
   while (largest >= 256 ** width) width++;
   return width;
-}
-
-function integerPlanes(values: Float64Array, width: number): Uint8Array {
-  const planes = new Uint8Array(values.length * width);
-  let place = 1;
-  for (let plane = 0; plane < width; plane++, place *= 256) {
-    const start = plane * values.length;
-    for (let row = 0; row < values.length; row++)
-      planes[start + row] = Math.floor((values[row] ?? 0) / place) % 256;
-  }
-  return planes;
-}
-
-function readIntegers<Into extends Float64Array | Uint32Array>(
-  bytes: Uint8Array,
-  width: number,
-  into: Into,
-): Into {
-  const rows = into.length;
-  let place = 1;
-  for (let plane = 0; plane < width; plane++, place *= 256) {
-    const start = plane * rows;
-    for (let row = 0; row < rows; row++) into[row] = (into[row] ?? 0) + (bytes[start + row] ?? 0) * place;
-  }
-  return into;
-}
-
-function planesOf(bytes: Uint8Array, width: number): Uint8Array {
-  const rows = bytes.length / width;
-  const planes = new Uint8Array(bytes.length);
-  for (let plane = 0; plane < width; plane++) {
-    const start = plane * rows;
-    for (let row = 0; row < rows; row++) planes[start + row] = bytes[row * width + plane] ?? 0;
-  }
-  return planes;
-}
-
-function rowsFromPlanes(planes: Uint8Array, width: number): Uint8Array<ArrayBuffer> {
-  const rows = planes.length / width;
-  const bytes = new Uint8Array(planes.length);
-  for (let plane = 0; plane < width; plane++) {
-    const start = plane * rows;
-    for (let row = 0; row < rows; row++) bytes[row * width + plane] = planes[start + row] ?? 0;
-  }
-  return bytes;
 }

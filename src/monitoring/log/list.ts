@@ -55,7 +55,7 @@ export async function listPredictions(
     const last = found.length > query.limit ? shown.at(-1) : undefined;
     return {
       total: await countRows(database, query),
-      predictions: await Promise.all(shown.map(describeRow)),
+      predictions: shown.map(describeRow),
       nextCursor:
         last === undefined ? null : Buffer.from(JSON.stringify([last.at, last.id])).toString('base64url'),
     };
@@ -203,18 +203,18 @@ async function findPrediction(database: Database, query: PredictionQuery, predic
     const segment = await openSegment(database, one, ['answers', 'features', 'outcomes']);
     if (!rowFilter(segment, query)(row)) continue;
     const found = { at: segment.at[row] ?? 0, id: predictionId, segment, row };
-    return { total: 1, predictions: [await describeRow(found)], nextCursor: null };
+    return { total: 1, predictions: [describeRow(found)], nextCursor: null };
   }
   return { total: 0, predictions: [], nextCursor: null };
 }
 
 const layoutSchema = z.array(z.string()).nullable();
 
-async function describeRow({ at, id, segment, row }: FoundRow): Promise<LoggedPrediction> {
+function describeRow({ at, id, segment, row }: FoundRow): LoggedPrediction {
   const { answers, outcomes } = segment;
   const cell = (name: string) => cellOf(answers, name, row);
   const layout = layoutSchema.parse(cell('layout'));
-  const features = await segment.features();
+  const features = segment.features();
   const [entityKey, code] = [cell('entity_key'), cell('error_code')];
   const actual = outcomes === undefined ? null : valueAt(outcomes, row);
   return {

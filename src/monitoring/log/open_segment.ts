@@ -1,7 +1,7 @@
 import type { Database } from '../../storage/database.ts';
 import { segmentGone } from './changing.ts';
 import type { LogColumn } from './column.ts';
-import type { ColumnNames } from './column_blob.ts';
+import type { ColumnBlob, ColumnNames } from './column_blob.ts';
 import { numbersOf } from './segment.ts';
 import { type Part, readParts } from './segment_store.ts';
 
@@ -14,7 +14,9 @@ export interface OpenSegment {
   answers: Map<string, LogColumn>;
   outcomes: LogColumn | undefined;
   /** The features of the names that are wanted; all when nothing is said. */
-  features(wanted?: ColumnNames): Promise<Map<string, LogColumn>>;
+  features(wanted?: ColumnNames): Map<string, LogColumn>;
+  /** As column_blob.ts has it, of a feature. */
+  readNumbers: ColumnBlob['readNumbers'];
 }
 
 /**
@@ -28,11 +30,12 @@ export async function openSegment(
   wanted?: ColumnNames,
 ): Promise<OpenSegment> {
   const found = await readParts(database, segment_id, parts);
-  const columns = await found.get('answers')?.read(wanted);
+  const columns = found.get('answers')?.read(wanted);
   if (columns === undefined) throw segmentGone;
-  const outcomes = (await found.get('outcomes')?.read())?.get('actual');
-  let all: Promise<Map<string, LogColumn>> | undefined;
-  const read = (names?: ColumnNames) => found.get('features')?.read(names) ?? Promise.resolve(new Map());
+  const outcomes = found.get('outcomes')?.read().get('actual');
+  const features = found.get('features');
+  const read = (names?: ColumnNames) => features?.read(names) ?? new Map<string, LogColumn>();
+  let all: Map<string, LogColumn> | undefined;
   return {
     version,
     rows,
@@ -44,5 +47,6 @@ export async function openSegment(
       all ??= read();
       return all;
     },
+    readNumbers: (name, memory) => features?.readNumbers(name, memory) ?? false,
   };
 }

@@ -159,8 +159,8 @@ export async function readSegment(
     version: row.version,
     day: row.day,
     rows: row.rows,
-    answers: await answers.read(),
-    features: await features.read(),
-    outcomes: (await parts.get('outcomes')?.read())?.get('actual'),
+    answers: answers.read(),
+    features: features.read(),
+    outcomes: parts.get('outcomes')?.read().get('actual'),
   };
 }

@@ -111,7 +111,7 @@ export function readWindow(
         request.features.length > 0 ? parts : ['answers', 'outcomes'],
         answersWanted,
       );
-      if ((await window.add(segment)) === 'full') break;
+      if (window.add(segment) === 'full') break;
       // With SQLite nothing above need have waited.
       await turn();
     }
@@ -122,14 +122,15 @@ export function readWindow(
 function windowBuilder(request: WindowRequest, capacity: number) {
   const { features } = request;
   const collectors = new Map<string, ReturnType<typeof columnCollector>>();
+  const collectorOf = (name: string, wanted: WantedKind) => {
+    const known = collectors.get(name);
+    if (known !== undefined) return known;
+    const collector = columnCollector(name.slice(name.indexOf(':') + 1), wanted, capacity);
+    collectors.set(name, collector);
+    return collector;
+  };
   const collect = (name: string, wanted: WantedKind, segment: Selected, column: LogColumn | undefined) => {
-    if (column === undefined) return;
-    let collector = collectors.get(name);
-    if (collector === undefined) {
-      collector = columnCollector(name.slice(name.indexOf(':') + 1), wanted, capacity);
-      collectors.set(name, collector);
-    }
-    collector.put(column, segment.selection, segment.start);
+    if (column !== undefined) collectorOf(name, wanted).put(column, segment.selection, segment.start);
   };
   const classes: string[] = [];
   const probabilities = new Map<string, Float64Array>();
@@ -137,7 +138,7 @@ function windowBuilder(request: WindowRequest, capacity: number) {
   let truncated = false;
 
   return {
-    async add(segment: OpenSegment): Promise<'full' | 'more'> {
+    add(segment: OpenSegment): 'full' | 'more' {
       const found = selectRows(segment, request);
       const kept = Math.min(found.length, start);
       truncated ||= kept < found.length;
@@ -152,8 +153,14 @@ function windowBuilder(request: WindowRequest, capacity: number) {
       for (const [name, column] of answers)
         if (name.startsWith('value[')) collect(`value:prediction${name.slice(5)}`, 'any', selected, column);
       collectProbabilities(probabilities, classes, answers, selected, capacity);
-      const columns = await segment.features(new Set(features.map(({ name }) => name)));
-      for (const { name, kind } of features) collect(`feature:${name}`, kind, selected, columns.get(name));
+      const isWhole = kept === segment.rows;
+      const rest = features.filter(({ name, kind }) => {
+        if (!isWhole || kind !== 'numeric') return true;
+        // Straight to where they belong.
+        return !segment.readNumbers(name, () => collectorOf(`feature:${name}`, kind).numbers(start, kept));
+      });
+      const columns = segment.features(new Set(rest.map(({ name }) => name)));
+      for (const { name, kind } of rest) collect(`feature:${name}`, kind, selected, columns.get(name));
       return start === 0 && truncated ? 'full' : 'more';
     },
     finish(): LogWindow {

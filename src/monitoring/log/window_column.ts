@@ -68,6 +68,8 @@ export function columnCollector(name: string, wanted: WantedKind, rows: number) 
         putNumbers(numbers, column, selection, start);
       else putCodes(categorise(), column, selection, start);
     },
+    /** Where so many rows from `start` on belong, as long as all values are numbers. */
+    numbers: (start: number, count: number) => numbers?.subarray(start, start + count),
     /** The rows from `start` on. */
     finish(start: number): WindowColumn {
       if (numbers !== undefined) return { name, kind: 'numeric', values: numbers.subarray(start) };

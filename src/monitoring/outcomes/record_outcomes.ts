@@ -148,7 +148,7 @@ async function writeOutcomes(
   actuals: ReadonlyMap<string, unknown>,
 ): Promise<Omit<OutcomeReport, 'unknown' | 'warnings'>> {
   const before = (await readPartBytes(database, segmentId, ['outcomes'])).get('outcomes');
-  const column = before && (await openBlob(before).read()).get('actual');
+  const column = before && openBlob(before).read().get('actual');
   const values = Array.from({ length: rows }, (_, row) =>
     column === undefined ? null : valueAt(column, row),
   );
