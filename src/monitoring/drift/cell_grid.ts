@@ -39,14 +39,32 @@ export function countBeforeCells(
   cellOfRow?: Uint16Array,
 ): Uint32Array {
   const before = new Uint32Array(cells + 1);
-  const last = cells - 2;
-  for (let row = 0; row < values.length; row++) {
-    const position = ((values[row] ?? 0) - low) * scale;
-    const cell = position < 0 ? 0 : position >= last ? cells - 1 : (position | 0) + 1;
-    if (cellOfRow !== undefined) cellOfRow[row] = cell;
+  if (scale === 0) {
+    cellOfRow?.fill(1);
+    return before.fill(values.length, 2);
+  }
+  const last = cells - 1;
+  // Without branches: on which side of a border a value is no processor can guess.
+  const cellOf = (value: number) => Math.max(0, Math.min((value - low) * scale + 1, last)) | 0;
+  // Two rows at a time, each with counters of its own: one often waits for what the other has just written.
+  const other = new Uint32Array(cells);
+  const pairs = values.length & ~1;
+  for (let row = 0; row < pairs; row += 2) {
+    const one = cellOf(values[row] ?? 0);
+    const two = cellOf(values[row + 1] ?? 0);
+    if (cellOfRow !== undefined) {
+      cellOfRow[row] = one;
+      cellOfRow[row + 1] = two;
+    }
+    before[one + 1] = (before[one + 1] ?? 0) + 1;
+    other[two] = (other[two] ?? 0) + 1;
+  }
+  if (pairs < values.length) {
+    const cell = cellOf(values[pairs] ?? 0);
+    if (cellOfRow !== undefined) cellOfRow[pairs] = cell;
     before[cell + 1] = (before[cell + 1] ?? 0) + 1;
   }
-  for (let cell = 1; cell < before.length; cell++)
-    before[cell] = (before[cell] ?? 0) + (before[cell - 1] ?? 0);
+  for (let cell = 0; cell < cells; cell++)
+    before[cell + 1] = (before[cell + 1] ?? 0) + (other[cell] ?? 0) + (before[cell] ?? 0);
   return before;
 }

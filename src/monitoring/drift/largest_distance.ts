@@ -15,8 +15,8 @@ import { lowerBound } from './lower_bound.ts';
 export function largestDistance(reference: Float64Array, current: Float64Array): number {
   const grid = cellGrid(reference);
   const before = countBeforeCells(reference, grid);
-  // Kept, so that the second pass over a million values need not compute them again.
-  const cellOfRow = new Uint16Array(current.length);
+  // So that the second pass over a million values need not compute them again.
+  const cellOfRow = cellsFor(current.length);
   const currentBefore = countBeforeCells(current, grid, cellOfRow);
   const n = reference.length;
   const m = current.length;
@@ -56,6 +56,14 @@ export function largestDistance(reference: Float64Array, current: Float64Array):
     }
   }
   return largest;
+}
+
+/** Memory for the cells of so many rows, used again and again: fresh memory costs as much as counting into it. */
+let cellMemory = new Uint16Array();
+
+function cellsFor(rows: number): Uint16Array {
+  if (cellMemory.length < rows) cellMemory = new Uint16Array(rows);
+  return cellMemory.subarray(0, rows);
 }
 
 interface CountsBetween {
