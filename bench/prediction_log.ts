@@ -1,7 +1,10 @@
 /**
- * What the prediction log costs: appending and moving rows, their size on disk, reading a day's window, listing and
- * recording outcomes. `node dist/bench/prediction_log.js [rows] [columns]`; on PostgreSQL with DATABASE_URL, which
- * must name an empty database. A day has a million rows.
+ * What the prediction log costs: appending, moving and merging rows, million by million, their size on disk, reading a
+ * day's window, listing, recording outcomes and retention; how long another connection's writes took meanwhile, how
+ * long the event loop was held, and the memory of the process. A day has a million rows.
+ *
+ * `node dist/bench/prediction_log.js [rows] [columns]`, by default 1 000 000 of 10; the promise is about 10000000. On
+ * PostgreSQL with DATABASE_URL, which must name an empty database.
  */
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,10 +20,12 @@ import { listPredictions } from '../src/monitoring/log/list.ts';
 import { mergeSegments } from '../src/monitoring/log/merge_segments.ts';
 import { moveJournals } from '../src/monitoring/log/move_journals.ts';
 import { openSegment } from '../src/monitoring/log/open_segment.ts';
+import { applyRetention } from '../src/monitoring/log/retention.ts';
 import { windowReader } from '../src/monitoring/log/window_reader.ts';
 import { recordOutcomes } from '../src/monitoring/outcomes/record_outcomes.ts';
 import type { PredictionEntry } from '../src/serving/prediction_sink.ts';
 import { openDatabase } from '../src/storage/database.ts';
+import { startWriteProbe, waited } from './write_probe.ts';
 
 const [rows = 1_000_000, columns = 10] = process.argv.slice(2).map(Number);
 const databaseUrl = process.env.DATABASE_URL;
@@ -98,7 +103,7 @@ await database
     model_id: 'bench',
     version: '1',
     number: 1,
-    stage: 'production',
+    stage: 'development',
     created_at: start,
     created_by: 'operator',
     source: 'bench',
@@ -120,38 +125,68 @@ await database
 
 const empty = await storedBytes();
 const journal = openJournal(directory);
-const spentMs = { append: 0, move: 0, merge: 0 };
-let heldMs = 0;
-const perBatch = 100_000;
-for (let written = 0; written < rows; written += perBatch) {
-  const count = Math.min(perBatch, rows - written);
-  let began = 0;
-  for (let index = 0; index < count; index++) {
-    const entry = entryAt(start + (written + index) * stepMs);
-    began = performance.now();
-    journal.append([entry]);
-    spentMs.append += performance.now() - began;
+const now = (written: number) => () => start + written * stepMs;
+let peakBytes = 0;
+setInterval(() => {
+  peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
+}, 50).unref();
+
+/** Appends and moves so many rows; merges after every batch, as a server does every second. */
+async function log(from: number, to: number): Promise<void> {
+  const append = stopwatch();
+  const move = stopwatch();
+  const merge = stopwatch();
+  let heldMs = 0;
+  const probe = startWriteProbe({ directory, databaseUrl });
+  for (let written = from; written < to; ) {
+    const count = Math.min(batchRows, to - written);
+    const entries = Array.from({ length: count }, (_, index) => entryAt(start + (written + index) * stepMs));
+    append.start();
+    for (const entry of entries) journal.append([entry]);
+    append.stop();
+    written += count;
+    // What went before is not to be counted as a delay.
+    await turn();
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    move.start();
+    await moveJournals(database, directory, journal);
+    move.stop();
+    delay.disable();
+    heldMs = Math.max(heldMs, delay.max / 1e6);
+    merge.start();
+    await mergeSegments(database, { now: now(written), maxWeight: Number.POSITIVE_INFINITY });
+    merge.stop();
   }
-  // What went before is not to be counted as a delay.
-  await turn();
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  began = performance.now();
-  await moveJournals(database, directory, journal);
-  spentMs.move += performance.now() - began;
-  delay.disable();
-  heldMs = Math.max(heldMs, delay.max / 1e6);
-  began = performance.now();
-  const now = () => start + (written + count) * stepMs;
-  await mergeSegments(database, { now, maxWeight: Number.POSITIVE_INFINITY });
-  spentMs.merge += performance.now() - began;
+  console.log(
+    `${(to / 1e6).toFixed(1)} million: thousand rows a second appended one by one ${append.rate(to - from)}, ` +
+      `moved ${move.rate(to - from)}, merged ${merge.rate(to - from)}; a step of moving held the thread at most ` +
+      `${heldMs.toFixed(0)} ms; ${waited(await probe.finish())}; ${megabytes(process.memoryUsage.rss())}`,
+  );
 }
-const rate = (ms: number) => `${Math.round((rows * 1000) / ms)} rows/s`;
-console.log(
-  `appended one by one: ${rate(spentMs.append)} (${((spentMs.append * 1000) / rows).toFixed(1)} µs each)`,
-);
-console.log(`moved: ${rate(spentMs.move)}; a step held the thread at most ${heldMs.toFixed(0)} ms`);
-console.log(`merged: ${rate(spentMs.merge)}`);
+
+/** Adds up time, and the processor's beside it, which tells what other work on the machine makes of it. */
+function stopwatch() {
+  let [began, spentMs, usedMs] = [0, 0, 0];
+  let before = process.cpuUsage();
+  return {
+    start() {
+      before = process.cpuUsage();
+      began = performance.now();
+    },
+    stop() {
+      spentMs += performance.now() - began;
+      const { user, system } = process.cpuUsage(before);
+      usedMs += (user + system) / 1000;
+    },
+    rate: (count: number) =>
+      `${(count / spentMs).toFixed(0)} (${(count / usedMs).toFixed(0)} a second of processor time)`,
+  };
+}
+
+const batchRows = 10_000;
+for (let written = 0; written < rows; written += 1_000_000)
+  await log(written, Math.min(rows, written + 1_000_000));
 journal.finish();
 await moveJournals(database, directory, journal);
 
@@ -225,8 +260,26 @@ const report = await timed(`${spread.length} outcomes of a file, over the whole 
 );
 console.log(`  ${report.matched} matched, ${report.unknown.length} unknown`);
 
+const end = start + days * dayMs;
+const keep = { maxAgeMs: undefined, maxBytes: undefined };
+for (const [title, retention, since] of [
+  ['the oldest day', { ...keep, maxAgeMs: (days - 1) * dayMs }, 0],
+  ['half of the bytes', { ...keep, maxBytes: Number(bytes) / 2 }, 1],
+] as const) {
+  const probe = startWriteProbe({ directory, databaseUrl });
+  const gone = await timed(`retention of ${title}`, 0, () =>
+    applyRetention(database, retention, end + since * dayMs),
+  );
+  console.log(`  ${gone} segments went; ${waited(await probe.finish())}`);
+}
+console.log(`peak memory of the process: ${megabytes(peakBytes)}`);
+
 await opened.close();
 await rm(directory, { recursive: true });
+
+function megabytes(size: number): string {
+  return `${Math.round(size / 1e6)} MB`;
+}
 
 /** Ids of so many rows, evenly from the whole log. */
 async function everyId(count: number): Promise<string[]> {
