@@ -10,7 +10,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { runTask } from '../src/monitoring/analysis/run_task.ts';
 import {
@@ -23,6 +22,7 @@ import {
 import { seededRandom } from '../src/monitoring/drift/random.ts';
 import type { WindowColumn } from '../src/monitoring/log/window_column.ts';
 import { logWindow } from './drift_log.ts';
+import { type Held, holding, watchLoop } from './loop_watch.ts';
 
 type NumericColumn = Extract<Column, { kind: 'numeric' }>;
 
@@ -59,23 +59,18 @@ interface Measured<Result> {
   seconds: number;
   /** Processor time of all threads. */
   processorSeconds: number;
-  heldMs: number;
+  held: Held;
 }
 
 /** Runs it with the event loop watched. */
 async function measured<Result>(run: () => Promise<Result>): Promise<Measured<Result>> {
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  // The histogram wants a few rounds of the loop before it says anything.
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  delay.reset();
+  const watch = watchLoop();
   const used = process.cpuUsage();
   const started = performance.now();
   const result = await run();
   const seconds = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(used);
-  delay.disable();
-  return { result, seconds, processorSeconds: (user + system) / 1e6, heldMs: delay.max / 1e6 };
+  return { result, seconds, processorSeconds: (user + system) / 1e6, held: watch.finish() };
 }
 
 async function measureSpeed(rows: number, features: number): Promise<void> {
@@ -149,9 +144,9 @@ async function measureSpeed(rows: number, features: number): Promise<void> {
   }
 }
 
-function report(title: string, { seconds, processorSeconds, heldMs }: Measured<unknown>): void {
+function report(title: string, { seconds, processorSeconds, held }: Measured<unknown>): void {
   console.log(
-    `${title}: ${seconds.toFixed(2)} s (${processorSeconds.toFixed(2)} s of processor time); event loop held at most ${heldMs.toFixed(0)} ms`,
+    `${title}: ${seconds.toFixed(2)} s (${processorSeconds.toFixed(2)} s of processor time); ${holding(held)}`,
   );
 }
 

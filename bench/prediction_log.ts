@@ -9,8 +9,7 @@
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as rest, setImmediate as turn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import { originOf } from '../src/access/origin.ts';
@@ -25,6 +24,7 @@ import { windowReader } from '../src/monitoring/log/window_reader.ts';
 import { recordOutcomes } from '../src/monitoring/outcomes/record_outcomes.ts';
 import type { PredictionEntry } from '../src/serving/prediction_sink.ts';
 import { openDatabase } from '../src/storage/database.ts';
+import { type Held, holding, watchLoop } from './loop_watch.ts';
 import { startWriteProbe, waited } from './write_probe.ts';
 
 const [rows = 1_000_000, columns = 10] = process.argv.slice(2).map(Number);
@@ -66,16 +66,14 @@ function entryAt(at: number): PredictionEntry {
 
 async function timed<T>(title: string, count: number, run: () => Promise<T>): Promise<T> {
   await turn();
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
+  const watch = watchLoop();
   const started = performance.now();
   const result = await run();
   const seconds = (performance.now() - started) / 1000;
-  delay.disable();
+  // A last look at the clock.
+  await rest(5);
   const rate = count > 0 ? `, ${Math.round(count / seconds)} rows/s` : '';
-  console.log(
-    `${title}: ${seconds.toFixed(2)} s${rate}; event loop held at most ${(delay.max / 1e6).toFixed(0)} ms`,
-  );
+  console.log(`${title}: ${seconds.toFixed(2)} s${rate}; ${holding(watch.finish())}`);
   return result;
 }
 
@@ -125,7 +123,7 @@ await database
 
 const empty = await storedBytes();
 const journal = openJournal(directory);
-const now = (written: number) => () => start + written * stepMs;
+const timeOf = (written: number) => () => start + written * stepMs;
 let peakBytes = 0;
 setInterval(() => {
   peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
@@ -136,7 +134,7 @@ async function log(from: number, to: number): Promise<void> {
   const append = stopwatch();
   const move = stopwatch();
   const merge = stopwatch();
-  let heldMs = 0;
+  let held: Held = { longest: 0, own: undefined };
   const probe = startWriteProbe({ directory, databaseUrl });
   for (let written = from; written < to; ) {
     const count = Math.min(batchRows, to - written);
@@ -147,21 +145,21 @@ async function log(from: number, to: number): Promise<void> {
     written += count;
     // What went before is not to be counted as a delay.
     await turn();
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    delay.enable();
+    const watch = watchLoop();
     move.start();
     await moveJournals(database, directory, journal);
     move.stop();
-    delay.disable();
-    heldMs = Math.max(heldMs, delay.max / 1e6);
+    await rest(5);
+    const now = watch.finish();
+    held = now.longest > held.longest ? now : held;
     merge.start();
-    await mergeSegments(database, { now: now(written), maxWeight: Number.POSITIVE_INFINITY });
+    await mergeSegments(database, { now: timeOf(written), maxWeight: Number.POSITIVE_INFINITY });
     merge.stop();
   }
   console.log(
     `${(to / 1e6).toFixed(1)} million: thousand rows a second appended one by one ${append.rate(to - from)}, ` +
-      `moved ${move.rate(to - from)}, merged ${merge.rate(to - from)}; a step of moving held the thread at most ` +
-      `${heldMs.toFixed(0)} ms; ${waited(await probe.finish())}; ${megabytes(process.memoryUsage.rss())}`,
+      `moved ${move.rate(to - from)}, merged ${merge.rate(to - from)}; while moving ${holding(held)}; ` +
+      `${waited(await probe.finish())}; ${megabytes(process.memoryUsage.rss())}`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { readableFile } from '../../access/file_access.ts';
 import { ModelYardError } from '../../errors.ts';
 import { formatOf } from '../../serving/file/formats.ts';
@@ -59,6 +60,8 @@ async function readTable<Carried>(table: Table<Carried>, shownPath: string): Pro
       outcomes.push({ predictionId: entityKey, actual: outcome, place: `line ${line}` });
     }
     requireLimit(outcomes.length);
+    // The next rows may be in memory already.
+    await turn();
   }
   return outcomes;
 }

@@ -13,6 +13,8 @@ export interface LocatedRows {
   found: { predictionId: string; row: number }[];
 }
 
+/** So many rows are looked at before others have their turn. */
+const rowsATurn = 4096;
 /** From so many ids on, all ids of a segment are read once rather than searched for each. */
 const manyIds = 20;
 /** More would hold up the thread for too long. */
@@ -47,7 +49,9 @@ export async function locatePredictions(
     .where('max_id', '>=', first)
     .where('min_id', '<=', last)
     .execute();
+  await turn();
   const missing = new Set(predictionIds);
+  await turn();
   const located: LocatedRows[] = [];
   for (const segment of segments) {
     const candidates = groups
@@ -56,7 +60,8 @@ export async function locatePredictions(
     if (candidates.length === 0) continue;
     const { answers } = await openSegment(database, segment, ['answers'], new Set(['id']));
     const ids = answers.get('id');
-    const found = ids === undefined ? [] : rowsOfIds(ids, candidates, segment.rows);
+    await turn();
+    const found = ids === undefined ? [] : await rowsOfIds(ids, candidates, segment.rows);
     for (const { predictionId } of found) missing.delete(predictionId);
     const { segment_id: segmentId, version, rows, revision } = segment;
     if (found.length > 0) located.push({ segmentId, version, rows, revision, found });
@@ -76,7 +81,11 @@ function lowerBound(sorted: readonly string[], text: string): number {
   return low;
 }
 
-function rowsOfIds(ids: LogColumn, wanted: readonly string[], rows: number): LocatedRows['found'] {
+async function rowsOfIds(
+  ids: LogColumn,
+  wanted: readonly string[],
+  rows: number,
+): Promise<LocatedRows['found']> {
   if (wanted.length < manyIds)
     return wanted.flatMap((predictionId) => {
       const row = rowOfId(ids, predictionId);
@@ -86,6 +95,7 @@ function rowsOfIds(ids: LogColumn, wanted: readonly string[], rows: number): Loc
   const byKey = new Map(wanted.map((id) => [isPacked ? id.replaceAll('-', '') : id, id]));
   const found: LocatedRows['found'] = [];
   for (let row = 0; row < rows; row++) {
+    if (row % rowsATurn === 0) await turn();
     const key = isPacked ? hexAt(ids.bytes, row) : String(valueAt(ids, row));
     const predictionId = byKey.get(key);
     if (predictionId !== undefined) found.push({ predictionId, row });

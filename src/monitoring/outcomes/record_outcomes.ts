@@ -62,6 +62,7 @@ export async function recordOutcomes(
   // Segments that were merged into others between reading and writing are looked for again.
   await readUnchanged(async () => {
     const left = [...wanted.keys()].filter((id) => !recorded.has(id));
+    await turn();
     const located = await locatePredictions(database, modelId, left);
     const read = await readActuals(database, modelId, located, wanted);
     for (const label of read.unlisted) unlisted.add(label);
@@ -71,6 +72,7 @@ export async function recordOutcomes(
       report.replaced += written.replaced;
       report.alreadySet += written.alreadySet;
       report.empty += written.empty;
+      await turn();
       for (const { predictionId } of segment.found) recorded.add(predictionId);
       await turn();
     }
@@ -101,7 +103,7 @@ export async function recordOutcomes(
 }
 
 /** So many rows of a call are dealt with before others have their turn. */
-const rowsATurn = 10_000;
+const rowsATurn = 4096;
 const shownFaults = 10;
 
 /** The given values as the predictions' versions answer them; null for one that is missing. */
@@ -118,7 +120,8 @@ async function readActuals(
   for (const { version, found } of located) {
     const read = readers.get(version) ?? actualReader(await findVersion(database, modelId, version));
     readers.set(version, read);
-    for (const { predictionId } of found) {
+    for (const [index, { predictionId }] of found.entries()) {
+      if (index % rowsATurn === 0) await turn();
       const given = wanted.get(predictionId);
       const actual = read(given?.actual);
       if (actual.kind === 'wrong')
@@ -141,6 +144,11 @@ function shown(value: unknown): string {
   return (JSON.stringify(value) ?? String(value)).slice(0, 60);
 }
 
+/** As JSON; most are texts or numbers, which need no text made of them. */
+function isSame(one: unknown, other: unknown): boolean {
+  return one === other || (typeof one === 'object' && JSON.stringify(one) === JSON.stringify(other));
+}
+
 /** @throws segmentGone when the segment was changed since it was read */
 async function writeOutcomes(
   database: Database,
@@ -157,7 +165,7 @@ async function writeOutcomes(
     const actual = actuals.get(predictionId) ?? null;
     const known = values[row];
     if (actual === null) counts.empty++;
-    else if (JSON.stringify(known) === JSON.stringify(actual)) counts.alreadySet++;
+    else if (isSame(known, actual)) counts.alreadySet++;
     else {
       counts.matched++;
       if (known !== null) counts.replaced++;
@@ -165,8 +173,10 @@ async function writeOutcomes(
     }
   }
   if (counts.matched === 0) return counts;
+  await turn();
   const outcomes = columnOf(values);
   const { bytes } = encodeOutcomes(outcomes);
+  await turn();
   await database.transaction().execute(async (transaction) => {
     const { numUpdatedRows } = await transaction
       .updateTable('prediction_segments')
