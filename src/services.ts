@@ -4,8 +4,8 @@ import { createApprovals } from './access/approvals.ts';
 import { type AuditedChange, appendAudit } from './access/audit.ts';
 import type { Origin } from './access/origin.ts';
 import { type Caller, may } from './access/roles.ts';
-import { driftMetrics } from './mlflow/drift_metrics.ts';
 import { openMlflow, type SyncRequest } from './mlflow/mlflow.ts';
+import { driftMetrics, outcomeMetrics } from './mlflow/monitoring_metrics.ts';
 import {
   type Acknowledgement,
   type AlertQuery,
@@ -16,9 +16,11 @@ import {
   startAlertWatch,
 } from './monitoring/alerts/index.ts';
 import { createArtifactWatch, startArtifactRounds } from './monitoring/artifact_watch.ts';
+import { driftedFeatures } from './monitoring/drifted_features.ts';
 import { readHealth } from './monitoring/health.ts';
 import {
   createMeasurer,
+  measureOutcomes,
   type PerformanceRequest,
   readPerformance,
   restingEvidence,
@@ -126,7 +128,16 @@ export async function openServices(settings: Settings, logger: Logger) {
   const watch = createArtifactWatch({ database, pathOf: artifacts.pathOf, clock, logger });
   const stopWatching = startArtifactRounds(watch, settings.healthCheckIntervalSec * 1000, logger);
 
-  const mlflow = openMlflow(settings, { database, artifacts, logger, clock, random: Math.random });
+  const measure = createMeasurer({ database, databaseUrl: settings.databaseUrl, directory });
+  const mlflow = openMlflow(settings, {
+    database,
+    artifacts,
+    logger,
+    clock,
+    random: Math.random,
+    measureOutcomes: async (modelId, version, time) =>
+      outcomeMetrics(await measureOutcomes({ database, measure }, modelId, version, time)),
+  });
   const register = (
     registration: Registration,
     origin: Origin,
@@ -157,7 +168,7 @@ export async function openServices(settings: Settings, logger: Logger) {
   const performance = {
     database,
     flushLog: log.flush,
-    measure: createMeasurer({ database, databaseUrl: settings.databaseUrl, directory }),
+    measure,
     dropThreshold: settings.performanceThreshold,
   };
   const approvals = createApprovals({
@@ -185,6 +196,9 @@ export async function openServices(settings: Settings, logger: Logger) {
         performance: settings.performanceThreshold,
       },
       webhook: settings.alertWebhook,
+      driftEvaluated: ({ modelId, version, features }) => {
+        if (features !== undefined) mlflow.measured(modelId, version, driftMetrics(features));
+      },
     }),
     intervalMs,
   );
@@ -267,7 +281,7 @@ export async function openServices(settings: Settings, logger: Logger) {
         // Who may change nothing here changes nothing in MLflow either.
         if (!may(caller, 'WRITE')) return report;
         const { modelId, version, signature } = report.record;
-        mlflow.measured(modelId, version, driftMetrics(report.results, signature.features));
+        mlflow.measured(modelId, version, driftMetrics(driftedFeatures(report.results, signature.features)));
         return report;
       },
       listPredictions: async (query: PredictionQuery) => {

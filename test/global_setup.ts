@@ -1,24 +1,37 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { offerMlflow } from './mlflow/shared_mlflow.ts';
 
 /** Where a PostgreSQL server of this machine usually answers. */
 const usualAddress = 'postgres://postgres@127.0.0.1:5432/postgres';
 
-/** Looks for what some tests need besides Node, and says in one line each what is left out. */
-export default async function findServices(): Promise<void> {
-  await Promise.all([findPostgreSql(), findMlflow()]);
+/**
+ * Looks for what some tests need besides Node, and says in one line each what is left out.
+ * @returns what is to be done when all tests have ended
+ */
+export default async function findServices(): Promise<() => Promise<void>> {
+  const [closeMlflow] = await Promise.all([findMlflow(), findPostgreSql()]);
+  return closeMlflow;
 }
 
-/** The tests against a real MLflow server take the Python that MODELYARD_TEST_MLFLOW_PYTHON names. */
-async function findMlflow(): Promise<void> {
+/**
+ * The tests against a real MLflow server take the Python that MODELYARD_TEST_MLFLOW_PYTHON names. Server and Python are
+ * started by the first that asks, at the address that this puts into MODELYARD_TEST_MLFLOW_BROKER.
+ */
+async function findMlflow(): Promise<() => Promise<void>> {
   const python = process.env.MODELYARD_TEST_MLFLOW_PYTHON;
-  if (python === undefined)
+  if (python === undefined) {
     process.stderr.write(
       'Skipped: the tests with MLflow, since MODELYARD_TEST_MLFLOW_PYTHON names no Python that has it.\n',
     );
+    return async () => undefined;
+  }
   // What was asked for by name must not be passed over.
-  else await promisify(execFile)(python, ['-c', 'import importlib.util as u; assert u.find_spec("mlflow")']);
+  await promisify(execFile)(python, ['-c', 'import importlib.util as u; assert u.find_spec("mlflow")']);
+  const { address, close } = await offerMlflow(python);
+  process.env.MODELYARD_TEST_MLFLOW_BROKER = address;
+  return close;
 }
 
 /**

@@ -13,7 +13,11 @@ const route = z.object({
   sticky: z.boolean().optional(),
   shadowVersion: z.string().nullish(),
 });
-export type TrafficRoute = z.output<typeof route>;
+export interface TrafficRoute {
+  weights: readonly (readonly [version: string, weight: number])[];
+  sticky?: boolean | undefined;
+  shadowVersion?: string | null | undefined;
+}
 
 const deployment = z.object({ deployed: z.boolean(), route: route.nullish() });
 const promotion = z.object({ activated: z.literal(true) });

@@ -21,7 +21,7 @@ export async function describeMlflow(
   const state = await readOutbox(database).catch(() => undefined);
   // That the database is away is a check of its own.
   if (state === undefined) return { summary: address, check: undefined };
-  const { queued, dead, doubtful, failed, attempts, lastError } = state;
+  const { queued, dead, doubtful, failed, isTrackingRefused, attempts, lastError } = state;
   const parts = [
     attempts > 0 ? `does not play its part (${attempts} attempts): ${lastError}` : `${address} answers`,
     ...(!uses.registry
@@ -29,9 +29,10 @@ export async function describeMlflow(
       : [queued > 0 ? `${queued} changes wait to be sent` : 'every change is there']),
     ...(doubtful > 0 ? [`${doubtful} models are compared once more, for a call of theirs was given up`] : []),
     ...(dead > 0 ? [`${dead} models were refused (dead letters)`] : []),
+    ...(isTrackingRefused ? ['deployments are not tracked'] : []),
     ...(failed.length > 0 && attempts === 0 ? [`${failed.length} problems: sync_mlflow lists them`] : []),
   ];
-  const troubled = attempts >= shownAttempts || dead > 0;
+  const troubled = attempts >= shownAttempts || dead > 0 || isTrackingRefused;
   return {
     summary: attempts > 0 ? `${address}, away` : address,
     check: { name: 'mlflow', status: troubled ? 'degraded' : 'healthy', detail: parts.join('; ') },

@@ -61,9 +61,9 @@ function completed(
 ): Registration {
   const { run, logged, registered } = resolved;
   const params = entriesOf(run?.data.params, logged?.data.params);
-  const metrics = entriesOf(run?.data.metrics, logged?.data.metrics).filter(([, value]) =>
-    Number.isFinite(value),
-  );
+  const metrics = entriesOf(run?.data.metrics, logged?.data.metrics)
+    .map(([name, { value }]) => [name, value] as const)
+    .filter(([, value]) => Number.isFinite(value));
   const tags = entriesOf(run?.data.tags, logged?.info.tags, registered?.tags).filter(
     ([name]) => !/^(mlflow|modelyard)\./.test(name),
   );

@@ -14,6 +14,7 @@ import { startSender } from './sender.ts';
 import { isMlflowSource } from './source.ts';
 import { pushNow, type SyncOutcome } from './sync.ts';
 import { keepMeasurement } from './track_metrics.ts';
+import { type OutcomeMeasurer, trackOutcomes } from './track_outcomes.ts';
 import { tracking } from './tracking.ts';
 
 export interface MlflowDependencies {
@@ -22,10 +23,15 @@ export interface MlflowDependencies {
   logger: Logger;
   clock: () => number;
   random: () => number;
+  /** How well a version answered, where that is known. */
+  measureOutcomes: OutcomeMeasurer;
 }
 
 /** The experiment of the runs that versions belong to, where no other is named. */
 const defaultExperiment = 'ModelYard';
+
+/** How often it is looked whether there are outcomes to measure, at least, milliseconds. */
+const longestLookMs = 5000;
 
 /** How long the end of the process waits for what can still be sent, milliseconds. */
 const lastRoundMs = 3000;
@@ -40,6 +46,7 @@ export type Mlflow = ReturnType<typeof openMlflow>;
 /** Everything that has to do with MLflow; where none is configured, it does nothing. */
 export function openMlflow(settings: Settings, dependencies: MlflowDependencies) {
   const { database, artifacts, logger, clock, random } = dependencies;
+  const intervalMs = settings.healthCheckIntervalSec * 1000;
   const { trackingUri, experimentName, registryEnabled, useStages, timeoutMs } = settings.mlflow;
   const connection =
     trackingUri === undefined ? undefined : openConnection({ ...settings.mlflow, trackingUri });
@@ -62,6 +69,12 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
               ? undefined
               : tracking({ database, connection, experimentName, logger, clock }),
         });
+  const outcomes =
+    sender === undefined || experimentName === undefined
+      ? undefined
+      : trackOutcomes({ database, measure: dependencies.measureOutcomes, clock, intervalMs, logger });
+  const looks =
+    outcomes && setInterval(() => void outcomes.look(), Math.min(intervalMs, longestLookMs)).unref();
 
   return {
     /** Registers; a source in MLflow is brought here first. */
@@ -130,6 +143,8 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
       }),
 
     async close(): Promise<void> {
+      clearInterval(looks);
+      await outcomes?.close();
       if (sender !== undefined) {
         // What a short session changed is sent before it ends, if MLflow is quick.
         await Promise.race([

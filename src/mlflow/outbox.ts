@@ -158,7 +158,7 @@ export async function requestSync(database: Database, modelId: string | undefine
   });
   if (modelId !== undefined) query = query.where('model_id', '=', modelId);
   await query.execute();
-  await database.updateTable('mlflow_sender').set({ next_attempt_at: 0 }).execute();
+  await database.updateTable('mlflow_sender').set({ next_attempt_at: 0, tracking_next_at: 0 }).execute();
 }
 
 /** How much is yet to be sent, and what does not go. */
@@ -171,12 +171,16 @@ export interface OutboxState {
   /** Models that are looked at once more, because a call of theirs was given up. */
   doubtful: number;
   failed: Problem[];
+  /** Whether MLflow refuses what is tracked, again and again. */
+  isTrackingRefused: boolean;
   attempts: number;
   lastError: string | null;
   lastContactAt: number | null;
 }
 
 const maxFailed = 50;
+/** Refusals in a row from which on tracking is in trouble. */
+const trackingRefusals = 3;
 
 export async function readOutbox(database: Database, modelId?: string): Promise<OutboxState> {
   const sender = await readSender(database);
@@ -197,6 +201,10 @@ export async function readOutbox(database: Database, modelId?: string): Promise<
     );
   if (modelId !== undefined) entries = entries.where('audit_entries.model_id', '=', modelId);
   const { count } = await entries.executeTakeFirstOrThrow();
+  const untracked =
+    modelId !== undefined || sender.tracking_error === null
+      ? []
+      : [{ what: 'deployments (MLFLOW_EXPERIMENT_NAME)', why: sender.tracking_error }];
   const failed = models.flatMap((row) => [
     ...(row.last_error === null ? [] : [{ what: row.model_id, why: row.last_error }]),
     ...parseProblems(row.problems),
@@ -208,7 +216,8 @@ export async function readOutbox(database: Database, modelId?: string): Promise<
     ).length,
     dead: models.filter((row) => row.dead === 1).length,
     doubtful: models.filter((row) => row.check_at !== null).length,
-    failed: failed.slice(0, maxFailed),
+    failed: [...untracked, ...failed].slice(0, maxFailed),
+    isTrackingRefused: sender.tracking_attempts >= trackingRefusals,
     attempts: sender.attempts,
     lastError: sender.last_error,
     lastContactAt: sender.last_contact_at,

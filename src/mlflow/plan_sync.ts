@@ -1,7 +1,7 @@
 import type { Stage } from '../registry/stages.ts';
-import { judge, type Memory, neverAgreed, withAgreed, withSent } from './agreement.ts';
+import { type Cell, judge, type Memory, neverAgreed, withAgreed, withSent } from './agreement.ts';
 import type { OurModel, OurVersion } from './registry_state.ts';
-import type { ModelVersion, RegisteredModel } from './rest.ts';
+import type { Batch, ModelVersion, RegisteredModel } from './rest.ts';
 
 /** One write to MLflow's registry, about a version when `number` is given, else about the model. */
 export type Step =
@@ -9,7 +9,8 @@ export type Step =
   | { kind: 'describe'; number?: number; value: string }
   | { kind: 'stage'; number: number; value: string }
   | { kind: 'alias'; alias: string; number: number | null }
-  | { kind: 'delete-duplicate'; number: number };
+  | { kind: 'delete-duplicate'; number: number }
+  | { kind: 'facts'; what: string; runId: string; batch: Batch };
 
 /** What stays as it is in MLflow until a person decides. */
 export interface Problem {
@@ -21,9 +22,9 @@ export interface SyncPlan {
   steps: Step[];
   problems: Problem[];
   /** While the steps are under way: what may be there is known before it is sent. */
-  before: Memory;
+  before: Map<string, Cell>;
   /** When all of them are done. */
-  after: Memory;
+  after: Map<string, Cell>;
 }
 
 export interface SyncOptions {
@@ -39,6 +40,9 @@ export const ownTag = {
   stage: 'modelyard.stage',
   sha256: 'modelyard.artifact_sha256',
   key: 'modelyard.key',
+  /** Where the run of a version cannot say them: all metrics, all hyperparameters, as JSON. */
+  metrics: 'modelyard.metrics',
+  hyperparameters: 'modelyard.hyperparameters',
 } as const;
 
 /** Tells a version of this store from all others, and a thing that was sent twice. */
@@ -214,6 +218,7 @@ function textOf(number: number | null): string | null {
   return number === null ? null : String(number);
 }
 
-function shown(value: string | null): string {
+/** A value in a sentence. */
+export function shown(value: string | null): string {
   return value === null ? 'nothing' : JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }

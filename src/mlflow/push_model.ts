@@ -2,6 +2,7 @@ import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import type { Memory } from './agreement.ts';
 import { isTaken, MlflowError } from './mlflow_error.ts';
+import { type FactsPlan, factsCell, factsMark, planFacts } from './plan_facts.ts';
 import { ownTag, type Problem, planSync, type Step, versionKey } from './plan_sync.ts';
 import { type OurModel, type OurVersion, readRegistryModel } from './registry_state.ts';
 import type { ModelVersion, RegisteredModel, Rest } from './rest.ts';
@@ -50,6 +51,12 @@ export async function pushModel(
   const placed = await placeVersions(dependencies, push, ours, versions);
   const now = placed.sent ? await rest.versionsOf(modelId) : versions;
   const plan = planSync(ours, { model, versions: now }, memory, { storeId, useStages, settled });
+  for (const facts of await planAllFacts(dependencies, push, ours, now, memory)) {
+    plan.steps.push(...facts.steps);
+    plan.problems.push(...facts.problems);
+    for (const [name, cell] of facts.before) plan.before.set(name, cell);
+    for (const [name, cell] of facts.after) plan.after.set(name, cell);
+  }
   if (plan.steps.length > 0) await push.remember(plan.before);
   const refused: Problem[] = [];
   for (const step of plan.steps) {
@@ -137,6 +144,28 @@ async function placeVersions(
   return { problems, sent };
 }
 
+/** Of the versions whose metrics or hyperparameters may not be there as they are here: only those cost a look at a run. */
+async function planAllFacts(
+  { rest, storeId }: PushDependencies,
+  { restore, recheck, settled }: Push,
+  ours: OurModel,
+  theirs: readonly ModelVersion[],
+  memory: Memory,
+): Promise<FactsPlan[]> {
+  const plans: FactsPlan[] = [];
+  for (const own of ours.versions) {
+    const other = theirs.find(({ version }) => version === own.number);
+    if (other === undefined) continue;
+    const isKnown = memory.get(factsCell(other.version))?.agreed === factsMark(own);
+    const mayBeStale = recheck && own.record.updatedAt !== null;
+    if (isKnown && !restore && !mayBeStale) continue;
+    const run = other.run_id === '' ? undefined : await rest.findRun(other.run_id);
+    const isOwnRun = run?.data.tags.get(ownTag.key) === versionKey(storeId, own);
+    plans.push(planFacts(own, other, run, memory, { isOwnRun, settled }));
+  }
+  return plans;
+}
+
 /** The version in MLflow that says it is ours: by this store's key, else by its name. Of several, the first. */
 function findOwn(
   theirs: readonly ModelVersion[],
@@ -191,6 +220,9 @@ async function take(rest: Rest, modelId: string, step: Step): Promise<void> {
     case 'delete-duplicate':
       await rest.deleteVersion(modelId, step.number);
       return;
+    case 'facts':
+      await rest.logBatch(step.runId, step.batch);
+      return;
   }
 }
 
@@ -206,5 +238,7 @@ function describe(step: Step): string {
       return `alias ${step.alias}`;
     case 'delete-duplicate':
       return `version ${step.number}, which was sent twice`;
+    case 'facts':
+      return step.what;
   }
 }

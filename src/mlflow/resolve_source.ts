@@ -84,11 +84,5 @@ async function runSource(rest: Rest, runId: string, path: string): Promise<Resol
 /** The run that a model came from; one that is deleted takes its facts with it. */
 async function readRun(rest: Rest, { logged, registered }: ResolvedSource): Promise<Run | undefined> {
   const runId = logged?.info.source_run_id || registered?.run_id;
-  if (runId === undefined || runId === '') return undefined;
-  try {
-    return await rest.run(runId);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+  return runId === undefined || runId === '' ? undefined : rest.findRun(runId);
 }

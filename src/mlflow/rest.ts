@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Connection } from './connection.ts';
-import { isMissing, isTaken } from './mlflow_error.ts';
+import { isMissing, isTaken, MlflowError } from './mlflow_error.ts';
 
 /** The part of MLflow's REST interface (2.0) that is used here; what it leaves out of an answer is empty. */
 
@@ -8,10 +8,18 @@ const pairs = z
   .array(z.object({ key: z.string(), value: z.string() }))
   .default([])
   .transform((list) => new Map(list.map(({ key, value }) => [key, value])));
+/** The last point of each metric; NaN and infinities come as texts. */
 const latestMetrics = z
-  .array(z.object({ key: z.string(), value: z.union([z.number(), z.string()]).transform(Number) }))
+  .array(
+    z.object({
+      key: z.string(),
+      value: z.union([z.number(), z.string()]).transform(Number),
+      timestamp: z.coerce.number().default(0),
+      step: z.coerce.number().default(0),
+    }),
+  )
   .default([])
-  .transform((list) => new Map(list.map(({ key, value }) => [key, value])));
+  .transform((list) => new Map(list.map((metric) => [metric.key, metric])));
 
 const run = z.object({
   info: z.object({
@@ -78,6 +86,7 @@ const nothing = z.object({});
 
 export interface Metric {
   key: string;
+  /** NaN where there is none any more. */
   value: number;
   /** Milliseconds since 1970. */
   timestamp: number;
@@ -113,6 +122,8 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
         'experiments/get-by-name',
         { experiment_name: name },
       );
+      if (found.experiment.lifecycle_stage === 'deleted')
+        throw new MlflowError('refused', `MLflow: the experiment ${name} was deleted there.`);
       return found.experiment.experiment_id;
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -135,6 +146,24 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
     return found.sort((a, b) => a.version - b.version);
   };
 
+  const searchRuns = async (experiment: string, filter: string): Promise<Run[]> => {
+    const found: Run[] = [];
+    let token = '';
+    do {
+      const page: z.output<typeof runPage> = await send(runPage, 'runs/search', {
+        experiment_ids: [experiment],
+        filter,
+        max_results: 1000,
+        ...(token !== '' && { page_token: token }),
+      });
+      found.push(...page.runs);
+      token = page.next_page_token;
+    } while (token !== '');
+    return found.sort((a, b) => (a.info.run_id < b.info.run_id ? -1 : 1));
+  };
+
+  const readRun = async (runId: string) => (await get(z.object({ run }), 'runs/get', { run_id: runId })).run;
+
   return {
     /** The id of the experiment of that name, which is made where there is none. */
     async experiment(name: string): Promise<string> {
@@ -150,23 +179,22 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
       }
     },
 
-    run: async (runId: string) => (await get(z.object({ run }), 'runs/get', { run_id: runId })).run,
-    /** Runs that carry the tag, in the order of their ids. */
-    async runsTagged(experiment: string, key: string, value: string): Promise<Run[]> {
-      const found: Run[] = [];
-      let token = '';
-      do {
-        const page: z.output<typeof runPage> = await send(runPage, 'runs/search', {
-          experiment_ids: [experiment],
-          filter: `tags.\`${key}\` = '${value}'`,
-          max_results: 1000,
-          ...(token !== '' && { page_token: token }),
-        });
-        found.push(...page.runs);
-        token = page.next_page_token;
-      } while (token !== '');
-      return found.sort((a, b) => (a.info.run_id < b.info.run_id ? -1 : 1));
+    run: readRun,
+    /** undefined: there is none. */
+    async findRun(runId: string): Promise<Run | undefined> {
+      try {
+        return await readRun(runId);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
     },
+    /** Runs that carry the tag, in the order of their ids. */
+    runsTagged: (experiment: string, key: string, value: string) =>
+      searchRuns(experiment, `tags.\`${key}\` = '${value}'`),
+    /** The same by a pattern of SQL, where % is any text. */
+    runsTaggedLike: (experiment: string, key: string, pattern: string) =>
+      searchRuns(experiment, `tags.\`${key}\` LIKE '${pattern}'`),
     async createRun(experiment: string, name: string, startTime: number, tags: Record<string, string>) {
       const made = await send(z.object({ run }), 'runs/create', {
         experiment_id: experiment,
@@ -184,7 +212,10 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
         run_id: runId,
         params: keyed(params),
         tags: keyed(tags),
-        metrics: metrics.map((metric) => ({ ...metric })),
+        metrics: metrics.map(({ value, ...metric }) => ({
+          ...metric,
+          value: Number.isNaN(value) ? 'NaN' : value,
+        })),
       }),
 
     loggedModel: async (modelId: string) =>

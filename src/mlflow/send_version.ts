@@ -3,9 +3,11 @@ import { artifactFolder } from './artifact_folder.ts';
 import type { Connection } from './connection.ts';
 import { describeForMlflow } from './export_model.ts';
 import { MlflowError } from './mlflow_error.ts';
+import { pagesOf } from './plan_facts.ts';
 import { ownTag, versionKey } from './plan_sync.ts';
 import type { OurVersion } from './registry_state.ts';
 import type { Batch, Rest, Run } from './rest.ts';
+import { runFacts } from './run_facts.ts';
 
 export interface SendDependencies {
   connection: Connection;
@@ -35,7 +37,7 @@ export async function sendVersion(
   await artifacts.verify(record.artifact);
   const run = await findOrCreateRun(dependencies, version);
   const { run_id: runId, artifact_uri } = run.info;
-  for (const batch of batchesOf(version)) await rest.logBatch(runId, batch);
+  for (const batch of batchesOf(version, run)) await rest.logBatch(runId, batch);
   const folder = await artifactFolder(connection, artifact_uri, [], signal);
   const at = (name: string) => `${folderName}/${name}`;
   await folder.write(at('model.onnx'), {
@@ -81,27 +83,20 @@ async function findOrCreateRun(
   );
 }
 
-/** MLflow takes at most this many parameters at once. */
-const batchSize = 100;
-
-/** What MLflow would not take (names with other characters) is left out; the registry has it. */
-function batchesOf({ record, metrics }: OurVersion): Batch[] {
-  const isName = (name: string) =>
-    /^[\w\-. :/]{1,250}$/.test(name) && !/^\/|\/\/|\/$|(^|\/)\.{1,2}(\/|$)/.test(name);
-  const params = Object.entries(record.hyperparameters ?? {})
-    .filter(([name]) => isName(name))
-    .map(
-      ([name, value]) =>
-        [name, (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 500)] as const,
-    );
-  const values = [...metrics]
-    .filter(([name]) => isName(name))
-    .map(([key, value]) => ({ key, value, timestamp: record.createdAt, step: 0 }));
-  const count = Math.ceil(Math.max(params.length, values.length) / batchSize);
-  return Array.from({ length: count }, (_, index) => ({
-    params: params.slice(index * batchSize, (index + 1) * batchSize),
-    metrics: values.slice(index * batchSize, (index + 1) * batchSize),
-  }));
+/**
+ * What the run does not have yet: one that a broken-off attempt left says what was so then, and a parameter never
+ * changes there.
+ */
+function batchesOf(version: OurVersion, { data }: Run): Batch[] {
+  const facts = runFacts(version);
+  const params = [...facts.params].filter(([name]) => !data.params.has(name));
+  const metrics = [...facts.metrics]
+    .filter(([name]) => !data.metrics.has(name))
+    .map(([key, value]) => ({ key, value, timestamp: version.record.createdAt, step: 0 }));
+  return [
+    ...pagesOf(params).map((page) => ({ params: page })),
+    ...pagesOf(metrics).map((page) => ({ metrics: page })),
+  ];
 }
 
 /** A server that says yes and keeps nothing is believed by what it lists. */

@@ -179,19 +179,45 @@ async function sendModel(
 }
 
 async function trackOrWait(options: SenderOptions, tracking: Tracking, signal: AbortSignal): Promise<void> {
-  const { next_attempt_at } = await options.database
-    .selectFrom('mlflow_sender')
-    .select('next_attempt_at')
-    .executeTakeFirstOrThrow();
+  const { database, clock } = options;
+  const { next_attempt_at } = await readSender(database);
   // The registry met an outage a moment ago.
-  if (next_attempt_at > options.clock() || !(await tracking.isDue())) return;
+  if (next_attempt_at > clock() || !(await tracking.isDue())) return;
   try {
     await tracking.send(signal);
+    await database
+      .updateTable('mlflow_sender')
+      .set({ tracking_attempts: 0, tracking_next_at: 0, tracking_error: null })
+      .execute();
     await recordContact(options);
   } catch (error) {
     if (signal.aborted || !(error instanceof ModelYardError)) throw error;
-    await recordTrouble(options, error);
+    await recordTrackingTrouble(options, error);
   }
+}
+
+/** What MLflow refuses tracking alone (an experiment that is deleted or of others) keeps the registry from nothing. */
+async function recordTrackingTrouble(options: SenderOptions, error: ModelYardError): Promise<void> {
+  const { database, clock, random, logger, timeoutMs } = options;
+  const { failure, doubtful } =
+    error instanceof MlflowError ? error : { failure: 'refused' as const, doubtful: false };
+  if (doubtful)
+    await database
+      .updateTable('mlflow_sender')
+      .set({ tracking_check_at: clock() + 2 * timeoutMs })
+      .execute();
+  if (failure === 'unreachable' || failure === 'fault') return recordTrouble(options, error);
+  const { tracking_attempts: attempts } = await readSender(database);
+  if (attempts === 0)
+    logger.warn('MLflow does not take what is tracked, which waits', { why: error.message });
+  await database
+    .updateTable('mlflow_sender')
+    .set({
+      tracking_attempts: attempts + 1,
+      tracking_next_at: clock() + pauseMs(attempts, random),
+      tracking_error: error.message,
+    })
+    .execute();
 }
 
 async function recordContact({ database, clock }: SenderOptions): Promise<void> {

@@ -21,6 +21,10 @@ export async function readSender(database: Database): Promise<MlflowSenderRow> {
       next_attempt_at: 0,
       last_error: null,
       last_contact_at: null,
+      tracking_attempts: 0,
+      tracking_next_at: 0,
+      tracking_error: null,
+      tracking_check_at: null,
     })
     .onConflict((conflict) => conflict.doNothing())
     .execute();

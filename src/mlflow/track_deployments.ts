@@ -19,7 +19,7 @@ export interface TrackDependencies {
 /** Entries that are read at once. */
 const pageSize = 200;
 
-const deploymentTag = 'modelyard.deployment';
+export const deploymentTag = 'modelyard.deployment';
 
 /**
  * Tells MLflow of the deployments and traffic changes that the audit trail has since the last time, in order. What
@@ -41,14 +41,7 @@ export async function trackTrail(dependencies: TrackDependencies, signal: AbortS
       if (signal.aborted) return;
       const event = deploymentEvent(entry);
       if (event !== undefined && entry.model_id !== null)
-        await tell(dependencies, { ...entry, model_id: entry.model_id }, event).catch((error: unknown) => {
-          // A run that somebody deleted there, or a text MLflow does not take: it would say no for ever.
-          if (!isRefused(error)) throw error;
-          dependencies.logger.warn('MLflow refused what an entry of the audit trail says', {
-            sequence: entry.sequence,
-            why: error.message,
-          });
-        });
+        await tell(dependencies, { ...entry, model_id: entry.model_id }, event);
       await database.updateTable('mlflow_sender').set({ tracked_sequence: entry.sequence }).execute();
     }
     if (entries.length < pageSize) return;
@@ -73,6 +66,20 @@ async function tell(dependencies: TrackDependencies, entry: Entry, event: Deploy
       break;
   }
   if (event.route !== undefined) await tellTraffic(dependencies, entry, event.route);
+}
+
+/** Tells a run something; one that somebody deleted there would say no for ever, and is let go. */
+async function tellRun(
+  { logger }: TrackDependencies,
+  { sequence }: Entry,
+  told: Promise<unknown>,
+): Promise<void> {
+  try {
+    await told;
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    logger.warn('MLflow refused what an entry of the audit trail says', { sequence, why: error.message });
+  }
 }
 
 async function findOrCreateRun(
@@ -124,10 +131,14 @@ async function parametersOf(
 async function startRun(dependencies: TrackDependencies, entry: Entry, version: string): Promise<void> {
   const { database, rest } = dependencies;
   const { info } = await findOrCreateRun(dependencies, entry, version);
-  await rest.logBatch(info.run_id, {
-    params: await parametersOf(dependencies, entry, version),
-    tags: [['modelyard.outcome', 'ready']],
-  });
+  await tellRun(
+    dependencies,
+    entry,
+    rest.logBatch(info.run_id, {
+      params: await parametersOf(dependencies, entry, version),
+      tags: [['modelyard.outcome', 'ready']],
+    }),
+  );
   await database
     .insertInto('mlflow_runs')
     .values({
@@ -138,6 +149,8 @@ async function startRun(dependencies: TrackDependencies, entry: Entry, version: 
       ended_at: null,
       logged_until: entry.at,
       pending: null,
+      outcomes_seen: null,
+      outcomes_next_at: 0,
     })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
@@ -148,23 +161,29 @@ async function recordFailure(
   entry: Entry,
   { version, code, detail }: DeploymentEvent & { kind: 'failed' },
 ): Promise<void> {
+  const { rest } = dependencies;
   const { info } = await findOrCreateRun(dependencies, entry, version);
-  await dependencies.rest.logBatch(info.run_id, {
-    params: await parametersOf(dependencies, entry, version),
-    tags: [
-      ['modelyard.outcome', code],
-      ['modelyard.error', detail.slice(0, 2000)],
-    ],
-  });
-  await dependencies.rest.endRun(info.run_id, 'FAILED', entry.at);
+  await tellRun(
+    dependencies,
+    entry,
+    rest.logBatch(info.run_id, {
+      params: await parametersOf(dependencies, entry, version),
+      tags: [
+        ['modelyard.outcome', code],
+        ['modelyard.error', detail.slice(0, 2000)],
+      ],
+    }),
+  );
+  await tellRun(dependencies, entry, rest.endRun(info.run_id, 'FAILED', entry.at));
 }
 
 /** The runs of the version's earlier deployments end. */
-async function endRuns({ database, rest }: TrackDependencies, entry: Entry, version: string): Promise<void> {
+async function endRuns(dependencies: TrackDependencies, entry: Entry, version: string): Promise<void> {
+  const { database, rest } = dependencies;
   const open = await openRuns(database, entry.model_id);
   // A run of this very entry, from before an interruption, goes on.
   for (const { run_id } of open.filter((run) => run.version === version && run.started_at < entry.at)) {
-    await rest.endRun(run_id, 'FINISHED', entry.at);
+    await tellRun(dependencies, entry, rest.endRun(run_id, 'FINISHED', entry.at));
     await database
       .updateTable('mlflow_runs')
       .set({ ended_at: entry.at })
@@ -182,31 +201,38 @@ async function openRuns(database: Database, modelId: string) {
     .execute();
 }
 
+/** The whole configuration of a model's traffic. */
+export function trafficTags({ weights, sticky, shadowVersion }: TrafficRoute): [string, string][] {
+  return [
+    ['modelyard.traffic', JSON.stringify(Object.fromEntries(weights))],
+    ['modelyard.shadow', shadowVersion ?? ''],
+    ...(sticky === undefined ? [] : [['modelyard.sticky', String(sticky)] as [string, string]]),
+  ];
+}
+
 /** Each deployed version's run gets its weight as a metric over time, and the whole configuration as tags. */
 async function tellTraffic(
-  { database, rest }: TrackDependencies,
+  dependencies: TrackDependencies,
   entry: Entry,
-  { weights, sticky, shadowVersion }: TrafficRoute,
+  route: TrafficRoute,
 ): Promise<void> {
+  const { database, rest } = dependencies;
   for (const run of await openRuns(database, entry.model_id)) {
-    const weight = weights.find(([version]) => version === run.version)?.[1] ?? 0;
+    const weight = route.weights.find(([version]) => version === run.version)?.[1] ?? 0;
     const point = (key: string, value: number): Metric => ({
       key,
       value,
       timestamp: entry.at,
       step: entry.sequence,
     });
-    await rest.logBatch(run.run_id, {
+    const batch = {
       metrics: [
         point('traffic/weight', weight),
-        point('traffic/shadow', shadowVersion === run.version ? 1 : 0),
+        point('traffic/shadow', route.shadowVersion === run.version ? 1 : 0),
       ],
-      tags: [
-        ['modelyard.traffic', JSON.stringify(Object.fromEntries(weights))],
-        ['modelyard.shadow', shadowVersion ?? ''],
-        ...(sticky === undefined ? [] : [['modelyard.sticky', String(sticky)] as const]),
-      ],
-    });
+      tags: trafficTags(route),
+    };
+    await tellRun(dependencies, entry, rest.logBatch(run.run_id, batch));
   }
 }
 

@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import type { Database } from '../storage/database.ts';
-import type { MlflowRunRow } from '../storage/schema.ts';
+import type { MlflowMeasurementRow, MlflowRunRow } from '../storage/schema.ts';
 import { isRefused } from './mlflow_error.ts';
 import type { Metric, Rest } from './rest.ts';
 import { minuteMs, servingMetrics } from './serving_metrics.ts';
@@ -48,6 +48,7 @@ export async function areMetricsDue(database: Database, now: number): Promise<bo
 /**
  * Logs what the deployed versions served since the last time, a point a minute, and what monitoring measured.
  * What is to be sent is kept first: after an interruption exactly the same is sent again, which MLflow keeps once.
+ * @param now when the deployments were told: of later ones nothing is logged yet. Milliseconds since 1970.
  * @throws MlflowError
  */
 export async function trackMetrics(
@@ -66,7 +67,7 @@ export async function trackMetrics(
     if (run.pending !== null) await sendPending(database, rest, run, metrics.parse(JSON.parse(run.pending)));
     if (run.ended_at === null) await logServing(database, rest, run, now);
   }
-  await logMeasurements(database, rest, signal);
+  await logMeasurements(database, rest, now, signal);
 }
 
 async function logServing(database: Database, rest: Rest, run: MlflowRunRow, now: number): Promise<void> {
@@ -97,8 +98,7 @@ async function sendPending(
   points: readonly Metric[],
 ): Promise<void> {
   try {
-    for (let start = 0; start < points.length; start += batchSize)
-      await rest.logBatch(run.run_id, { metrics: points.slice(start, start + batchSize) });
+    await logPoints(rest, run.run_id, points);
   } catch (error) {
     // Somebody deleted the run there: nobody wants its metrics.
     if (!isRefused(error)) throw error;
@@ -125,39 +125,73 @@ export async function keepMeasurement(
     .execute();
 }
 
-async function logMeasurements(database: Database, rest: Rest, signal: AbortSignal): Promise<void> {
+/** Measurements of one run that are logged in one call, at most. */
+const pageSize = 1000;
+
+/**
+ * @param until only what was measured by then: what is later may be of a deployment that MLflow does not know yet.
+ */
+async function logMeasurements(
+  database: Database,
+  rest: Rest,
+  until: number,
+  signal: AbortSignal,
+): Promise<void> {
   const rows = await database
     .selectFrom('mlflow_measurements')
     .selectAll()
+    .where('at', '<=', until)
     .orderBy('measurement_id')
-    .limit(1000)
+    .limit(pageSize)
     .execute();
+  const byRun = new Map<string, { ids: string[]; points: Metric[] }>();
+  const homeless: string[] = [];
   for (const row of rows) {
-    if (signal.aborted) return;
-    const run = await database
-      .selectFrom('mlflow_runs')
-      .select(['run_id', 'started_at'])
-      .where('model_id', '=', row.model_id)
-      .where('version', '=', row.version)
-      .where('started_at', '<=', row.at)
-      .orderBy('started_at', 'desc')
-      .limit(1)
-      .executeTakeFirst();
+    const run = await runAt(database, row);
     // Of a version that is not deployed there is no run to log it in.
-    if (run !== undefined) {
-      const step = Math.max(0, Math.floor((row.at - run.started_at) / minuteMs));
-      const points = Object.entries(numbers.parse(JSON.parse(row.metrics)));
-      await rest
-        .logBatch(run.run_id, {
-          metrics: points.map(([key, value]) => ({ key, value, timestamp: row.at, step })),
-        })
-        .catch((error: unknown) => {
-          if (!isRefused(error)) throw error;
-        });
+    if (run === undefined) {
+      homeless.push(row.measurement_id);
+      continue;
     }
+    const own = byRun.get(run.run_id) ?? { ids: [], points: [] };
+    byRun.set(run.run_id, own);
+    own.ids.push(row.measurement_id);
+    const step = Math.max(0, Math.floor((row.at - run.started_at) / minuteMs));
+    for (const [key, value] of Object.entries(numbers.parse(JSON.parse(row.metrics))))
+      own.points.push({ key, value, timestamp: row.at, step });
+  }
+  await forget(database, homeless);
+  for (const [runId, { ids, points }] of byRun) {
+    if (signal.aborted) return;
+    await logPoints(rest, runId, points).catch((error: unknown) => {
+      if (!isRefused(error)) throw error;
+    });
+    await forget(database, ids);
+  }
+}
+
+/** The deployment that a measurement is of. */
+function runAt(database: Database, { model_id, version, at }: MlflowMeasurementRow) {
+  return database
+    .selectFrom('mlflow_runs')
+    .select(['run_id', 'started_at'])
+    .where('model_id', '=', model_id)
+    .where('version', '=', version)
+    .where('started_at', '<=', at)
+    .orderBy('started_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+async function forget(database: Database, ids: readonly string[]): Promise<void> {
+  for (let start = 0; start < ids.length; start += batchSize)
     await database
       .deleteFrom('mlflow_measurements')
-      .where('measurement_id', '=', row.measurement_id)
+      .where('measurement_id', 'in', ids.slice(start, start + batchSize))
       .execute();
-  }
+}
+
+async function logPoints(rest: Rest, runId: string, points: readonly Metric[]): Promise<void> {
+  for (let start = 0; start < points.length; start += batchSize)
+    await rest.logBatch(runId, { metrics: points.slice(start, start + batchSize) });
 }

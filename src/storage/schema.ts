@@ -402,6 +402,12 @@ export interface MlflowSenderRow {
   next_attempt_at: number;
   last_error: string | null;
   last_contact_at: number | null;
+  /** Of tracking alone: times in a row that MLflow refused it, and when to try again. */
+  tracking_attempts: number;
+  tracking_next_at: number;
+  tracking_error: string | null;
+  /** When to look for runs that were made twice, because a call may have been carried out after we gave it up. */
+  tracking_check_at: number | null;
 }
 
 /** A deployment's run. */
@@ -415,6 +421,10 @@ export interface MlflowRunRow {
   logged_until: number;
   /** JSON array of metrics that are to be logged, and may have been. */
   pending: string | null;
+  /** Tells outcomes that were measured already from others; null: none were yet. */
+  outcomes_seen: string | null;
+  /** When to look for new outcomes; a process that measures them sets it ahead. */
+  outcomes_next_at: number;
 }
 
 /** Numbers that monitoring found, until they are logged. */

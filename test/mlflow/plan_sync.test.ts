@@ -4,6 +4,7 @@ import { ownTag, planSync, type SyncPlan, versionKey } from '../../src/mlflow/pl
 import type { OurModel, OurVersion } from '../../src/mlflow/registry_state.ts';
 import type { ModelVersion, RegisteredModel } from '../../src/mlflow/rest.ts';
 import type { Stage } from '../../src/registry/stages.ts';
+import { ourVersion } from './our_version.ts';
 
 const storeId = 'store';
 const options = { storeId, useStages: true, settled: true };
@@ -14,34 +15,7 @@ function version(
   stage: Stage,
   facts: Partial<OurVersion> = {},
 ): OurVersion {
-  return {
-    record: {
-      modelId: 'm',
-      version: name,
-      stage,
-      createdAt: 0,
-      createdBy: 'operator',
-      source: '/x.onnx',
-      artifact: { sha256: 'f'.repeat(64), bytes: 1 },
-      signature: { inputs: [], outputs: [], features: [] },
-      classLabels: undefined,
-      framework: null,
-      algorithm: null,
-      hyperparameters: null,
-      description: null,
-      warnings: [],
-      author: null,
-      producer: null,
-      opsets: null,
-      updatedAt: null,
-      updatedBy: null,
-      number: 1,
-    },
-    tags: new Map(),
-    metrics: new Map(),
-    number,
-    ...facts,
-  };
+  return { ...ourVersion(name, { number, record: { stage } }), ...facts };
 }
 
 function model(versions: OurVersion[], facts: Partial<OurModel> = {}): OurModel {

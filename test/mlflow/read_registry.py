@@ -1,4 +1,7 @@
-"""What MLflow's own client sees of its registry: models, aliases, versions, and the runs of the experiment."""
+"""
+What MLflow's own client sees of its registry: models, aliases, versions, and the runs of the experiment; given
+`models`, of those only.
+"""
 
 import json
 import sys
@@ -7,8 +10,11 @@ from mlflow import MlflowClient
 
 given = json.loads(sys.argv[1])
 client = MlflowClient()
+wanted = given.get("models")
 models = {}
 for model in client.search_registered_models(max_results=1000):
+    if wanted is not None and model.name not in wanted:
+        continue
     versions = client.search_model_versions(f"name='{model.name}'", max_results=1000)
     models[model.name] = {
         "description": model.description or "",
@@ -45,6 +51,7 @@ print(
                     },
                 }
                 for run in runs
+                if wanted is None or run.data.tags.get("modelyard.model") in wanted
             ],
         }
     )

@@ -6,18 +6,10 @@ import { readOutbox, requestSync } from '../../src/mlflow/outbox.ts';
 import { type Sender, type SenderOptions, startSender } from '../../src/mlflow/sender.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
-import type { Logger } from '../../src/telemetry/logger.ts';
 import { seeder } from '../registry/seed.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 import { temporaryDirectory } from '../temporary.ts';
-
-const silent: Logger = {
-  error: () => undefined,
-  warn: () => undefined,
-  info: () => undefined,
-  debug: () => undefined,
-  close: async () => undefined,
-};
+import { silent } from './silent.ts';
 
 describeOnEachDatabase('a sender whose MLflow does not take what it gets', (store) => {
   const directory = temporaryDirectory();

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openConnection } from '../../src/mlflow/connection.ts';
 import { restOf } from '../../src/mlflow/rest.ts';
@@ -7,7 +6,7 @@ import { latencySketch, sketchToText } from '../../src/monitoring/log/latency.ts
 import { type Database, openDatabase } from '../../src/storage/database.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { type FaultProxy, startFaultProxy } from './fault_proxy.ts';
-import { type MlflowServer, python, startMlflow, startMs } from './mlflow_server.ts';
+import { type MlflowServer, python, sharedMlflow, startMs } from './mlflow_server.ts';
 import { registryView } from './registry_view.ts';
 
 const start = Date.UTC(2026, 0, 31, 12);
@@ -20,14 +19,13 @@ describe.skipIf(python === undefined)('serving metrics in a real MLflow', () => 
   let database: Database;
   let close: () => Promise<void>;
   beforeAll(async () => {
-    mlflow = await startMlflow(join(directory, 'mlflow'));
+    mlflow = await sharedMlflow();
     proxy = await startFaultProxy(mlflow.address);
     ({ database, close } = await openDatabase({ directory }));
   }, startMs);
   afterAll(async () => {
     await close?.();
     await proxy?.close();
-    await mlflow?.stop();
   });
 
   test('are points a minute, each of which is there once, whatever happens on the way', async () => {
@@ -44,6 +42,8 @@ describe.skipIf(python === undefined)('serving metrics in a real MLflow', () => 
         ended_at: null,
         logged_until: start,
         pending: null,
+        outcomes_seen: null,
+        outcomes_next_at: 0,
       })
       .execute();
     const serve = (index: number, calls: number, errors: number) => {

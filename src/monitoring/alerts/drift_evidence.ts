@@ -1,6 +1,7 @@
 import { ModelYardError, messageOf } from '../../errors.ts';
 import type { Database } from '../../storage/database.ts';
 import type { DriftResult } from '../drift/index.ts';
+import { driftedFeatures } from '../drifted_features.ts';
 import { readWindow } from '../log/window.ts';
 import { type DriftReport, detectDrift } from '../monitor.ts';
 import type { DriftEvidence } from './rules/data_drift.ts';
@@ -14,6 +15,8 @@ export interface DriftEvaluation {
   calls: number;
   evaluatedAt: number;
   tookMs: number;
+  /** undefined: no report could be made. */
+  features: { checked: number; drifted: number } | undefined;
 }
 
 const windowMs = 24 * 3_600_000;
@@ -45,6 +48,7 @@ export async function evaluateDrift(
   const failures: string[] = [];
   for (const { modelId, version, referenceId, calls } of due) {
     const started = clock();
+    let found: DriftEvaluation['features'];
     try {
       const report = await detectDrift(
         {
@@ -65,6 +69,7 @@ export async function evaluateDrift(
         },
       );
       evidence.set(`${modelId}@${version}`, driftEvidence(report, significance));
+      found = driftedFeatures(report.results, report.record.signature.features);
     } catch (error) {
       const isQuiet = error instanceof ModelYardError && error.code === 'NOT_ENOUGH_DATA';
       if (!isQuiet) failures.push(`${modelId} ${version}: ${messageOf(error)}`);
@@ -76,6 +81,7 @@ export async function evaluateDrift(
       calls,
       evaluatedAt: now,
       tookMs: Math.max(0, clock() - started),
+      features: found,
     });
   }
   return { evidence, evaluations, failures };

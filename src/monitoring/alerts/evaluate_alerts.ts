@@ -5,6 +5,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { finishRound } from './alert_lease.ts';
 import type { AlertMessage } from './alert_message.ts';
 import { readBook, writeBook, writeDriftEvaluations } from './alert_store.ts';
+import type { DriftEvaluation } from './drift_evidence.ts';
 import type { Evidence, EvidenceRequest } from './evidence.ts';
 import { judgeEvidence } from './judge_evidence.ts';
 import { type AlertPolicy, defaultAlertPolicy, nextAlerts } from './next_alerts.ts';
@@ -22,6 +23,8 @@ export interface EvaluationDependencies {
   performanceEvidence?: PerformanceReader | undefined;
   thresholds: { errorRate: number; latencyMs: number; drift: number; performance: number };
   policy?: AlertPolicy | undefined;
+  /** Hears of every version that was looked at for drift. */
+  driftEvaluated?: ((evaluation: DriftEvaluation) => void) | undefined;
 }
 
 /**
@@ -40,14 +43,17 @@ export async function evaluateAlerts(
   const { database, clock, thresholds, intervalMs, policy = defaultAlertPolicy } = dependencies;
   const evidence = await readEvidence(dependencies);
   const performance = await readPerformance(dependencies, evidence);
-  return database.transaction().execute(async (transaction) => {
+  const messages = await database.transaction().execute(async (transaction) => {
     const now = clock();
-    if (!(await finishRound(transaction, holder, dueAt, now + intervalMs))) return [];
+    if (!(await finishRound(transaction, holder, dueAt, now + intervalMs))) return undefined;
     await writeDriftEvaluations(transaction, evidence.driftEvaluations);
     const verdicts = judgeEvidence(evidence, performance, thresholds.performance, now);
     const before = await readBook(transaction, now, policy.cooldownMs);
     return writeBook(transaction, before, nextAlerts(before, verdicts, now, policy, uuidv7), now);
   });
+  if (messages === undefined) return [];
+  for (const evaluation of evidence.driftEvaluations) dependencies.driftEvaluated?.(evaluation);
+  return messages;
 }
 
 async function readEvidence(dependencies: EvaluationDependencies): Promise<Evidence> {

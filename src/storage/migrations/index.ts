@@ -7,6 +7,7 @@ import * as alerts from './0005_alerts.ts';
 import * as references from './0006_references.ts';
 import * as online from './0007_online.ts';
 import * as search from './0008_search.ts';
+import * as mlflowTracking from './0009_mlflow_tracking.ts';
 
 /** All migrations in the order of their names. One that was released is never edited: add another. */
 export const migrations: Record<string, Migration> = {
@@ -18,4 +19,5 @@ export const migrations: Record<string, Migration> = {
   '0006_references': references,
   '0007_online': online,
   '0008_search': search,
+  '0009_mlflow_tracking': mlflowTracking,
 };
