@@ -31,6 +31,22 @@ export async function readableFile(path: string, allowedRoots: readonly string[]
 }
 
 /**
+ * Resolves a directory to its real path, following links, and checks that it is below one of the allowed roots.
+ * @throws PATH_NOT_ALLOWED outside the roots (before anything is said about what is there);
+ *   INVALID_INPUT when there is no such directory.
+ */
+export async function readableDirectory(path: string, allowedRoots: readonly string[]): Promise<string> {
+  const absolute = resolve(path);
+  const real = await realpath(absolute).catch(() => undefined);
+  if (!isBelowAny(real ?? (await nearestDirectory(absolute)), allowedRoots))
+    throw notAllowed(path, allowedRoots);
+  const found = real === undefined ? undefined : await stat(real).catch(() => undefined);
+  if (real === undefined || found?.isDirectory() !== true)
+    throw new ModelYardError('INVALID_INPUT', `There is no directory ${path}.`, relativeHint(path));
+  return real;
+}
+
+/**
  * Resolves a file that a caller wants written to the real path it will have: its directory must exist and, links
  * followed, be below one of the allowed roots, and the name in it must be free. A link of that name is not followed.
  * @param closedTo a directory that is not to be written to, wherever the roots are.

@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { readableFile } from '../access/file_access.ts';
-import { ModelYardError, systemCodeOf } from '../errors.ts';
+import { readableDirectory, readableFile } from '../access/file_access.ts';
+import { ModelYardError } from '../errors.ts';
 import type { Connection, UploadedFile } from './connection.ts';
 import { isMissing } from './mlflow_error.ts';
 import { isInside } from './source.ts';
@@ -40,14 +40,14 @@ const proxyPath = '/api/2.0/mlflow-artifacts/artifacts';
 /**
  * The folder at an artifact URI: `mlflow-artifacts:` and addresses of the tracking server's own proxy through
  * it; `file:` and absolute paths on this machine's file system, below the allowed roots.
- * @throws PATH_NOT_ALLOWED; INVALID_INPUT for a store that is reached neither way.
+ * @throws INVALID_INPUT for a store that is reached neither way; and its functions PATH_NOT_ALLOWED
  */
-export async function artifactFolder(
+export function artifactFolder(
   connection: Connection,
   uri: string,
   allowedRoots: readonly string[],
   signal?: AbortSignal,
-): Promise<ArtifactFolder> {
+): ArtifactFolder {
   const proxied = proxiedPath(connection, uri);
   if (proxied !== undefined) return proxiedFolder(connection, proxied, signal);
   const local = localPath(uri);
@@ -109,33 +109,33 @@ function localPath(uri: string): string | undefined {
   return /^(\/|[A-Za-z]:[\\/])/.test(uri) ? uri : undefined;
 }
 
-async function localFolder(
-  path: string,
-  allowedRoots: readonly string[],
-  signal?: AbortSignal,
-): Promise<ArtifactFolder> {
-  const root = await realpath(path).catch((error: unknown) => {
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      `MLflow keeps these artifacts in ${path}, which cannot be read here (${systemCodeOf(error) ?? 'unknown'}).`,
-      'Mount that directory at the same path, or let the server hand out artifacts (--serve-artifacts).',
-    );
-  });
-  const inside = (below: string) => join(root, ...below.split('/'));
+/** Links are followed and judged by where they lead, as with any path a caller names. */
+function localFolder(path: string, allowedRoots: readonly string[], signal?: AbortSignal): ArtifactFolder {
+  const inside = (below: string) => (below === '' ? path : join(path, ...requireInside(below).split('/')));
+  const directoryAt = (below: string) =>
+    readableDirectory(inside(below), allowedRoots).catch((error: unknown) => {
+      if (error instanceof ModelYardError && error.code === 'INVALID_INPUT') return undefined;
+      throw error;
+    });
   return {
     async list(below) {
-      const folder = below === '' ? root : inside(requireInside(below));
-      const names = await readdir(folder).catch(() => []);
+      if ((await directoryAt('')) === undefined)
+        throw new ModelYardError(
+          'INVALID_INPUT',
+          `MLflow keeps these artifacts in ${path}, which is no directory here.`,
+          'Mount that directory at the same path, or let the server hand out artifacts (--serve-artifacts).',
+        );
+      const folder = await directoryAt(below);
+      const names = folder === undefined ? [] : await readdir(folder).catch(() => []);
       return Promise.all(
         names.map(async (name) => {
-          const found = await stat(join(folder, name)).catch(() => undefined);
+          const found = await stat(join(folder ?? '', name)).catch(() => undefined);
           return { name, isDirectory: found?.isDirectory() ?? false, bytes: found?.size ?? 0 };
         }),
       );
     },
     async *read(below) {
-      // Links are followed and judged by where they lead, as with any file a caller names.
-      const file = await readableFile(inside(requireInside(below)), allowedRoots);
+      const file = await readableFile(inside(below), allowedRoots);
       for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
         if (signal?.aborted)
           throw new ModelYardError('CANCELLED', 'The download was cancelled.', 'Nothing was kept.');

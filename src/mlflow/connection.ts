@@ -97,6 +97,8 @@ export function openConnection(settings: ConnectionSettings): Connection {
       const request = (secure ? httpsRequest : httpRequest)(`${root}${path}`, {
         method,
         agent,
+        // Holds from the start; what is said below begins with the connection.
+        timeout: settings.timeoutMs,
         headers: { accept: '*/*', ...options.headers, ...(authorization && { authorization }) },
         ...(options.signal && { signal: options.signal }),
       });
@@ -111,6 +113,14 @@ export function openConnection(settings: ConnectionSettings): Connection {
     if (status >= 200 && status < 300) return;
     const text = await readText(response);
     const what = `${method} ${path.split('?')[0]}`;
+    if (status === 403 && /invalid host header/i.test(text))
+      throw new MlflowError(
+        'denied',
+        `MLflow at ${root} does not take calls under this name (${shown(text)}).`,
+        {
+          hint: 'Start it with mlflow server --allowed-hosts naming the host and port of MLFLOW_TRACKING_URI.',
+        },
+      );
     if (status === 401 || status === 403)
       throw new MlflowError('denied', `MLflow at ${root} does not allow ${what} (HTTP ${status}).`);
     const said = refusal.safeParse(parseJson(text));
@@ -197,16 +207,26 @@ export function openConnection(settings: ConnectionSettings): Connection {
 
 /** By token, else by name and password, which the address may hold too; and every text that must not be seen. */
 function credentials(settings: ConnectionSettings, base: URL): { authorization?: string; secrets: string[] } {
-  const username = settings.username ?? decodeURIComponent(base.username);
-  const password = settings.password ?? decodeURIComponent(base.password);
+  const username = settings.username ?? decoded(base.username);
+  const password = settings.password ?? decoded(base.password);
   const { token } = settings;
   if (token !== undefined) return { authorization: `Bearer ${token}`, secrets: [token] };
   if (username === '' && password === '') return { secrets: [] };
   const encoded = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
   return {
     authorization: `Basic ${encoded}`,
-    secrets: [encoded, ...(password === '' ? [] : [password])],
+    // A name alone is a token.
+    secrets: [encoded, password === '' ? username : password],
   };
+}
+
+/** A part of an address; what only looks encoded is meant as it stands. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function readCertificates(file: string | undefined): Buffer | undefined {

@@ -37,7 +37,7 @@ export async function importModel<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const resolved = await resolveSource(restOf(connection, signal), registration.source);
-  const folder = await artifactFolder(connection, resolved.artifactUri, allowedRoots, signal);
+  const folder = artifactFolder(connection, resolved.artifactUri, allowedRoots, signal);
   const scratch = join(directory, 'incoming', `mlflow-${randomUUID()}`);
   await mkdir(scratch, { recursive: true });
   try {

@@ -31,9 +31,9 @@ export class MlflowError extends ModelYardError {
   constructor(
     failure: MlflowFailure,
     message: string,
-    details: { errorCode?: string | undefined; doubtful?: boolean } = {},
+    details: { errorCode?: string | undefined; doubtful?: boolean; hint?: string } = {},
   ) {
-    super(codes[failure], message, hints[failure]);
+    super(codes[failure], message, details.hint ?? hints[failure]);
     this.failure = failure;
     this.errorCode = details.errorCode;
     this.doubtful = details.doubtful ?? false;

@@ -38,7 +38,7 @@ export async function sendVersion(
   const run = await findOrCreateRun(dependencies, version);
   const { run_id: runId, artifact_uri } = run.info;
   for (const batch of batchesOf(version, run)) await rest.logBatch(runId, batch);
-  const folder = await artifactFolder(connection, artifact_uri, [], signal);
+  const folder = artifactFolder(connection, artifact_uri, [], signal);
   const at = (name: string) => `${folderName}/${name}`;
   await folder.write(at('model.onnx'), {
     file: artifacts.pathOf(record.artifact.sha256),
@@ -101,7 +101,7 @@ function batchesOf(version: OurVersion, { data }: Run): Batch[] {
 
 /** A server that says yes and keeps nothing is believed by what it lists. */
 async function requireArrived(
-  folder: Awaited<ReturnType<typeof artifactFolder>>,
+  folder: ReturnType<typeof artifactFolder>,
   files: readonly (readonly [string, number])[],
 ): Promise<void> {
   const there = new Map((await folder.list(folderName)).map(({ name, bytes }) => [name, bytes]));

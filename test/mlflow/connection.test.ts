@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -89,6 +91,21 @@ describe('credentials', () => {
     expect(seen).toEqual([`Basic ${btoa('ana:hunter2')}`]);
   });
 
+  test.each([
+    ['a name alone', 'hunter2token'],
+    ['what only looks encoded', 'hunter2%zz'],
+  ])('in the address: %s', async (_, name) => {
+    const address = await serve((request, response) =>
+      json(400, {
+        error_code: 'X',
+        message: `${Buffer.from(request.headers.authorization?.slice(6) ?? '', 'base64')} is unknown`,
+      })(request, response),
+    );
+    const { message } = await failureOf(ask(connect(address.replace('//', `//${name}@`))));
+    expect(message).toContain('[redacted]');
+    expect(message).not.toContain('hunter2');
+  });
+
   test('are in no error, whatever the server says', async () => {
     const echo: Answer = (request, response) =>
       json(400, {
@@ -114,6 +131,12 @@ describe('what an answer means', () => {
     ],
     ['who are you', json(401, {}), { failure: 'denied', doubtful: false, code: 'PERMISSION_DENIED' }],
     ['you may not', json(403, {}), { failure: 'denied', code: 'PERMISSION_DENIED' }],
+    [
+      'not under this name',
+      (_, response) =>
+        response.writeHead(403).end('Invalid Host header - possible DNS rebinding attack detected'),
+      { failure: 'denied', hint: expect.stringContaining('--allowed-hosts') },
+    ],
     ['a bad day', json(500, {}), { failure: 'fault', doubtful: true, code: 'MLFLOW_UNAVAILABLE' }],
     ['too busy', json(429, { error_code: 'X', message: '' }), { failure: 'fault', doubtful: true }],
     ['a gateway’s page', (_, response) => response.writeHead(404).end('<html>'), { failure: 'fault' }],
@@ -213,6 +236,37 @@ describe('files', () => {
     const upload = connect(await serve(json(507, {}))).upload('/file', { text: 'x' });
     await expect(upload).rejects.toBeInstanceOf(ModelYardError);
   });
+});
+
+/** The address of one that listens and takes no connection: two wait, all others are left to try. */
+async function startDeafServer(): Promise<string> {
+  const program = `const server = require('node:net').createServer();
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      require('node:fs').writeSync(1, String(server.address().port));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`;
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  closing.push(() => child.kill('SIGKILL'));
+  const [port] = await once(child.stdout, 'data');
+  return `http://127.0.0.1:${port}`;
+}
+
+test('a server that takes no connection is given up, for calls and for files', async () => {
+  const address = await startDeafServer();
+  const { port } = new URL(address);
+  // More than it lets wait.
+  for (let index = 0; index < 4; index++) {
+    const socket = connectSocket(Number(port), '127.0.0.1').on('error', () => undefined);
+    closing.push(() => socket.destroy());
+  }
+  const connection = connect(address, { timeoutMs: 100 });
+  expect(await failureOf(ask(connection, 'POST'))).toMatchObject({ failure: 'unreachable' });
+  const file = async () => {
+    for await (const _ of connection.download('/file')) throw new Error('a byte came');
+  };
+  expect(await failureOf(file())).toMatchObject({ failure: 'unreachable' });
+  const upload = connection.upload('/file', { text: 'x' });
+  expect(await failureOf(upload)).toMatchObject({ failure: 'unreachable' });
 });
 
 describe('HTTPS', () => {

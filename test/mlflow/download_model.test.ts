@@ -32,7 +32,7 @@ async function download(
 ) {
   const told: [number, number][] = [];
   const directory = temporaryDirectory();
-  const folder = await artifactFolder(connection, store, [store], signal);
+  const folder = artifactFolder(connection, store, [store], signal);
   const { file, description } = await downloadModel(folder, path, {
     directory,
     maxBytes,
