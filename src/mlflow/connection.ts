@@ -65,6 +65,8 @@ export function openConnection(settings: ConnectionSettings): Connection {
       })
     : new Agent({ keepAlive: true, maxSockets: 4 });
 
+  const timeLimit = `nothing within ${settings.timeoutMs / 1000} s`;
+
   /** A text that MLflow or the system wrote, without what must not be seen. */
   const shown = (text: string) => {
     const clean = secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
@@ -79,7 +81,12 @@ export function openConnection(settings: ConnectionSettings): Connection {
     return new MlflowError(
       'unreachable',
       `MLflow at ${root} did not answer (${shown(code ?? messageOf(error))}).`,
-      { doubtful: method !== 'GET' && code !== 'ECONNREFUSED' && code !== 'ENOTFOUND' },
+      {
+        doubtful: method !== 'GET' && code !== 'ECONNREFUSED' && code !== 'ENOTFOUND',
+        ...(/CERT|SIGNATURE/.test(code ?? '') && {
+          hint: 'Name the certificate to trust in MLFLOW_TRACKING_SERVER_CERT_PATH.',
+        }),
+      },
     );
   };
 
@@ -102,7 +109,7 @@ export function openConnection(settings: ConnectionSettings): Connection {
         headers: { accept: '*/*', ...options.headers, ...(authorization && { authorization }) },
         ...(options.signal && { signal: options.signal }),
       });
-      request.setTimeout(settings.timeoutMs, () => request.destroy(new Error('time limit')));
+      request.setTimeout(settings.timeoutMs, () => request.destroy(new Error(timeLimit)));
       request.once('response', resolve);
       request.once('error', reject);
       options.write(request);
@@ -128,6 +135,7 @@ export function openConnection(settings: ConnectionSettings): Connection {
       throw new MlflowError('fault', `MLflow at ${root} answered ${what} with HTTP ${status}.`, {
         doubtful: method !== 'GET',
         errorCode: said.data?.error_code,
+        status,
       });
     throw new MlflowError('refused', `MLflow: ${shown(said.data.message)}`, {
       errorCode: said.data.error_code,
@@ -157,7 +165,8 @@ export function openConnection(settings: ConnectionSettings): Connection {
           doubtful: method !== 'GET',
         });
       } catch (error) {
-        throw failed(error, method, signal);
+        const isKnown = error instanceof ModelYardError || !limit.aborted;
+        throw failed(isKnown ? error : new Error(timeLimit), method, signal);
       }
     },
 

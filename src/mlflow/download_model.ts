@@ -84,6 +84,13 @@ async function download(
   // Files that turn out not to belong to the model are not brought here: only what the model asks for is.
   if (main.bytes > options.maxBytes) throw tooLarge(options.maxBytes);
   let received = 0;
+  let told = 0;
+  // Who watches a gigabyte wants a hundred words of it, not one of every chunk.
+  const tell = (least: number) => {
+    if (received - told < least) return;
+    told = received;
+    options.progress(received, Math.max(total, received));
+  };
   const bring = async (entry: FolderEntry, to: string) => {
     const target = await open(to, 'wx', 0o600);
     try {
@@ -91,8 +98,9 @@ async function download(
         received += chunk.length;
         if (received > options.maxBytes) throw tooLarge(options.maxBytes);
         await target.writeFile(chunk);
-        options.progress(received, Math.max(total, received));
+        tell(total / 100);
       }
+      tell(1);
     } finally {
       await target.close();
     }

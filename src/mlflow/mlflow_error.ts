@@ -25,17 +25,20 @@ export class MlflowError extends ModelYardError {
   readonly failure: MlflowFailure;
   /** MLflow's own code, such as RESOURCE_DOES_NOT_EXIST. */
   readonly errorCode: string | undefined;
+  /** Of the answer; undefined where none came. */
+  readonly status: number | undefined;
   /** Whether MLflow may have done, or may yet do, what it was asked. */
   readonly doubtful: boolean;
 
   constructor(
     failure: MlflowFailure,
     message: string,
-    details: { errorCode?: string | undefined; doubtful?: boolean; hint?: string } = {},
+    details: { errorCode?: string | undefined; status?: number; doubtful?: boolean; hint?: string } = {},
   ) {
     super(codes[failure], message, details.hint ?? hints[failure]);
     this.failure = failure;
     this.errorCode = details.errorCode;
+    this.status = details.status;
     this.doubtful = details.doubtful ?? false;
   }
 }

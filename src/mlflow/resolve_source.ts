@@ -1,7 +1,7 @@
 import { ModelYardError } from '../errors.ts';
 import { isMissing } from './mlflow_error.ts';
 import type { LoggedModel, ModelVersion, Rest, Run } from './rest.ts';
-import { type MlflowSource, parseSource } from './source.ts';
+import { isMlflowSource, type MlflowSource, parseSource } from './source.ts';
 
 /** Where a model's directory is, and what MLflow knows of it. */
 export interface ResolvedSource {
@@ -34,7 +34,7 @@ export async function resolveSource(rest: Rest, source: string): Promise<Resolve
 }
 
 async function resolve(rest: Rest, source: MlflowSource): Promise<ResolvedSource> {
-  if (source.kind === 'logged') return loggedSource(await rest.loggedModel(source.modelId));
+  if (source.kind === 'logged') return loggedSource(await findLogged(rest, source.modelId));
   if (source.kind === 'run') return runSource(rest, source.runId, source.path);
   const registered =
     source.kind === 'alias'
@@ -47,12 +47,25 @@ async function resolve(rest: Rest, source: MlflowSource): Promise<ResolvedSource
       'Wait until MLflow has it, or register it there again.',
     );
   const artifactUri = await rest.downloadUri(registered.name, registered.version);
-  const [, modelId] = /^models:\/(m-[A-Za-z0-9]+)$/.exec(artifactUri) ?? [];
+  // A person may have registered it by an address like ours, which MLflow keeps as it is.
+  const stored = isMlflowSource(artifactUri) ? parseSource(artifactUri) : undefined;
+  if (stored?.kind === 'run') return { ...(await runSource(rest, stored.runId, stored.path)), registered };
+  if (stored?.kind === 'logged')
+    return { ...loggedSource(await findLogged(rest, stored.modelId)), registered };
   const [, named] = /^models:\/(m-[A-Za-z0-9]+)$/.exec(registered.source) ?? [];
-  const logged = modelId ?? named;
-  if (logged === undefined) return { artifactUri, path: '', run: undefined, logged: undefined, registered };
-  const found = loggedSource(await rest.loggedModel(logged));
-  return { ...found, artifactUri: modelId === undefined ? artifactUri : found.artifactUri, registered };
+  if (named === undefined) return { artifactUri, path: '', run: undefined, logged: undefined, registered };
+  return { ...loggedSource(await findLogged(rest, named)), artifactUri, registered };
+}
+
+/** @throws INVALID_INPUT where the server is an MLflow 2, which has no such models */
+async function findLogged(rest: Rest, modelId: string): Promise<LoggedModel> {
+  const logged = await rest.loggedModel(modelId);
+  if (logged !== undefined) return logged;
+  throw new ModelYardError(
+    'INVALID_INPUT',
+    `This MLflow has no logged models, so models:/${modelId} can name nothing: they came with MLflow 3.`,
+    'Use runs:/<run_id>/<path>, models:/<name>/<version number> or models:/<name>@<alias>.',
+  );
 }
 
 function loggedSource(logged: LoggedModel): ResolvedSource {

@@ -218,8 +218,18 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
         })),
       }),
 
-    loggedModel: async (modelId: string) =>
-      (await get(z.object({ model: loggedModel }), `logged-models/${encodeURIComponent(modelId)}`, {})).model,
+    /** undefined: the server has no such models at all. */
+    async loggedModel(modelId: string): Promise<LoggedModel | undefined> {
+      try {
+        const path = `logged-models/${encodeURIComponent(modelId)}`;
+        return (await get(z.object({ model: loggedModel }), path, {})).model;
+      } catch (error) {
+        // The page of a server that does not know the path; a model that is not there is told in JSON.
+        if (error instanceof MlflowError && error.status === 404 && error.errorCode === undefined)
+          return undefined;
+        throw error;
+      }
+    },
 
     /** Whether it answers at all. */
     ping: () =>

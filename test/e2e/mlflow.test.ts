@@ -12,13 +12,14 @@ const answers = z.record(z.string(), numbers);
 const logged = z.object({
   diabetes: z.object({
     run_id: z.string(),
-    model_id: z.string(),
+    /** null: an MLflow 2, which has no such models. */
+    model_id: z.string().nullable(),
     columns: z.array(z.string()),
     r2: z.number(),
     rows,
     expected: answers,
   }),
-  iris: z.object({ run_id: z.string(), model_id: z.string(), rows, expected: answers }),
+  iris: z.object({ run_id: z.string(), model_id: z.string().nullable(), rows, expected: answers }),
   network: z.object({ run_id: z.string(), rows, expected: answers }),
 });
 
@@ -51,7 +52,8 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     registryView.parse(
       await mlflow.script('read_registry.py', { models: ['diabetes', 'iris', 'linear', 'network'] }),
     );
-  const client = (...calls: [string, Record<string, string>][]) => mlflow.script('call_client.py', calls);
+  const client = (...calls: [string, Record<string, string | number>][]) =>
+    mlflow.script('call_client.py', calls);
   /** The values of the predictions for rows without names. */
   const valuesOf = async (model: string, version: string, input: string, given: number[][]) => {
     const tensor = { datatype: 'FP32', shape: [given.length, given[0]?.length ?? 0], data: given.flat() };
@@ -76,7 +78,7 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
       '1': 'models:/diabetes/1',
       run: `runs:/${run_id}/ridge`,
       alias: 'models:/diabetes@champion',
-      logged: `models:/${model_id}`,
+      ...(model_id !== null && { logged: `models:/${model_id}` }),
     };
     const hashes = new Set<string>();
     for (const [version, source] of Object.entries(sources)) {
@@ -113,7 +115,7 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
           team: 'risk',
           reviewed: 'yes',
           'mlflow.run_id': run_id,
-          'mlflow.model_id': model_id,
+          ...(model_id !== null && { 'mlflow.model_id': model_id }),
           'mlflow.model_version': 'diabetes/1',
         },
       },
@@ -142,8 +144,9 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
   });
 
   test('a classifier answers label and probabilities as mlflow.pyfunc does', async () => {
-    const { model_id, rows: given, expected } = science.iris;
-    await server.call('deploy_model', { model_id: 'iris', version: '1', source: `models:/${model_id}` });
+    const { run_id, model_id, rows: given, expected } = science.iris;
+    const source = model_id === null ? `runs:/${run_id}/logistic` : `models:/${model_id}`;
+    await server.call('deploy_model', { model_id: 'iris', version: '1', source });
     const found = await valuesOf('iris', '1', 'X', given);
     for (const [name, values] of Object.entries(expected)) expectClose(found.get(name), values);
   });
@@ -154,6 +157,22 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
       await server.call('deploy_model', { model_id: 'network', version, source: `runs:/${run_id}/${path}` });
       expectClose((await valuesOf('network', version, 'x', given)).get('y'), expected.y);
     }
+  });
+
+  test('a download tells how far it is', async () => {
+    const told: [number, number | undefined][] = [];
+    await server.attempt(
+      'register_model',
+      { model_id: 'network', version: 'told', source: `runs:/${science.network.run_id}/network` },
+      { onprogress: ({ progress, total }) => told.push([progress, total]) },
+    );
+    const [last] = told.slice(-1);
+    // The weights: three by two thousand and two thousand by one, of four bytes.
+    expect(last?.[0]).toBeGreaterThan(32_000);
+    expect(last?.[0]).toBe(last?.[1]);
+    expect(told.map(([progress]) => progress)).toEqual(
+      told.map(([progress]) => progress).toSorted((a, b) => a - b),
+    );
   });
 
   test.each<[string, (run: string) => string, string, RegExp]>([
@@ -167,9 +186,15 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
       'ARTIFACT_INVALID',
       /not ONNX: its flavors are .*sklearn/,
     ],
+    [
+      'a file above the limit',
+      (run) => `runs:/${run}/files/large.onnx`,
+      'LIMIT_EXCEEDED',
+      /larger than 1 MB/,
+    ],
     ['no such version', () => 'models:/diabetes/99', 'INVALID_INPUT', /nothing at/],
     ['no such alias', () => 'models:/diabetes@none', 'INVALID_INPUT', /nothing at/],
-    ['no such model', () => 'models:/m-0123', 'INVALID_INPUT', /nothing at/],
+    ['no such model', () => 'models:/m-0123', 'INVALID_INPUT', /nothing at|has no logged models/],
     ['no address', () => 'models:diabetes', 'INVALID_INPUT', /no address of a model/],
   ])('refuses %s and leaves no trace', async (_, source, code, message) => {
     const error = await server.fail('register_model', {
@@ -263,6 +288,60 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     expect(bare?.versions['2']?.tags).not.toHaveProperty('note');
   });
 
+  test('metrics and hyperparameters follow update_model; what a run cannot say a tag does', async () => {
+    const update = (version: string, given: object) =>
+      server.call('update_model', { model_id: 'linear', version, ...given });
+    const runOf = async (version: string) => {
+      const { models, runs } = await view();
+      const { tags } = Object.values(models.linear?.versions ?? {}).find(
+        (one) => one.tags['modelyard.version'] === version,
+      ) ?? { tags: {} };
+      return { ...runs.find(({ name }) => name === `linear ${version}`), tags };
+    };
+    await update('two', { metrics: { mae: 0.25, rmse: 0.5 }, hyperparameters: { alpha: [1, 3], depth: 4 } });
+    expect(await server.call('sync_mlflow')).toMatchObject({ queued: 0, failed: [] });
+    const edited = await runOf('two');
+    expect(edited).toMatchObject({
+      metrics: { mae: 0.25, rmse: 0.5 },
+      // MLflow lets nobody change a parameter.
+      params: { alpha: '[1,2]', depth: '4' },
+      tags: { 'modelyard.hyperparameters': '{"alpha":[1,3],"depth":4}' },
+    });
+    // To compare again changes nothing.
+    await server.call('sync_mlflow', { model_id: 'linear' });
+    expect(await runOf('two')).toEqual(edited);
+
+    await update('two', { metrics: { rmse: null }, hyperparameters: { alpha: [1, 2], depth: 4 } });
+    expect(await server.call('sync_mlflow')).toMatchObject({ queued: 0, failed: [] });
+    const back = await runOf('two');
+    expect(back.metrics).toEqual({ mae: 0.25, rmse: null });
+    expect(back.tags).not.toHaveProperty('modelyard.hyperparameters');
+
+    // What somebody logged there meanwhile is reported, until both say the same.
+    await client(['log_metric', { run_id: back.run_id ?? '', key: 'mae', value: 0.75, step: 9 }]);
+    await update('two', { metrics: { mae: 0.125 } });
+    expect((await server.call('sync_mlflow')).failed).toEqual([
+      { what: 'linear two: metric mae', why: expect.stringMatching(/"0.75".*"0.125"/) },
+    ]);
+    expect((await runOf('two')).metrics).toMatchObject({ mae: 0.75 });
+    await update('two', { metrics: { mae: 0.75 } });
+    expect(await server.call('sync_mlflow')).toMatchObject({ queued: 0, failed: [] });
+  });
+
+  test('into the run of a data scientist nothing is written', async () => {
+    const { r2 } = science.diabetes;
+    await server.call('update_model', { model_id: 'diabetes', version: '1', metrics: { r2: 0.125 } });
+    await server.call('sync_mlflow', { model_id: 'diabetes' });
+    expect((await view()).models.diabetes?.versions['1']?.tags).toMatchObject({
+      'modelyard.metrics': '{"r2":0.125}',
+    });
+    const { runs } = registryView.parse(await mlflow.script('read_registry.py', { experiment: 'science' }));
+    expect(runs.find(({ run_id }) => run_id === science.diabetes.run_id)?.metrics.r2).toBeCloseTo(r2, 12);
+    await server.call('update_model', { model_id: 'diabetes', version: '1', metrics: { r2 } });
+    await server.call('sync_mlflow', { model_id: 'diabetes' });
+    expect((await view()).models.diabetes?.versions['1']?.tags).not.toHaveProperty('modelyard.metrics');
+  });
+
   test('mlflow.pyfunc loads what was registered here, and answers the same', async () => {
     await server.call('deploy_model', { model_id: 'linear', version: 'two', set_active: true });
     const row = { a: 1, b: 2, c: 3 };
@@ -338,14 +417,24 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     const { run_id, model_id } = science.diabetes;
     const from = science.network.run_id;
     await client(
-      ['create_model_version', { name: 'linear', source: `models:/${model_id}`, run_id, model_id }],
+      [
+        'create_model_version',
+        model_id === null
+          ? { name: 'linear', source: `runs:/${run_id}/ridge`, run_id }
+          : { name: 'linear', source: `models:/${model_id}`, run_id, model_id },
+      ],
       ['create_model_version', { name: 'linear', source: `runs:/${from}/notes`, run_id: from }],
     );
     const pulled = await server.call('sync_mlflow', { model_id: 'linear', direction: 'pull' });
     expect(pulled).toEqual({
       queued: 0,
       sent: 1,
-      failed: [{ what: "linear: MLflow's version 5", why: expect.any(String) }],
+      failed: [
+        {
+          what: "linear: MLflow's version 5",
+          why: expect.stringContaining('no file MLmodel there, but: readme'),
+        },
+      ],
       connected: true,
     });
     const { versions } = await server.call('get_model', { model_id: 'linear', version: '4' });
@@ -364,7 +453,11 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
       own = scratchDirectory();
       tracked = await startServer({
         directory: own.path,
-        settings: { MLFLOW_TRACKING_URI: mlflow.address, MLFLOW_EXPERIMENT_NAME: 'serving' },
+        settings: {
+          MLFLOW_TRACKING_URI: mlflow.address,
+          MLFLOW_EXPERIMENT_NAME: 'serving',
+          HEALTH_CHECK_INTERVAL_SEC: '1',
+        },
       });
     });
     afterAll(async () => {
@@ -448,8 +541,86 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
         },
       });
     });
+
+    test.each([
+      ['numbers', 'served', 'b', (value: number) => value + 2, { mae: 2, rmse: 2 }],
+      // Every fourth class is another.
+      [
+        'classes',
+        'sorted',
+        '1',
+        (value: number, row: number) => (row % 4 === 0 ? 1 - value : value),
+        { accuracy: 0.75 },
+      ],
+    ])(
+      'how well it answered is logged where it is known what really was: %s',
+      async (_, model, version, actualOf, metrics) => {
+        if (model === 'sorted')
+          await tracked.call('deploy_model', {
+            model_id: 'sorted',
+            version: '1',
+            source: testModel('logistic_binary'),
+          });
+        const { versions } = await tracked.call('get_model', {
+          model_id: model,
+          version,
+          response_format: 'detailed',
+        });
+        const names = versions[0]?.signature?.features.map(({ name }) => name) ?? [];
+        const { predictions } = await tracked.call('predict', {
+          model_id: model,
+          inputs: tableOf(names, 0).slice(0, 80),
+        });
+        const outcomes = predictions.map(({ prediction_id, value }, row) => ({
+          prediction_id,
+          actual: actualOf(Number(value), row),
+        }));
+        const runOf = async () =>
+          (await runs()).find(({ params, status }) => params.model_id === model && status === 'RUNNING');
+        expect(await tracked.call('record_outcomes', { model_id: model, outcomes })).toMatchObject({
+          matched: 80,
+        });
+        const logged = await until(
+          'the outcomes are logged',
+          async () => {
+            const run = await runOf();
+            return run !== undefined && 'monitoring/outcomes' in run.metrics ? run : undefined;
+          },
+          120_000,
+        );
+        expect(logged.metrics['monitoring/outcomes']).toBe(80);
+        for (const [name, value] of Object.entries(metrics))
+          expect(logged.metrics[`monitoring/${name}`]).toBeCloseTo(value, 5);
+        // What get_performance says.
+        const report = await tracked.call('get_performance', { model_id: model });
+        for (const name of Object.keys(metrics))
+          expect(logged.metrics[`monitoring/${name}`]).toBe(report.metrics[name]?.value);
+      },
+    );
+
+    test('the drift that the server looks for itself is logged too', async () => {
+      await until(
+        'a second report of the version that has a reference',
+        async () => {
+          const run = (await runs()).find(
+            ({ params, status }) => params.version === 'b' && status === 'RUNNING',
+          );
+          return (run?.history['monitoring/features_checked']?.length ?? 0) >= 2;
+        },
+        120_000,
+      );
+    });
   });
 });
+
+/** 200 rows, of which the first feature is moved by `shift`. */
+function tableOf(names: readonly string[], shift: number): Record<string, number>[] {
+  return Array.from({ length: 200 }, (_, row) =>
+    Object.fromEntries(
+      names.map((name, index) => [name, ((row * (index + 7)) % 200) / 10 + (index === 0 ? shift : 0)]),
+    ),
+  );
+}
 
 /** A reference, and current rows of which the first feature has moved far. */
 async function driftOf(server: TestServer) {
@@ -457,12 +628,7 @@ async function driftOf(server: TestServer) {
     await server.call('get_model', { model_id: 'served', version: 'b', response_format: 'detailed' })
   ).versions[0] ?? { signature: undefined };
   const names = signature?.features.map(({ name }) => name) ?? [];
-  const table = (shift: number) =>
-    Array.from({ length: 200 }, (_, row) =>
-      Object.fromEntries(
-        names.map((name, index) => [name, ((row * (index + 7)) % 200) / 10 + (index === 0 ? shift : 0)]),
-      ),
-    );
+  const table = (shift: number) => tableOf(names, shift);
   await server.call('set_reference_data', { model_id: 'served', version: 'b', data: table(0) });
   return server.call('detect_drift', {
     model_id: 'served',

@@ -188,6 +188,7 @@ describe('what an answer means', () => {
     expect(await failureOf(ask(connection, 'POST'))).toMatchObject({
       failure: 'unreachable',
       doubtful: true,
+      message: expect.stringContaining('nothing within 0.06 s'),
     });
   });
 
@@ -272,7 +273,10 @@ test('a server that takes no connection is given up, for calls and for files', a
 describe('HTTPS', () => {
   test('takes a certificate of ours where it is named, and any where that is asked for', async () => {
     const address = await serve(json(200, { ok: true }), true);
-    expect(await failureOf(ask(connect(address)))).toMatchObject({ failure: 'unreachable' });
+    expect(await failureOf(ask(connect(address)))).toMatchObject({
+      failure: 'unreachable',
+      hint: expect.stringContaining('MLFLOW_TRACKING_SERVER_CERT_PATH'),
+    });
     expect(await ask(connect(address, { caFile: certificate }))).toEqual({ ok: true });
     expect(await ask(connect(address, { insecureTls: true }))).toEqual({ ok: true });
   });

@@ -12,8 +12,8 @@ export type Fault = (typeof faults)[number];
 
 export interface FaultProxy {
   address: string;
-  /** From now on; calls that an earlier fault holds are let go. */
-  use(fault: Fault): void;
+  /** From now on, of calls to the paths that `where` chooses; calls that an earlier fault holds are let go. */
+  use(fault: Fault, where?: (path: string) => boolean): void;
   /** How many calls met which fault. */
   met: Map<Fault, number>;
   /** Calls that are under way between the proxy and MLflow. */
@@ -24,6 +24,7 @@ export interface FaultProxy {
 /** An HTTP proxy before one server that does to its calls what a bad day does. */
 export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   let fault: Fault = 'pass';
+  let isThere = (_path: string) => true;
   let held: (() => void)[] = [];
   let underWay = 0;
   const met = new Map<Fault, number>();
@@ -45,7 +46,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
     const body = Buffer.concat(chunks);
-    const now = fault;
+    const now = isThere(incoming.url ?? '') ? fault : 'pass';
     met.set(now, (met.get(now) ?? 0) + 1);
     const pass = (response: IncomingMessage) => {
       outgoing.writeHead(response.statusCode ?? 502, response.headers);
@@ -93,8 +94,9 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     address: `http://127.0.0.1:${address.port}`,
     met,
     underWay: () => underWay,
-    use(next) {
+    use(next, where = () => true) {
       fault = next;
+      isThere = where;
       const released = held;
       held = [];
       for (const release of released) release();

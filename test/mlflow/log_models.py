@@ -18,6 +18,22 @@ answer = {}
 requirements = ["mlflow", "onnx", "onnxruntime"]
 
 
+# MLflow 2 calls it a path, and has no models of their own.
+is_new = int(mlflow.__version__.split(".")[0]) >= 3
+
+
+def named(name):
+    return {"name": name} if is_new else {"artifact_path": name}
+
+
+def model_id_of(logged):
+    return logged.model_id if is_new else None
+
+
+def uri_of(logged):
+    return f"models:/{logged.model_id}" if is_new else logged.model_uri
+
+
 def asked(uri, data):
     predicted = mlflow.pyfunc.load_model(uri).predict(data)
     items = predicted.items()
@@ -34,7 +50,7 @@ with mlflow.start_run() as run:
     mlflow.set_tag("team", "risk")
     logged = mlflow.onnx.log_model(
         graph,
-        name="ridge",
+        **named("ridge"),
         signature=infer_signature(features, ridge.predict(features)),
         registered_model_name="diabetes",
         pip_requirements=requirements,
@@ -46,7 +62,7 @@ client.update_model_version("diabetes", "1", description="Ridge on ten measureme
 rows = features[:5]
 answer["diabetes"] = {
     "run_id": run.info.run_id,
-    "model_id": logged.model_id,
+    "model_id": model_id_of(logged),
     "columns": list(rows.columns),
     "r2": ridge.score(features, target),
     "rows": rows.to_numpy().tolist(),
@@ -60,13 +76,13 @@ logistic = LogisticRegression(max_iter=500).fit(measures, species)
 graph = to_onnx(logistic, measures[:1], options={"zipmap": False}, target_opset=17)
 with mlflow.start_run() as run:
     logged = mlflow.onnx.log_model(
-        graph, name="logistic", signature=infer_signature(measures, species), pip_requirements=requirements
+        graph, **named("logistic"), signature=infer_signature(measures, species), pip_requirements=requirements
     )
 answer["iris"] = {
     "run_id": run.info.run_id,
-    "model_id": logged.model_id,
+    "model_id": model_id_of(logged),
     "rows": measures[::30].tolist(),
-    "expected": asked(f"models:/{logged.model_id}", measures[::30]),
+    "expected": asked(uri_of(logged), measures[::30]),
 }
 
 # A network whose weights log_model puts into a file of their own, and the same in one file.
@@ -92,16 +108,21 @@ inputs = random.normal(size=(4, 3)).astype(np.float32)
 with mlflow.start_run() as run:
     # log_model moves the weights of the graph it is given.
     copied = onnx.ModelProto.FromString(network.SerializeToString())
-    logged = mlflow.onnx.log_model(copied, name="network", pip_requirements=requirements)
+    logged = mlflow.onnx.log_model(copied, **named("network"), pip_requirements=requirements)
     mlflow.log_text("not a model", "notes/readme.txt")
     # An ONNX file that no flavor wrote.
     onnx.save_model(network, "network.onnx")
     mlflow.log_artifact("network.onnx", "files")
+    # Larger than the test's limit.
+    with open("large.onnx", "wb") as file:
+        file.write(bytes(1_500_000))
+    mlflow.log_artifact("large.onnx", "files")
     # A model of another flavor.
-    mlflow.sklearn.log_model(ridge, name="pickled", pip_requirements=["scikit-learn"], serialization_format="pickle")
+    pickled = {"serialization_format": "pickle"}
+    mlflow.sklearn.log_model(ridge, **named("pickled"), pip_requirements=["scikit-learn"], **pickled)
 answer["network"] = {
     "run_id": run.info.run_id,
     "rows": inputs.tolist(),
-    "expected": asked(f"models:/{logged.model_id}", inputs),
+    "expected": asked(uri_of(logged), inputs),
 }
 print(json.dumps(answer))

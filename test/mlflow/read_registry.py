@@ -4,6 +4,7 @@ What MLflow's own client sees of its registry: models, aliases, versions, and th
 """
 
 import json
+import math
 import sys
 
 from mlflow import MlflowClient
@@ -40,10 +41,11 @@ print(
             "runs": [
                 {
                     "run_id": run.info.run_id,
+                    "experiment_id": run.info.experiment_id,
                     "name": run.info.run_name,
                     "status": run.info.status,
                     "params": dict(run.data.params),
-                    "metrics": dict(run.data.metrics),
+                    "metrics": {key: None if math.isnan(value) else value for key, value in run.data.metrics.items()},
                     "tags": {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")},
                     "history": {
                         key: [[point.timestamp, point.step, point.value] for point in client.get_metric_history(run.info.run_id, key)]

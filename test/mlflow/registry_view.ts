@@ -25,10 +25,12 @@ export const registryView = z.object({
   runs: z.array(
     z.object({
       run_id: z.string(),
+      experiment_id: z.string(),
       name: z.string(),
       status: z.string(),
       params: texts,
-      metrics: z.record(z.string(), z.number()),
+      /** null: NaN. */
+      metrics: z.record(z.string(), z.number().nullable()),
       tags: texts,
       /** By metric: time, step and value of every point. */
       history: z.record(z.string(), z.array(z.tuple([z.number(), z.number(), z.number()]))),

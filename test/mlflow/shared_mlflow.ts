@@ -24,6 +24,8 @@ export async function offerMlflow(python: string): Promise<{ address: string; cl
   const serve = async (body: unknown): Promise<unknown> => {
     const asked = wanted.parse(body);
     if ('server' in asked) {
+      // Who wants the server wants scripts too: both import MLflow at once.
+      worker ??= startPythonWorker(python, directory);
       mlflow ??= startMlflowProcess(python, join(directory, 'server'));
       const { address } = await mlflow;
       return { address };
