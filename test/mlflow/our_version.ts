@@ -26,6 +26,7 @@ export function ourVersion(
       opsets: null,
       updatedAt: null,
       updatedBy: null,
+      number: 1,
       ...record,
     },
     tags: new Map(),
