@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -10,6 +11,7 @@ import {
   SqliteDriver,
 } from 'kysely';
 import LibsqlDatabase from 'libsql';
+import { systemCodeOf } from '../errors.ts';
 
 const cacheKilobytes = 64 * 1024;
 
@@ -27,7 +29,7 @@ export function sqliteDialect(file: string): SqliteDialect {
       mkdirSync(dirname(file), { recursive: true });
       const database = new LibsqlDatabase(file, { timeout: busyTimeoutMs });
       database.exec(`pragma busy_timeout = ${busyTimeoutMs}`);
-      database.exec('pragma journal_mode = wal');
+      await patiently(() => database.exec('pragma journal_mode = wal'));
       // FULL: a promotion that was answered survives a power cut too. Predictions do not wait for this database.
       database.exec('pragma synchronous = full');
       database.exec('pragma foreign_keys = on');
@@ -36,6 +38,23 @@ export function sqliteDialect(file: string): SqliteDialect {
       return database;
     },
   });
+}
+
+/**
+ * SQLite does not wait by itself while another process makes the write-ahead log, recovers it or, as the last to
+ * close, removes it: whoever opens the file in that moment is told at once that it is busy.
+ */
+async function patiently(open: () => unknown): Promise<void> {
+  const deadline = Date.now() + busyTimeoutMs;
+  for (;;) {
+    try {
+      open();
+      return;
+    } catch (error) {
+      if (!systemCodeOf(error)?.startsWith('SQLITE_BUSY') || Date.now() > deadline) throw error;
+    }
+    await setTimeout(10 + 20 * Math.random());
+  }
 }
 
 class ImmediateSqliteDialect extends SqliteDialect {
