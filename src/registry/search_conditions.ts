@@ -22,6 +22,8 @@ export interface Condition {
   name: string;
   /** What stands after `from`: its row d has the number of a version that fulfils it, each once. */
   from: RawBuilder<unknown>;
+  /** Whether every version may well fulfil it, as one that is ordered by: counting comes before reading. */
+  mayBeOfAll: boolean;
 }
 
 /** @param ordering the metric that versions are ordered by: those without it are not found */
@@ -45,8 +47,8 @@ export function conditionsOf(search: SearchConditions, ordering: string | undefi
   ];
 }
 
-function named(name: unknown[], from: RawBuilder<unknown>): Condition {
-  return { name: JSON.stringify(name), from };
+function named(name: unknown[], from: RawBuilder<unknown>, mayBeOfAll = false): Condition {
+  return { name: JSON.stringify(name), from, mayBeOfAll };
 }
 
 /** Of one model where it is known: its texts stand together. */
@@ -82,5 +84,6 @@ export function metricIs(metric: string, given: SearchConditions['metrics'] = []
   return named(
     ['metric', metric, bounds],
     sql`version_metrics as d where d.name = ${metric}${sql.join(holds, sql``)}`,
+    bounds.length === 0,
   );
 }

@@ -23,7 +23,8 @@ const comma = ','.charCodeAt(0);
 const zero = '0'.charCodeAt(0);
 
 export function setOf(numbers: readonly number[]): VersionSet {
-  const highest = numbers.reduce((most, number) => Math.max(most, number), 0);
+  let highest = 0;
+  for (const number of numbers) if (number > highest) highest = number;
   const bits = new Uint32Array((highest >>> 5) + 1);
   for (const number of numbers) bits[number >>> 5] = (bits[number >>> 5] ?? 0) | (1 << (number & 31));
   return { bits, size: countBits(bits) };
