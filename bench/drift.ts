@@ -1,10 +1,8 @@
 /**
- * What drift detection costs and how often it errs. `node dist/bench/drift.js [speed|null|power] …`:
- * - `speed [rows] [features]`: ks_test of as many current rows (default 1 000 000 × 50) from memory and from the log,
- *   with how long the event loop was held and the memory; with MODELYARD_BENCH_PYTHON naming a Python that has SciPy
- *   and Evidently, their times on the same numbers.
- * - `null [repetitions] [sizes]`: the share of reports on 50 stable features that say drift, by method and size.
- * - `power [repetitions]`: the share that find a shift of 0.5 σ in one of 50 features at 500 rows.
+ * What drift detection costs. `node dist/bench/drift.js [rows] [features]`: ks_test of as many current rows (default
+ * 1 000 000 × 50) from memory and from the log, with how long the event loop was held and the memory; with
+ * MODELYARD_BENCH_PYTHON naming a Python that has SciPy and Evidently, their times on the same numbers. How often it
+ * errs is measured by drift_calibration.ts.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,13 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runTask } from '../src/monitoring/analysis/run_task.ts';
-import {
-  type Column,
-  compareColumns,
-  compareJointly,
-  type DriftMethod,
-  profileColumn,
-} from '../src/monitoring/drift/index.ts';
+import type { Column } from '../src/monitoring/drift/index.ts';
 import { seededRandom } from '../src/monitoring/drift/random.ts';
 import type { WindowColumn } from '../src/monitoring/log/window_column.ts';
 import { logWindow } from './drift_log.ts';
@@ -26,25 +18,16 @@ import { type Held, holding, watchLoop } from './loop_watch.ts';
 
 type NumericColumn = Extract<Column, { kind: 'numeric' }>;
 
-const [mode = 'all', ...rest] = process.argv.slice(2);
 const significance = 0.05;
-const methods: readonly DriftMethod[] = [
-  'ks_test',
-  'chi_square',
-  'psi',
-  'kl_divergence',
-  'js_distance',
-  'wasserstein',
-];
 
 /** Standard normal values (Box & Muller 1958). */
-function normalColumn(name: string, rows: number, random: () => number, shift = 0): NumericColumn {
+function normalColumn(name: string, rows: number, random: () => number): NumericColumn {
   const values = new Float64Array(rows);
   for (let row = 0; row < rows; row += 2) {
     const radius = Math.sqrt(-2 * Math.log(1 - random()));
     const angle = 2 * Math.PI * random();
-    values[row] = radius * Math.cos(angle) + shift;
-    if (row + 1 < rows) values[row + 1] = radius * Math.sin(angle) + shift;
+    values[row] = radius * Math.cos(angle);
+    if (row + 1 < rows) values[row + 1] = radius * Math.sin(angle);
   }
   return { name, kind: 'numeric', values };
 }
@@ -192,63 +175,5 @@ function comparePython(directory: string, features: number, rows: number, second
   }
 }
 
-/** A joint comparison takes a second: fewer of them. */
-const mostJoint = 100;
-const jointName = `multivariate (${mostJoint} repetitions at most)`;
-
-function measureNull(repetitions: number, sizes: readonly number[]): void {
-  console.log('\nstable data, 50 features: share of reports that say drift (at most 0.05 is wanted)');
-  for (const rows of sizes) {
-    const alarms = new Map<string, number>();
-    // Effects below 0.1 are never drift: without that guard the tests themselves are seen.
-    const asked: [DriftMethod, number | undefined][] = [
-      ...methods.map((method): [DriftMethod, undefined] => [method, undefined]),
-      ['ks_test', 0],
-      ['chi_square', 0],
-    ];
-    for (let repetition = 0; repetition < repetitions; repetition++) {
-      const before = normalColumns(50, rows, 2 * repetition + 1);
-      const now = normalColumns(50, rows, 2 * repetition + 2);
-      const profiles = before.map(profileColumn);
-      for (const [method, minEffect] of asked) {
-        const name = minEffect === undefined ? method : `${method}, no least effect`;
-        const results = compareColumns(profiles, now, { method, minEffect, correction: 'bh', significance });
-        alarms.set(name, (alarms.get(name) ?? 0) + Number(results.some(({ is_drift }) => is_drift)));
-      }
-      if (repetition < mostJoint) {
-        const { is_drift } = compareJointly(before, now, { significance });
-        alarms.set(jointName, (alarms.get(jointName) ?? 0) + Number(is_drift));
-      }
-    }
-    const shares = [...alarms].map(([name, count]) => {
-      const tried = name === jointName ? Math.min(mostJoint, repetitions) : repetitions;
-      return `${name} ${(count / tried).toFixed(3)}`;
-    });
-    console.log(`${rows} rows, ${repetitions} repetitions: ${shares.join('; ')}`);
-  }
-}
-
-function measurePower(repetitions: number): void {
-  console.log('\none of 50 features moved by 0.5 σ, 500 rows a side: share of reports that find it');
-  const random = seededRandom(7);
-  const found = new Map<string, number>();
-  for (let repetition = 0; repetition < repetitions; repetition++) {
-    const before = normalColumns(50, 500, 3 * repetition + 1).map(profileColumn);
-    const now = [
-      normalColumn('f0', 500, random, 0.5),
-      ...normalColumns(50, 500, 3 * repetition + 2).slice(1),
-    ];
-    for (const method of methods) {
-      const results = compareColumns(before, now, { method, correction: 'bh', significance });
-      const isFound = results.some(({ feature, is_drift }) => feature === 'f0' && is_drift);
-      found.set(method, (found.get(method) ?? 0) + Number(isFound));
-    }
-  }
-  console.log([...found].map(([name, count]) => `${name} ${(count / repetitions).toFixed(3)}`).join('; '));
-}
-
-if (mode === 'speed' || mode === 'all')
-  await measureSpeed(Number(rest[0] ?? 1_000_000), Number(rest[1] ?? 50));
-if (mode === 'null' || mode === 'all')
-  measureNull(Number(rest[0] ?? 1000), (rest[1] ?? '50,200,500,1000,10000,100000').split(',').map(Number));
-if (mode === 'power' || mode === 'all') measurePower(Number(rest[0] ?? 1000));
+const [rows = 1_000_000, features = 50] = process.argv.slice(2).map(Number);
+await measureSpeed(rows, features);

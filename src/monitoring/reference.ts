@@ -95,6 +95,7 @@ async function removeLeftBehind(database: Database, at: number): Promise<void> {
       .execute();
 }
 
+/** Names what was written, as the version's newest reference: also where the clock has gone back since the last one. */
 export async function insertReference(
   database: Database,
   record: VersionRecord,
@@ -102,13 +103,21 @@ export async function insertReference(
   at: number,
   by: string,
 ): Promise<void> {
+  const newest = await database
+    .selectFrom('references')
+    .select('created_at')
+    .where('model_id', '=', record.modelId)
+    .where('version', '=', record.version)
+    .orderBy('created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
   await database
     .insertInto('references')
     .values({
       reference_id: given.referenceId,
       model_id: record.modelId,
       version: record.version,
-      created_at: at,
+      created_at: newest === undefined ? at : Math.max(at, newest.created_at + 1),
       created_by: by,
       source: given.source,
       row_count: given.rows,

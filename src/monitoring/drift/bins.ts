@@ -1,4 +1,5 @@
 import { type CategoricalProfile, countValues, type NumericProfile } from './profile.ts';
+import { upperBound } from './sorted_search.ts';
 
 /** Up to this many different reference values a numeric feature has a bin per value instead of deciles. */
 export const MOST_VALUE_BINS = 20;
@@ -28,7 +29,7 @@ export function binNumbers(reference: NumericProfile, current: Float64Array): Bi
   const edges = decileEdges(reference.sorted);
   return {
     kind: 'ranges',
-    reference: countRanges(edges, reference.sorted),
+    reference: countSortedRanges(edges, reference.sorted),
     current: countRanges(edges, current),
   };
 }
@@ -94,6 +95,19 @@ export function quantile(sorted: Float64Array, share: number): number {
   const gap = above - below;
   if (!Number.isFinite(gap)) return below * (1 - fraction) + above * fraction;
   return fraction < 0.5 ? below + gap * fraction : above - gap * (1 - fraction);
+}
+
+/** {@link countRanges} of ascending values, by a search for every edge. */
+function countSortedRanges(edges: Float64Array, sorted: Float64Array): Float64Array {
+  const counts = new Float64Array(edges.length + 1);
+  let from = 0;
+  for (let bin = 0; bin < edges.length; bin++) {
+    const to = upperBound(sorted, edges[bin] ?? 0, from);
+    counts[bin] = to - from;
+    from = to;
+  }
+  counts[edges.length] = sorted.length - from;
+  return counts;
 }
 
 /** The number of edges strictly below a value is the index of its right-closed bin. */

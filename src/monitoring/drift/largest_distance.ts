@@ -1,5 +1,5 @@
 import { cellGrid, countBeforeCells } from './cell_grid.ts';
-import { lowerBound } from './lower_bound.ts';
+import { lowerBound } from './sorted_search.ts';
 
 /**
  * The largest |F_reference(x) − F_current(x)| of two empirical distribution functions: D of the

@@ -1,5 +1,5 @@
-import { lowerBound } from './lower_bound.ts';
 import type { Random } from './random.ts';
+import { lowerBound } from './sorted_search.ts';
 
 /** A split of the pooled rows in two: the rows of one side, ascending; the others are the other side's. */
 export type Split = Uint16Array;

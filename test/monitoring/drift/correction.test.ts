@@ -1,17 +1,27 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { adjustPValues } from '../../../src/monitoring/drift/correction.ts';
-import { cases, relativeError } from './cases.ts';
+import { cases, pValuesOf, relativeError } from './cases.ts';
 
 describe('adjustPValues', () => {
-  it.each(cases.correction)('bh agrees with scipy.stats.false_discovery_control: $p_values', (example) => {
-    adjustPValues(example.p_values, 'bh').forEach((adjusted, index) => {
-      expect(relativeError(adjusted, example.adjusted[index] ?? Number.NaN)).toBeLessThan(1e-14);
-    });
-  });
+  it.each(cases.correction)(
+    'agrees with false_discovery_control and multipletests: $recipe',
+    ({ recipe, bh, bonferroni }) => {
+      const pValues = pValuesOf(recipe);
+      for (const [correction, expected] of [
+        ['bh', bh],
+        ['bonferroni', bonferroni],
+      ] as const) {
+        const adjusted = adjustPValues(pValues, correction);
+        expect(adjusted).toHaveLength(expected.length);
+        adjusted.forEach((p, index) => {
+          expect(relativeError(p, expected[index] ?? Number.NaN)).toBeLessThan(1e-14);
+        });
+      }
+    },
+  );
 
-  it('bonferroni multiplies, none leaves alone', () => {
-    expect(adjustPValues([0.01, 0.4, 0.5], 'bonferroni')).toEqual([0.03, 1, 1]);
+  it('none leaves them alone, and nothing is nothing', () => {
     expect(adjustPValues([0.01, 0.4], 'none')).toEqual([0.01, 0.4]);
     expect(adjustPValues([], 'bh')).toEqual([]);
   });

@@ -64,7 +64,8 @@ export interface EstimateCase {
     f1_error: number;
     auc: number;
     auc_error: number;
-    realised: [accuracy: number, f1: number, auc: number];
+    /** null where the rows have one class only. */
+    realised: [accuracy: number, f1: number, auc: number | null];
   };
 }
 

@@ -38,22 +38,27 @@ describe.each(cases.cbpe)('estimatePerformance, $name', ({ reference, current, e
     expectClose(result.roc_auc.standard_error, expected.auc_error, 1e-9);
   });
 
+  // What came true in few rows may be far from what is likely.
+  const isFew = 'size' in current && current.size < 5000;
   // Calibrating class by class does not calibrate several classes together: a shift then shows in the estimate.
   const isRough = estimator.positive_class === null && 'shift' in current;
 
-  it(isRough ? 'is near what came true' : 'is near what came true, which is within its band', () => {
-    const [accuracy, f1, auc] = expected.realised;
-    for (const [{ value, band }, realised] of [
-      [result.accuracy, accuracy],
-      [result.f1, f1],
-      [result.roc_auc, auc],
-    ] as const) {
-      expect(Math.abs((value ?? Number.NaN) - realised)).toBeLessThan(isRough ? 0.025 : 0.015);
-      if (isRough) continue;
-      expect(band?.low).toBeLessThanOrEqual(realised);
-      expect(band?.high).toBeGreaterThanOrEqual(realised);
-    }
-  });
+  it.skipIf(isFew)(
+    isRough ? 'is near what came true' : 'is near what came true, which is within its band',
+    () => {
+      const [accuracy, f1, auc] = expected.realised;
+      for (const [{ value, band }, realised] of [
+        [result.accuracy, accuracy],
+        [result.f1, f1],
+        [result.roc_auc, auc],
+      ] as const) {
+        expect(Math.abs((value ?? Number.NaN) - (realised ?? Number.NaN))).toBeLessThan(isRough ? 0.025 : 0.015);
+        if (isRough) continue;
+        expect(band?.low).toBeLessThanOrEqual(realised ?? Number.NaN);
+        expect(band?.high).toBeGreaterThanOrEqual(realised ?? Number.NaN);
+      }
+    },
+  );
 });
 
 describe('fitEstimator', () => {

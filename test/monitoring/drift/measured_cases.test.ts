@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type Column,
+  compareColumns,
+  type DriftMethod,
+  type DriftResult,
+  profileColumn,
+} from '../../../src/monitoring/drift/index.ts';
+import { type CategoricalCase, cases, type NumericCase, relativeError } from './cases.ts';
+import { sampleOf } from './recipe.ts';
+
+/**
+ * What a report says, from the raw values on, against what the fixture's script made of the same raw values: its own
+ * deciles, bins, pooling and statistics.
+ */
+const DISTANCES = ['psi', 'kl_divergence', 'js_distance'] as const;
+
+function report(reference: Column, current: Column, method: 'auto' | DriftMethod): DriftResult {
+  const [result] = compareColumns([profileColumn(reference)], [current], {
+    method,
+    minimumRows: 1,
+    correction: 'none',
+    significance: 0.05,
+  });
+  if (result === undefined) throw new Error('a feature has a result');
+  return result;
+}
+
+const columnOf = (values: Float64Array): Column => ({ name: 'x', kind: 'numeric', values });
+
+function categoriesOf(counts: readonly [string, number][]): Column {
+  const values = counts.flatMap(([category, rows]) => new Array<string>(rows).fill(category));
+  return { name: 'x', kind: 'categorical', values };
+}
+
+function expectDistance(actual: number | null, expected: number, isRoot = false): void {
+  const error = Math.abs((actual ?? Number.NaN) - expected);
+  // The root of what rounding leaves of a divergence of like samples is larger than that.
+  const tolerance = isRoot && expected < 1e-4 ? 1e-7 : 1e-12;
+  expect(error).toBeLessThan(tolerance * Math.max(1, expected));
+}
+
+function expectChiSquare(result: DriftResult, { expected }: NumericCase | CategoricalCase): void {
+  const { chi_square: test } = expected;
+  expect(result.method).toBe('chi_square');
+  if (test === null) {
+    // One value on both sides is no drift; too few rows are no verdict.
+    expect(result.score ?? 0).toBe(0);
+    expect(result.p_value ?? 1).toBe(1);
+    return;
+  }
+  expect(Math.abs((result.score ?? Number.NaN) - test.statistic)).toBeLessThan(
+    1e-9 * Math.max(1, test.statistic),
+  );
+  expect(relativeError(result.p_value ?? Number.NaN, test.p_value)).toBeLessThan(1e-9);
+  expectDistance(result.effect, test.cramers_v, true);
+}
+
+describe('a report on numbers agrees with SciPy, from the raw values on', () => {
+  it.each(cases.numeric)('$name', (one) => {
+    const { expected } = one;
+    const [before, now] = [columnOf(sampleOf(one.reference)), columnOf(sampleOf(one.current))];
+    for (const method of ['auto', 'ks_test'] as const) {
+      const result = report(before, now, method);
+      expect(result.method).toBe('ks_test');
+      expect(relativeError(result.score ?? Number.NaN, expected.statistic)).toBeLessThanOrEqual(
+        Number.EPSILON,
+      );
+      expect(relativeError(result.p_value ?? Number.NaN, expected.p_value)).toBeLessThan(
+        expected.exact ? 1e-9 : 1e-6,
+      );
+      expect(result.effect).toBe(result.score);
+    }
+    for (const method of DISTANCES)
+      expectDistance(report(before, now, method).score, expected[method], method === 'js_distance');
+    const moved = report(before, now, 'wasserstein');
+    if (expected.wasserstein === null) expect(moved.method).toBe('ks_test');
+    else expect(relativeError(moved.score ?? Number.NaN, expected.wasserstein)).toBeLessThan(1e-12);
+    expectChiSquare(report(before, now, 'chi_square'), one);
+  });
+});
+
+describe('a report on categories agrees with SciPy', () => {
+  it.each(cases.categorical)('$name', (one) => {
+    const [before, now] = [categoriesOf(one.reference), categoriesOf(one.current)];
+    for (const method of ['auto', 'chi_square', 'ks_test', 'wasserstein'] as const)
+      expectChiSquare(report(before, now, method), one);
+    for (const method of DISTANCES)
+      expectDistance(report(before, now, method).score, one.expected[method], method === 'js_distance');
+  });
+});
+
+describe('the cases', () => {
+  it('are sixty or more a method', () => {
+    const { numeric, categorical } = cases;
+    const all = [...numeric, ...categorical];
+    expect(numeric.length).toBeGreaterThanOrEqual(60);
+    expect(numeric.filter(({ expected }) => expected.wasserstein !== null).length).toBeGreaterThanOrEqual(60);
+    expect(all.filter(({ expected }) => expected.chi_square !== null).length).toBeGreaterThanOrEqual(60);
+  });
+
+  it('are of one to 100 000 rows', () => {
+    const sizes = cases.numeric.flatMap(({ expected: { n, m } }) => [n, m]);
+    expect(Math.min(...sizes)).toBe(1);
+    expect(Math.max(...sizes)).toBe(100_000);
+  });
+});
