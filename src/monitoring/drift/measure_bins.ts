@@ -8,7 +8,7 @@ import type { Measurement } from './measurement.ts';
 import { drawPredictiveCounts } from './predictive_counts.ts';
 import { psi } from './psi.ts';
 import type { Random } from './random.ts';
-import { noiseQuantile } from './sampling_noise.ts';
+import { confirmedNoiseQuantile, noiseQuantile } from './sampling_noise.ts';
 import { sum } from './shares.ts';
 
 /** A distance between two samples counted in the same bins. */
@@ -75,10 +75,11 @@ function measureDistance(
   const measured = bins.kind === 'values' ? merged : distance;
   const score = measured(bins.reference, bins.current);
   const factor = THEORY_FACTORS[method];
+  const quantile = factor === undefined ? noiseQuantile : confirmedNoiseQuantile;
   const noise = (level: number, random: Random) =>
     factor !== undefined && wellFilled(bins)
       ? factor * theoryBound(bins, level)
-      : noiseQuantile(withoutDrift(bins, measured, random), bins.reference.length, level, score);
+      : quantile(withoutDrift(bins, measured, random), bins.reference.length, level, score);
   return { kind: 'distance', method, score, noise };
 }
 

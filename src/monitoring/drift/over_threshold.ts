@@ -43,7 +43,8 @@ function overThreshold(result: DriftResult, minEffect: number): number | null {
   const ofMissing = Math.abs(result.current_missing - result.reference_missing) / unit;
   const ofValues = (): number | null => {
     if (score === null || threshold === null) return null;
-    if (effect === null) return threshold > 0 ? score / threshold : score;
+    // A distance may be as large as a number can be.
+    if (effect === null) return threshold > 0 ? Math.min(Number.MAX_VALUE, score / threshold) : score;
     if (minEffect > 0 || p_adjusted === null) return effect / unit;
     return threshold > 0 && threshold < 1
       ? Math.log(Math.max(p_adjusted, LEAST_P)) / Math.log(threshold)

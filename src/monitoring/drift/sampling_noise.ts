@@ -14,6 +14,9 @@ const FEWEST_REPETITIONS = 30;
 const FIRST_LOOK = 24;
 const PLAIN_NOISE = 0.25;
 
+/** Of so many times 1/level repetitions four may reach a score that is confirmed to be more than noise. */
+const CONFIRMING = 4;
+
 /**
  * What a distance reaches by sampling alone: the value it exceeds with probability `level` when nothing has
  * drifted.
@@ -27,6 +30,46 @@ const PLAIN_NOISE = 0.25;
  * @param score the distance to be judged: where it is commonplace, fewer repetitions show it
  */
 export function noiseQuantile(simulate: () => number, bins: number, level: number, score: number): number {
+  return roughQuantile(simulate, bins, level, score).bound;
+}
+
+/**
+ * {@link noiseQuantile} for distances that a gamma distribution does not describe, such as psi where bins may be empty
+ * and so count as 1e-4: a score above the rough bound is confirmed by so many repetitions that the quantile is among
+ * them, which makes it an exact Monte Carlo test (Phipson & Smyth 2010). Without that, of 50 stable features at 100
+ * rows psi said drift in 13 of 100 reports.
+ */
+export function confirmedNoiseQuantile(
+  simulate: () => number,
+  bins: number,
+  level: number,
+  score: number,
+): number {
+  const { bound, distances } = roughQuantile(simulate, bins, level, score);
+  if (score <= bound) return bound;
+  const repetitions = Math.min(Math.floor(MOST_COUNTS / bins), Math.ceil(CONFIRMING / level) - 1);
+  const allowed = Math.floor(level * (repetitions + 1)) - 1;
+  // Of so many bins more cannot be drawn.
+  if (allowed < 0) return bound;
+  let reached = distances.filter((distance) => distance >= score).length;
+  while (distances.length < repetitions && reached <= allowed) {
+    const distance = simulate();
+    distances.push(distance);
+    if (distance >= score) reached++;
+  }
+  return (
+    Float64Array.from(distances)
+      .sort()
+      .at(-1 - allowed) ?? bound
+  );
+}
+
+function roughQuantile(
+  simulate: () => number,
+  bins: number,
+  level: number,
+  score: number,
+): { bound: number; distances: number[] } {
   const affordable = Math.floor(MOST_COUNTS / bins);
   const repetitions = Math.max(FEWEST_REPETITIONS, Math.min(REPETITIONS, affordable));
   const distances: number[] = [];
@@ -37,7 +80,7 @@ export function noiseQuantile(simulate: () => number, bins: number, level: numbe
     if (distance >= score) reached++;
     if (distances.length === FIRST_LOOK && reached >= FIRST_LOOK * PLAIN_NOISE) break;
   }
-  return upperQuantile(Float64Array.from(distances).sort(), level);
+  return { bound: upperQuantile(Float64Array.from(distances).sort(), level), distances };
 }
 
 function upperQuantile(ascending: Float64Array, level: number): number {

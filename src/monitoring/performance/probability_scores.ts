@@ -5,6 +5,8 @@ import type { Task } from './task.ts';
 
 /** Probabilities nearer than this to 0 and 1 are taken as this near, so that one row cannot make the loss infinite. */
 const CLIP = 1e-15;
+/** By how much a sum of squares may be too large without being wrong. */
+const ROUNDING = 1e-9;
 
 /**
  * Mean of −ln P(actual class), nats; scikit-learn's `log_loss` after clipping at 1e-15. A class that the model
@@ -39,7 +41,8 @@ export function brierScore(rows: ScoredRows, task: Task): Metric {
     return loss;
   });
   // Numbers that are not a distribution can exceed 2.
-  return meanMetric(losses, { least: 0, most: Math.max(2, width) });
+  const areShares = losses.every((loss) => loss <= 2 + ROUNDING);
+  return meanMetric(losses, { least: 0, most: areShares ? 2 : Math.max(2, width) });
 }
 
 /** One class against the others: its probability in each row, and 1 where it was the case. */

@@ -145,6 +145,19 @@ describe('compareColumns', () => {
       expect(compare(ids(2000), ids(500), { method }).is_drift, method).toBe(false);
   });
 
+  it('sees a category a row where the reference had few categories, and few rows', () => {
+    const reference = categories('city', { Bern: 15, Basel: 15, Chur: 14, Genf: 16 });
+    const current: Column = {
+      name: 'city',
+      kind: 'categorical',
+      values: Array.from({ length: 5000 }, (_, row) => `city ${row}`),
+    };
+    const result = compare(reference, current);
+    // Beside so many rows every category of the reference is too rare for a table.
+    expect(result).toMatchObject({ method: 'psi', is_drift: true, severity: 'high', p_value: null });
+    expect(result.note).toContain('psi used instead');
+  });
+
   it("is not blinded by Cramér's V when the samples differ in size", () => {
     const reference = categories('x', { a: 50_000, b: 50_000 });
     const result = compare(reference, categories('x', { a: 60, b: 140 }));

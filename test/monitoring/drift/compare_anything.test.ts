@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Column, compareColumns, profileColumn } from '../../../src/monitoring/drift/index.ts';
+import {
+  type Column,
+  compareColumns,
+  profileColumn,
+  rankOverThreshold,
+} from '../../../src/monitoring/drift/index.ts';
 
 const METHODS = [
   'auto',
@@ -55,6 +60,8 @@ describe('compareColumns', () => {
               if (typeof value === 'number') expect(value).toSatisfy(Number.isFinite);
             expect(JSON.parse(JSON.stringify(result))).toEqual(result);
           }
+          for (const { ratio } of rankOverThreshold(results))
+            if (ratio !== null) expect(ratio).toSatisfy(Number.isFinite);
         },
       ),
       { numRuns: 400 },

@@ -6,7 +6,7 @@ import {
   gammaDraw,
 } from '../../../src/monitoring/drift/predictive_counts.ts';
 import { seededRandom, seedFor } from '../../../src/monitoring/drift/random.ts';
-import { noiseQuantile } from '../../../src/monitoring/drift/sampling_noise.ts';
+import { confirmedNoiseQuantile, noiseQuantile } from '../../../src/monitoring/drift/sampling_noise.ts';
 
 const DRAWS = 20_000;
 
@@ -94,6 +94,38 @@ describe('noiseQuantile', () => {
   it('is the value itself where nothing varies', () => {
     expect(noiseQuantile(() => 0.7, 10, 0.01, 0.7)).toBe(0.7);
     expect(noiseQuantile(() => 0, 10, 0.01, 0.5)).toBe(0);
+  });
+});
+
+describe('confirmedNoiseQuantile', () => {
+  // One distance in a hundred is far from the others, which no gamma distribution foresees.
+  const lumpy = (random: () => number) => () => random() + (random() < 0.01 ? 5 : 0);
+
+  it('takes a score for noise that comes up more often than the level', () => {
+    let rough = 0;
+    let confirmed = 0;
+    for (let seed = 1; seed <= 200; seed++) {
+      const score = 5.9;
+      // Above it is one distance in a thousand, twice the level.
+      if (noiseQuantile(lumpy(seededRandom(seed)), 1, 5e-4, score) < score) rough++;
+      if (confirmedNoiseQuantile(lumpy(seededRandom(seed)), 1, 5e-4, score) < score) confirmed++;
+    }
+    expect(rough).toBeGreaterThan(100);
+    // Four or more of 8000 reach it, where eight are expected: Poisson, P(fewer) = 0.042.
+    expect(confirmed).toBeLessThan(0.042 * 200 + 4 * Math.sqrt(200 * 0.042));
+  });
+
+  it('leaves a score that hardly ever comes up', () => {
+    const quantile = confirmedNoiseQuantile(lumpy(seededRandom(6)), 1, 5e-4, 6.5);
+    expect(quantile).toBeGreaterThan(5.5);
+    expect(quantile).toBeLessThan(6.5);
+  });
+
+  it('stays with the rough bound where more repetitions cannot be afforded', () => {
+    const bins = 600_000;
+    expect(confirmedNoiseQuantile(lumpy(seededRandom(7)), bins, 5e-4, 50)).toBe(
+      noiseQuantile(lumpy(seededRandom(7)), bins, 5e-4, 50),
+    );
   });
 });
 

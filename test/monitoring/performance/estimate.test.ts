@@ -52,7 +52,9 @@ describe.each(cases.cbpe)('estimatePerformance, $name', ({ reference, current, e
         [result.f1, f1],
         [result.roc_auc, auc],
       ] as const) {
-        expect(Math.abs((value ?? Number.NaN) - (realised ?? Number.NaN))).toBeLessThan(isRough ? 0.025 : 0.015);
+        expect(Math.abs((value ?? Number.NaN) - (realised ?? Number.NaN))).toBeLessThan(
+          isRough ? 0.025 : 0.015,
+        );
         if (isRough) continue;
         expect(band?.low).toBeLessThanOrEqual(realised ?? Number.NaN);
         expect(band?.high).toBeGreaterThanOrEqual(realised ?? Number.NaN);
