@@ -14,8 +14,10 @@ import { sum } from './shares.ts';
 /** A distance between two samples counted in the same bins. */
 type CountDistance = (reference: Float64Array, current: Float64Array) => number;
 
-/** Rows a bin needs for the χ² theory of its noise. */
-const FILLED_BIN = 25;
+/** Rows a bin needs for the χ² theory of its noise, far out in the tail where bounds of many features lie. */
+const FILLED_BIN = 100;
+/** With fewer rows a bin may be empty by chance, which psi and kl make much of. */
+const SURELY_FILLED_BIN = 25;
 
 /** Compares the bin counts of a feature of any kind; each side has at least one row. */
 export function measureBins(
@@ -75,9 +77,10 @@ function measureDistance(
   const measured = bins.kind === 'values' ? merged : distance;
   const score = measured(bins.reference, bins.current);
   const factor = THEORY_FACTORS[method];
-  const quantile = factor === undefined ? noiseQuantile : confirmedNoiseQuantile;
+  const isLumpy = factor !== undefined && !eachBinHolds(bins, SURELY_FILLED_BIN);
+  const quantile = isLumpy ? confirmedNoiseQuantile : noiseQuantile;
   const noise = (level: number, random: Random) =>
-    factor !== undefined && wellFilled(bins)
+    factor !== undefined && eachBinHolds(bins, FILLED_BIN)
       ? factor * theoryBound(bins, level)
       : quantile(withoutDrift(bins, measured, random), bins.reference.length, level, score);
   return { kind: 'distance', method, score, noise };
@@ -96,13 +99,10 @@ function theoryBound({ reference, current }: BinnedCounts, level: number): numbe
   return (1 / sum(reference) + 1 / sum(current)) * chiSquareQuantile(level, reference.length - 1);
 }
 
-/**
- * Whether every bin is expected to hold so many rows on either side that its logarithm is near its linear
- * approximation.
- */
-function wellFilled({ reference, current }: BinnedCounts): boolean {
-  const least = FILLED_BIN * Math.max(1, sum(reference) / sum(current));
-  return reference.length > 1 && reference.every((rows) => rows >= least);
+/** Whether every bin is expected to hold so many rows on either side. */
+function eachBinHolds({ reference, current }: BinnedCounts, rows: number): boolean {
+  const least = rows * Math.max(1, sum(reference) / sum(current));
+  return reference.length > 1 && reference.every((inBin) => inBin >= least);
 }
 
 /**

@@ -14,8 +14,10 @@ const FEWEST_REPETITIONS = 30;
 const FIRST_LOOK = 24;
 const PLAIN_NOISE = 0.25;
 
-/** Of so many times 1/level repetitions four may reach a score that is confirmed to be more than noise. */
-const CONFIRMING = 4;
+/** Of so many times 1/level repetitions one may reach a score that is confirmed to be more than noise. */
+const CONFIRMING = 2;
+/** A score so many times as large as any of the first repetitions needs no more of them. */
+const FAR = 2;
 
 /**
  * What a distance reaches by sampling alone: the value it exceeds with probability `level` when nothing has
@@ -46,7 +48,7 @@ export function confirmedNoiseQuantile(
   score: number,
 ): number {
   const { bound, distances } = roughQuantile(simulate, bins, level, score);
-  if (score <= bound) return bound;
+  if (score <= bound || score > FAR * Math.max(bound, ...distances)) return bound;
   const repetitions = Math.min(Math.floor(MOST_COUNTS / bins), Math.ceil(CONFIRMING / level) - 1);
   const allowed = Math.floor(level * (repetitions + 1)) - 1;
   // Of so many bins more cannot be drawn.

@@ -80,6 +80,32 @@ describe('without drift', () => {
   }, 300_000);
 });
 
+describe('psi and kl without drift, where bins may be empty', () => {
+  // A decile of 100 rows is empty in one sample of a thousand, and then psi is three times as large as any other.
+  it.each(['psi', 'kl_divergence'] as const)(
+    '%s: at most one report of 100 rows in twenty',
+    (method) => {
+      const reports = 200;
+      let alarms = 0;
+      for (let report = 0; report < reports; report++) {
+        const features = Array.from({ length: 50 }, (_, feature) => `feature ${feature}`);
+        const sample = () =>
+          features.map(
+            (name): Column => ({ name, kind: 'numeric', values: new Float64Array(100).map(normal) }),
+          );
+        const results = compareColumns(sample().map(profileColumn), sample(), {
+          method,
+          correction: 'bh',
+          significance: 0.05,
+        });
+        if (results.some(({ is_drift }) => is_drift)) alarms++;
+      }
+      expect(alarms / reports).toBeLessThanOrEqual(0.05);
+    },
+    300_000,
+  );
+});
+
 describe('a shift is found in 500 rows, in 95 of 100 reports', () => {
   // Half a standard deviation makes PSI 0.25 and KL 0.125, give or take 0.06: too near to their thresholds of
   // 0.2 and 0.1.
