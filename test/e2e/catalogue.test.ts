@@ -282,6 +282,18 @@ describe('search_models', () => {
       described = await startServer({ directory: scratch.path });
     });
 
+    it('tells of a model in less than 2 000 tokens, its newest versions first', async () => {
+      const model_id = 'customer-churn-risk';
+      const model = await described.call('get_model', { model_id });
+      expect(JSON.stringify(model).length / 4).toBeLessThan(2000);
+      expect(model.versions_total).toBe(30);
+      const shown = model.versions.map(({ version }) => version);
+      expect(shown.length).toBeGreaterThan(5);
+      expect(shown).toEqual(shown.map((_, index) => `2026.${30 - index}`));
+      const whole = await described.call('get_model', { model_id, response_format: 'detailed' });
+      expect(whole.versions).toHaveLength(25);
+    });
+
     it('answers a page in less than 2 000 tokens, with all their metrics and tags', async () => {
       const page = await described.call('search_models', { model_id: 'customer-churn-risk' });
       expect(page.models).toHaveLength(25);
