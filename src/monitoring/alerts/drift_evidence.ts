@@ -38,7 +38,10 @@ export async function evaluateDrift(
   significance: number,
 ): Promise<{ evidence: Map<string, DriftEvidence>; evaluations: DriftEvaluation[]; failures: string[] }> {
   const names = new Set(deployed.map(({ modelId, version }) => `${modelId}@${version}`));
-  const due = (await readCandidates(database))
+  const candidates = await readCandidates(database);
+  // A call that is counted here must be in the window too, or its report would wait for the next one.
+  const until = clock() + 1;
+  const due = candidates
     .filter(({ modelId, version }) => names.has(`${modelId}@${version}`))
     .filter((candidate) => isDue(candidate, now))
     .toSorted((one, other) => (one.last?.evaluatedAt ?? 0) - (other.last?.evaluatedAt ?? 0))
@@ -64,7 +67,7 @@ export async function evaluateDrift(
           modelId,
           version,
           target: 'all',
-          rows: { kind: 'window', since: await windowStart(database, modelId, version, now), until: now + 1 },
+          rows: { kind: 'window', since: await windowStart(database, modelId, version, now), until },
           options: { method: 'auto', correction: 'bh', significance },
         },
       );

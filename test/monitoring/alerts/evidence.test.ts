@@ -107,6 +107,17 @@ describeOnEachDatabase('the evidence for alerts', (store) => {
         callBy('operator'),
       );
 
+    test('has the calls that came after it was asked for, when it counts them', async () => {
+      const modelId = await deploy();
+      await setNewReference(modelId);
+      const asked = request();
+      watched.pass(1000);
+      await log(rows(modelId, 100, 0.5));
+      await watched.log.flush();
+      const evidence = await gatherEvidence(watched.database, asked, watched.now);
+      expect(versionOf(evidence, modelId)?.drift).toMatchObject({ rows: 100 });
+    });
+
     test('is gathered with a reference and new rows only, and is one alert that names all that drifted', async () => {
       const modelId = await deploy();
       const { watch } = await watched.start();
