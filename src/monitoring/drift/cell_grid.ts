@@ -1,5 +1,5 @@
 /** Their counters fit into a processor's fast cache. */
-const MOST_CELLS = 1 << 13;
+const MOST_CELLS = 1 << 14;
 
 /**
  * Cells that cut the line of numbers: one below `low`, equally wide inner ones, one above. The step from a

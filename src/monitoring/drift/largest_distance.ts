@@ -83,17 +83,64 @@ function countBetween(
 ): CountsBetween {
   const inGap = new Uint32Array(reference.length + 1);
   const equal = new Uint32Array(reference.length + 1);
+  const { lowest, scale, starts } = finerCells(reference, before, open);
   for (let row = 0; row < current.length; row++) {
     const cell = cellOfRow[row] ?? 0;
     if (open[cell] !== 1) continue;
     const value = current[row] ?? 0;
+    const start = before[cell] ?? 0;
     const end = before[cell + 1] ?? 0;
-    const rank = lowerBound(reference, value, before[cell] ?? 0, end);
     // Rows above the last reference value of their cell change nothing before the border, which is counted
     // already.
-    if (rank === end) continue;
+    if (value > (reference[end - 1] ?? 0)) continue;
+    const low = lowest[cell] ?? 0;
+    let rank = start;
+    if (value > low) {
+      const finer = finerCell(value, low, scale[cell] ?? 0, start, end);
+      rank = lowerBound(reference, value, starts[finer], starts[finer + 1]);
+    }
     if (reference[rank] === value) equal[rank] = (equal[rank] ?? 0) + 1;
     else inGap[rank] = (inGap[rank] ?? 0) + 1;
   }
   return { inGap, equal };
+}
+
+interface FinerCells {
+  /** By cell: its lowest reference value, and finer cells per unit. */
+  lowest: Float64Array;
+  scale: Float64Array;
+  /** By finer cell: the position of the first reference value that is in it or above. */
+  starts: Uint32Array;
+}
+
+/**
+ * Cuts open cells again, each into as many finer ones as it has reference values, so that a search is over one or two
+ * of them. The finer cells of a cell have the numbers of its reference values.
+ */
+function finerCells(reference: Float64Array, before: Uint32Array, open: Uint8Array): FinerCells {
+  const lowest = new Float64Array(open.length);
+  const scale = new Float64Array(open.length);
+  const starts = new Uint32Array(reference.length + 1);
+  for (let cell = 0; cell < open.length; cell++) {
+    if (open[cell] !== 1) continue;
+    const start = before[cell] ?? 0;
+    const end = before[cell + 1] ?? 0;
+    const low = reference[start] ?? 0;
+    const perUnit = (end - start) / ((reference[end - 1] ?? 0) - low);
+    lowest[cell] = low;
+    // One value has no width, and a range beyond floating point has an infinite one: all are in the first finer cell.
+    scale[cell] = Number.isFinite(perUnit) ? perUnit : 0;
+    let next = start;
+    for (let position = start; position < end; position++) {
+      const finer = finerCell(reference[position] ?? 0, low, scale[cell] ?? 0, start, end);
+      while (next <= finer) starts[next++] = position;
+    }
+    while (next <= end) starts[next++] = end;
+  }
+  return { lowest, scale, starts };
+}
+
+/** Monotone in the value, in floating point too; for values from the cell's lowest reference value to its highest. */
+function finerCell(value: number, lowest: number, scale: number, start: number, end: number): number {
+  return Math.min(start + (((value - lowest) * scale) | 0), end - 1);
 }
