@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from '../../storage/database.ts';
 import { deleteSegments } from './segment_store.ts';
 
@@ -11,8 +12,9 @@ export interface Retention {
 
 /** How often the limits are applied, by whichever process comes first, milliseconds. */
 const intervalMs = 60_000;
-/** Segments of one transaction. */
+/** Segments and bytes of one transaction: a few milliseconds, for it may be the thread that answers calls. */
 const stepSegments = 50;
+const stepBytes = 2_000_000;
 
 /**
  * Deletes what is beyond the limits, by whole segments: one goes when its newest row is too old, and while the log
@@ -62,14 +64,17 @@ async function deleteOldest(
     if (before !== undefined) oldest = oldest.where('max_at', '<', before);
     const found = await oldest.orderBy('max_at').orderBy('segment_id').limit(stepSegments).execute();
     const chosen: string[] = [];
+    let chosenBytes = 0;
     for (const { segment_id, bytes } of found) {
-      if (left <= 0) break;
-      left -= bytes;
+      if (chosenBytes >= Math.min(left, stepBytes)) break;
+      chosenBytes += bytes;
       chosen.push(segment_id);
     }
     if (chosen.length === 0) break;
+    left -= chosenBytes;
     await database.transaction().execute((transaction) => deleteSegments(transaction, chosen));
     deleted += chosen.length;
+    await nextTurn();
   }
   return deleted;
 }
