@@ -85,7 +85,7 @@ export const healthCheck = defineTool({
         approvals: services.settings.approvals,
         store: services.storeKind,
         mlflow: mlflow.summary,
-        uptime_s: Math.round((now - services.startedAt) / 1000),
+        uptime_s: secondsSince(services.startedAt, now),
       },
     };
   },
@@ -117,7 +117,12 @@ function describe(model: ModelHealth, now: number) {
     last_request_at: time(statistics?.lastCallAt),
     last_error_at: time(statistics?.lastErrorAt),
     last_error: statistics?.lastError ?? null,
-    uptime_s: Math.round((now - model.deployedAt) / 1000),
+    uptime_s: secondsSince(model.deployedAt, now),
     changes: model.changes.slice(0, shownChanges).map(streamChangeAnswer),
   };
+}
+
+/** None when the clock was set back. */
+function secondsSince(then: number, now: number): number {
+  return Math.max(0, Math.round((now - then) / 1000));
 }

@@ -153,7 +153,8 @@ export async function measureDrift(request: ReportRequest): Promise<MeasuredDrif
           buckets,
           options,
         );
-  const summary = summarise(judged, changes, segments, overTime);
+  const answers = now.predictions.map(({ name }) => name);
+  const summary = summarise(summariseDrift(judged, changes, answers), segments, overTime);
   return {
     results: withMedians(results, before, columns, request.medians),
     summary,
@@ -193,12 +194,10 @@ function withWorst<Group extends GroupDrift>(
 
 /** What only a segment or a stretch of time shows is the advice where the whole shows nothing. */
 function summarise(
-  results: readonly DriftResult[],
-  changes: ColumnChanges | undefined,
+  summary: DriftSummary,
   segments: { is_drift: boolean; recommendation: string } | undefined,
   overTime: { is_drift: boolean; recommendation: string } | undefined,
 ): DriftSummary {
-  const summary = summariseDrift(results, changes);
   const hidden = [segments, overTime].find((grouped) => grouped?.is_drift);
   if (summary.is_drift || hidden === undefined) return summary;
   return { ...summary, recommendation: `As a whole nothing drifted. ${hidden.recommendation}` };

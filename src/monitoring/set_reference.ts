@@ -70,6 +70,7 @@ export async function setReference(
     ...answers.kept,
     outcome,
   };
+  const outcomes = knownIn(outcome);
   const bytes = await runTask(
     { name: 'encodeRows', input: kept },
     sample.length * (kept.features.length + 3) <= quickCells,
@@ -80,7 +81,7 @@ export async function setReference(
     rows,
     features: features.profiles,
     predictions: predictions.profiles,
-    kept: { rows: sample.length, outcomes: knownIn(outcome), bytes },
+    kept: { rows: sample.length, outcomes, bytes },
   };
   const referenceId = await writeReferenceColumns(database, written, clock());
   await changeModel(

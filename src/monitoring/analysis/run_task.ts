@@ -34,7 +34,8 @@ export async function runTask<Name extends TaskName>(
 ): Promise<Tasks[Name]['output']> {
   if (isQuick) {
     const { carryOut } = await import('./tasks.ts');
-    return carryOut(order);
+    // Taken here too, so that a caller who goes on with the memory is wrong with little data already.
+    return carryOut(structuredClone(order, { transfer: memoryOf(order) }));
   }
   // Who ends hands its place to the next.
   if (running >= mostThreads) await new Promise<void>((resolve) => waiting.push(resolve));

@@ -22,8 +22,13 @@ const MOST_NAMED = 5;
  * Boils a report down to what to do next.
  *
  * @param changes columns that came or went; those that the model misses are named before any drift
+ * @param answers names of the results that are about what the model answers, not about its features
  */
-export function summariseDrift(results: readonly DriftResult[], changes?: ColumnChanges): DriftSummary {
+export function summariseDrift(
+  results: readonly DriftResult[],
+  changes?: ColumnChanges,
+  answers: readonly string[] = [],
+): DriftSummary {
   const judged = results.filter((result) => result.score !== null || result.is_drift);
   const drifted = judged
     .filter((result) => result.is_drift)
@@ -35,7 +40,14 @@ export function summariseDrift(results: readonly DriftResult[], changes?: Column
     drifted_features: drifted.map(({ feature }) => feature),
     recommendation:
       (changes === undefined ? '' : brokenColumns(changes)) +
-      recommend(drifted, judged.length, results.length - judged.length, drifted_share),
+      recommend(
+        drifted,
+        judged.length,
+        results.length - judged.length,
+        drifted.every(({ feature }) => answers.includes(feature))
+          ? ANSWERS_MOVED
+          : adviceFor(drifted, drifted_share),
+      ),
   };
 }
 
@@ -55,18 +67,27 @@ function brokenColumns({ absent, type_changed }: ColumnChanges): string {
   return `Restore ${named.join(', ')}${more} first, absent or of another type in the current rows. `;
 }
 
-function recommend(drifted: readonly DriftResult[], judged: number, unjudged: number, share: number): string {
+function recommend(
+  drifted: readonly DriftResult[],
+  judged: number,
+  unjudged: number,
+  advice: string,
+): string {
   const rest = unjudged > 0 ? ` (${unjudged} more could not be judged, see their notes)` : '';
   const [strongest] = drifted;
   if (judged === 0) return 'No feature could be judged: see the notes, and collect more rows.';
   const all = `${judged} feature${judged === 1 ? '' : 's'}${rest}`;
   if (strongest === undefined) return `No drift in ${all}: keep the model as it is.`;
-  const found = `Drift in ${drifted.length} of ${all}, strongest in ${JSON.stringify(strongest.feature)}`;
-  if (share >= WIDESPREAD_SHARE) {
-    return `${found}: the inputs as a whole have moved, so check performance on recent outcomes and plan retraining.`;
-  }
-  if (strongest.severity === 'high') {
-    return `${found}: check how that feature is produced, then performance on recent outcomes.`;
-  }
-  return `${found}: watch it and check performance on recent outcomes before retraining.`;
+  return `Drift in ${drifted.length} of ${all}, strongest in ${JSON.stringify(strongest.feature)}: ${advice}`;
+}
+
+const ANSWERS_MOVED =
+  'the answers moved and no feature that was compared did, so check performance on recent outcomes and look for what else the answers depend on.';
+
+function adviceFor(drifted: readonly DriftResult[], share: number): string {
+  if (share >= WIDESPREAD_SHARE)
+    return 'the inputs as a whole have moved, so check performance on recent outcomes and plan retraining.';
+  if (drifted[0]?.severity === 'high')
+    return 'check how that feature is produced, then performance on recent outcomes.';
+  return 'watch it and check performance on recent outcomes before retraining.';
 }

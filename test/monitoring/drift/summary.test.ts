@@ -62,6 +62,15 @@ describe('summariseDrift', () => {
     expect(summary.recommendation).toMatch(/the inputs as a whole have moved/);
   });
 
+  it('does not say that inputs moved when only answers did', () => {
+    const results = [result('prediction', { ...drifted, effect: 0.3 }), result('a')];
+    expect(summariseDrift(results, undefined, ['prediction']).recommendation).toBe(
+      'Drift in 1 of 2 features, strongest in "prediction": the answers moved and no feature that was compared did, so check performance on recent outcomes and look for what else the answers depend on.',
+    );
+    const both = [...results, result('b', { ...drifted, effect: 0.2 })];
+    expect(summariseDrift(both, undefined, ['prediction']).recommendation).toMatch(/the inputs as a whole/);
+  });
+
   it('does not call silence health', () => {
     expect(summariseDrift([]).recommendation).toMatch(/No feature could be judged/);
     expect(summariseDrift([result('a', { score: null })]).drifted_share).toBe(0);
