@@ -2,6 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { ModelYardError } from '../errors.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import { pickRows, recordValue, rowsOf } from './compared_column.ts';
+import { seededRandom } from './drift/random.ts';
+import { randomRows } from './drift/random_rows.ts';
 import { columnBuilder } from './given_rows/column_builder.ts';
 import { jsonValues } from './given_rows/values.ts';
 import type { WindowColumn } from './log/window_column.ts';
@@ -25,12 +27,14 @@ export interface ScoredRows extends AnswerColumns {
 }
 
 const rowsPerCall = 500;
+/** Of the rows that are scored: the same rows of the same data, every time. */
+const sampleSeed = 1;
 /** Elements of a model that answers arrays; more columns would only make more noise. */
 const maxArrayColumns = 50;
 
 /**
  * What the version predicts for given rows; rows without a value that the model needs are left out, and of more than
- * `most` evenly spaced ones are taken.
+ * `most` a random draw is taken: every so-manieth would meet a rhythm in the rows (hours, categories in turn).
  * @returns no columns and a warning when the rows do not have all features or the model cannot run on them.
  */
 export async function scoreRows(
@@ -56,13 +60,7 @@ export async function scoreRows(
     rows,
   );
   if (complete.length === 0) return without('every row has missing values.');
-  const scored =
-    complete.length <= most
-      ? complete
-      : Uint32Array.from(
-          { length: most },
-          (_, index) => complete[Math.floor((index * complete.length) / most)] ?? 0,
-        );
+  const scored = randomRows(seededRandom(sampleSeed), complete.length, most).map((row) => complete[row] ?? 0);
   const answers = answerBuilder();
   try {
     for (let start = 0; start < scored.length; start += rowsPerCall) {

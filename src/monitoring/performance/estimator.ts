@@ -1,4 +1,5 @@
-import { seededRandom } from '../drift/random.ts';
+import { type Random, seededRandom } from '../drift/random.ts';
+import { randomRows } from '../drift/random_rows.ts';
 import { fitCalibrator } from './calibrator.ts';
 import { type ConfusionCells, countConfusion } from './confusion.ts';
 import { f1Deviation } from './f1_error.ts';
@@ -8,7 +9,7 @@ import { meanAucError, type Separation, separation } from './roc_auc.ts';
 import { type ClassificationRows, encodeRows, type ScoredRows, scoredRows } from './rows.ts';
 import { rowsOfNeither, type TaskOptions, taskOf } from './task.ts';
 
-/** Rows × classes that are learned from; of more rows, every so-manieth. */
+/** Rows × classes that are learned from; of more rows, a random draw. */
 const MOST_CELLS = 400_000;
 /** Rows of a reference below which nothing is estimated from it. */
 const FEWEST_REFERENCE_ROWS = 100;
@@ -29,7 +30,7 @@ export interface PerformanceEstimator {
 }
 
 export interface EstimatorOptions extends TaskOptions {
-  /** Of the folds that decide on calibration. Default 1. */
+  /** Of the rows that are drawn, and of the folds that decide on calibration. Default 1. */
   seed?: number | undefined;
 }
 
@@ -43,10 +44,11 @@ export function fitEstimator(
   reference: ClassificationRows,
   options: EstimatorOptions = {},
 ): { estimator: PerformanceEstimator } | { estimator: null; note: string } {
+  const random = seededRandom(options.seed ?? 1);
   const encoded = encodeRows(reference);
   const known = [...(options.classes ?? []), ...(reference.probabilities?.classes ?? [])];
   const task = taskOf(encoded.labels, { ...options, classes: known });
-  const rows = thinned(withBothClasses(scoredRows(encoded, reference.probabilities), task));
+  const rows = thinned(withBothClasses(scoredRows(encoded, reference.probabilities), task), random);
   const count = rows.actual.length;
   if (count < FEWEST_REFERENCE_ROWS) {
     const note = `The reference has ${count} rows with probabilities and outcomes; ${FEWEST_REFERENCE_ROWS} are needed.`;
@@ -55,7 +57,6 @@ export function fitEstimator(
   if (rowsOfNeither(encoded, task) > 0 || rows.actual.some((label) => label < 0))
     return { estimator: null, note: 'The reference has classes that the model gives no probability for.' };
 
-  const random = seededRandom(options.seed ?? 1);
   const indexes = task.kind === 'binary' ? [rows.classes.indexOf(task.positive)] : [...rows.classes.keys()];
   const calibrators = rows.classes.map((_, index) => {
     if (!indexes.includes(index)) return null;
@@ -73,17 +74,18 @@ export function fitEstimator(
   };
 }
 
-/** Evenly spaced rows where there are more than are needed. */
-function thinned(rows: ScoredRows): ScoredRows {
+/** A random draw of rows where there are more than are needed. */
+function thinned(rows: ScoredRows, random: Random): ScoredRows {
   const width = rows.classes.length;
-  const step = Math.ceil((rows.actual.length * width) / MOST_CELLS);
-  if (step <= 1) return rows;
-  return {
-    classes: rows.classes,
-    values: rows.values.filter((_, cell) => Math.floor(cell / width) % step === 0),
-    actual: rows.actual.filter((_, row) => row % step === 0),
-    predicted: rows.predicted.filter((_, row) => row % step === 0),
-  };
+  const most = Math.floor(MOST_CELLS / Math.max(1, width));
+  if (rows.actual.length <= most) return rows;
+  const chosen = randomRows(random, rows.actual.length, most);
+  const pick = (labels: Int32Array) => Int32Array.from(chosen, (row) => labels[row] ?? -1);
+  const values = new Float64Array(most * width);
+  chosen.forEach((row, place) => {
+    values.set(rows.values.subarray(row * width, (row + 1) * width), place * width);
+  });
+  return { classes: rows.classes, values, actual: pick(rows.actual), predicted: pick(rows.predicted) };
 }
 
 function deviationsOf(rows: ScoredRows, indexes: readonly number[]): PerformanceEstimator['deviations'] {

@@ -73,6 +73,15 @@ describe('fitEstimator', () => {
     );
   });
 
+  it('draws from very many rows', () => {
+    const recipe = { seed: 5, size: 210_000, classes: 2, overconfident: true };
+    const drawn = fitted(classified(recipe));
+    expect(drawn.reference_rows).toBe(200_000);
+    const fewer = fitted(classified({ ...recipe, size: 200_000 }));
+    for (const metric of ['accuracy', 'f1', 'roc_auc'] as const)
+      expect(drawn.deviations[metric]).toBeCloseTo(fewer.deviations[metric] ?? Number.NaN, 2);
+  });
+
   it('wants enough rows, and probabilities of every class', () => {
     const few = fitEstimator(classified({ seed: 1, size: 99, classes: 2 }));
     expect(few).toEqual({
