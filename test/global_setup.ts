@@ -1,6 +1,10 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import type { TestProject } from 'vitest/node';
 import { offerMlflow } from './mlflow/shared_mlflow.ts';
 
 /** Where a PostgreSQL server of this machine usually answers. */
@@ -10,9 +14,21 @@ const usualAddress = 'postgres://postgres@127.0.0.1:5432/postgres';
  * Looks for what some tests need besides Node, and says in one line each what is left out.
  * @returns what is to be done when all tests have ended
  */
-export default async function findServices(): Promise<() => Promise<void>> {
+export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'modelyard-test-')));
+  provide('temporaryRoot', root);
   const [closeMlflow] = await Promise.all([findMlflow(), findPostgreSql()]);
-  return closeMlflow;
+  return async () => {
+    await closeMlflow();
+    rmSync(root, { recursive: true, force: true });
+  };
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Where the directories of the tests are; it goes with the run. */
+    temporaryRoot: string;
+  }
 }
 
 /**

@@ -1,13 +1,8 @@
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { inject } from 'vitest';
 
-const root = realpathSync(mkdtempSync(join(tmpdir(), 'modelyard-test-')));
-// Of a file's hooks the first one that was registered runs last: whatever uses a directory is closed by then.
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-/** A directory of its own, by its real path, that goes away with the test file. */
+/** A directory of its own, by its real path, that goes away with the test run. */
 export function temporaryDirectory(): string {
-  return mkdtempSync(join(root, 'directory-'));
+  return mkdtempSync(join(inject('temporaryRoot'), 'directory-'));
 }

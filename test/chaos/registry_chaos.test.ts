@@ -10,6 +10,8 @@ import { expectWhole } from './registry_state.ts';
 const loadMs = Number(process.env.CHAOS_SECONDS ?? 6) * 1000;
 const seed = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const callersOfEachServer = 3;
+const patienceMs = 60_000;
+const tools = ['register_model', 'promote_model', 'rollback_model', 'update_model', 'delete_model'];
 
 describe.each(stores)('the registry $name', ({ skipped, open }) => {
   let scratch: Scratch;
@@ -50,8 +52,13 @@ describe.each(stores)('the registry $name', ({ skipped, open }) => {
         directory: `${scratch.path}/registry`,
         databaseUrl: store.databaseUrl,
       });
-      const endAt = performance.now() + loadMs;
-      const goesOn = () => performance.now() < endAt;
+      const startedAt = performance.now();
+      const isAllDone = () => tools.every((tool) => events.done.has(tool));
+      // Where the machine is busy it goes on until everything has been done once.
+      const goesOn = () => {
+        const passed = performance.now() - startedAt;
+        return passed < loadMs || (passed < loadMs + patienceMs && !isAllDone());
+      };
       let looks = 0;
       const watch = async () => {
         while (goesOn()) {
@@ -74,14 +81,7 @@ describe.each(stores)('the registry $name', ({ skipped, open }) => {
         await close();
       }
       expect(looks).toBeGreaterThan(0);
-      for (const tool of [
-        'register_model',
-        'promote_model',
-        'rollback_model',
-        'update_model',
-        'delete_model',
-      ])
-        expect(events.done.get(tool) ?? 0, tool).toBeGreaterThan(0);
+      for (const tool of tools) expect(events.done.get(tool) ?? 0, tool).toBeGreaterThan(0);
       for (const server of servers)
         expect(server.standardError()).not.toMatch(/^\s+at |\b[A-Z]\w*Error\b|modelyard error/m);
       if (process.env.CHAOS_SECONDS !== undefined)
