@@ -125,7 +125,7 @@ describeOnEachDatabase('odd rows', (store) => {
           expect(report.current.rows).toBe(given.length);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   }, 300_000);
 
