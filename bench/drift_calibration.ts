@@ -131,7 +131,7 @@ function storedReference(
   rows: number,
   jointly: boolean,
 ): ReportRequest['reference'] {
-  const kept = Math.min(rows, mostReferenceRows);
+  const kept = Math.min(rows, mostReferenceRows(columns.length));
   // Rows are independent here, so that the first ones are as good as a draw.
   const first = (column: WindowColumn): WindowColumn =>
     column.kind === 'numeric'

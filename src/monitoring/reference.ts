@@ -75,7 +75,7 @@ export async function writeReferenceColumns(
       reference_id: referenceId,
       row_count: kept.rows,
       outcomes: kept.outcomes,
-      bytes: Buffer.from(kept.bytes),
+      bytes: Buffer.from(kept.bytes.buffer, kept.bytes.byteOffset, kept.bytes.byteLength),
     })
     .execute();
   return referenceId;

@@ -18,8 +18,14 @@ export interface ReferenceRows {
   outcome: WindowColumn | undefined;
 }
 
-/** Rows that are kept at most. */
-export const mostReferenceRows = 20_000;
+const mostRows = 20_000;
+/** Megabytes that are written in one go hold up everything else. */
+const mostCells = 1_000_000;
+
+/** Rows of so many columns that are kept at most: 20 000, fewer from 50 columns on. */
+export function mostReferenceRows(columns: number): number {
+  return Math.min(mostRows, Math.ceil(mostCells / Math.max(1, columns)));
+}
 
 /** A column's name in the blob, as JSON: what it belongs to, its kind and its own name. */
 const nameSchema = z.tuple([

@@ -26,7 +26,9 @@ export interface ScoredRows extends AnswerColumns {
   warnings: string[];
 }
 
+/** Rows and values of a call: making records of them takes a few milliseconds. */
 const rowsPerCall = 500;
+const cellsPerCall = 20_000;
 /** Of the rows that are scored: the same rows of the same data, every time. */
 const sampleSeed = 1;
 /** Elements of a model that answers arrays; more columns would only make more noise. */
@@ -63,8 +65,9 @@ export async function scoreRows(
   const scored = randomRows(seededRandom(sampleSeed), complete.length, most).map((row) => complete[row] ?? 0);
   const answers = answerBuilder();
   try {
-    for (let start = 0; start < scored.length; start += rowsPerCall) {
-      const records = Array.from(scored.subarray(start, start + rowsPerCall), (row) => {
+    const step = Math.max(1, Math.min(rowsPerCall, Math.floor(cellsPerCall / columns.length)));
+    for (let start = 0; start < scored.length; start += step) {
+      const records = Array.from(scored.subarray(start, start + step), (row) => {
         const values: Record<string, unknown> = Object.create(null);
         for (const column of columns) values[column.name] = recordValue(column, row);
         return values;

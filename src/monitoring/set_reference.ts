@@ -57,7 +57,7 @@ export async function setReference(
       `${source} has no rows.`,
       'Give rows like those the model was trained on.',
     );
-  const sample = randomRows(seededRandom(sampleSeed), rows, mostReferenceRows);
+  const sample = randomRows(seededRandom(sampleSeed), rows, mostReferenceRows(given.features.length));
   const outcome = given.outcome && pickRows(given.outcome, sample);
   const logged = given.answers && ofLog(given.answers, rows, sample);
   const features = await profile({ columns: given.features, areAnswers: false, sample }, rows, signal);
