@@ -82,13 +82,13 @@ async function makeTables(
   file: string,
   { migrations, modelyard }: BackupHeader,
 ): Promise<string | undefined> {
-  const newer = migrations.filter((name) => !knownMigrations.includes(name));
+  const newer = migrations.filter((name) => !knownMigrations().includes(name));
   if (newer.length > 0)
     throw notABackup(file, `it was made by a newer ModelYard (${modelyard}, with ${newer.join(', ')})`);
-  if (migrations.some((name, index) => name !== knownMigrations[index]))
+  if (migrations.some((name, index) => name !== knownMigrations()[index]))
     throw notABackup(file, `its tables are of an unknown state (${migrations.join(', ')})`);
   const applied = await appliedMigrations(database);
-  if (applied.length > knownMigrations.length)
+  if (applied.length > knownMigrations().length)
     throw new ModelYardError(
       'STORAGE_UNAVAILABLE',
       'The store was made by a newer ModelYard.',

@@ -77,7 +77,7 @@ async function fill(
     modelyard: packageVersion,
     created_at: new Date(clock()).toISOString(),
     store: kind,
-    migrations: [...knownMigrations],
+    migrations: [...knownMigrations()],
     tables: tables.map(({ name, columns }) => ({ name, columns })),
   };
   await archive.addText(entryNames.header, JSON.stringify(header));

@@ -83,8 +83,8 @@ function damagedFile(error: unknown): ModelYardError | undefined {
 
 async function requireCurrent({ database }: OpenDatabase): Promise<void> {
   const applied = await appliedMigrations(database);
-  const missing = knownMigrations.filter((name) => !applied.includes(name));
-  const unknown = applied.filter((name) => !knownMigrations.includes(name));
+  const missing = knownMigrations().filter((name) => !applied.includes(name));
+  const unknown = applied.filter((name) => !knownMigrations().includes(name));
   if (unknown.length > 0)
     throw new ModelYardError(
       'STORAGE_UNAVAILABLE',

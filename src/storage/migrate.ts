@@ -2,7 +2,9 @@ import { type Kysely, Migrator, sql } from 'kysely';
 import { migrations } from './migrations/index.ts';
 
 /** The names of all migrations that this version knows, in their order. */
-export const knownMigrations: readonly string[] = Object.keys(migrations);
+export function knownMigrations(): readonly string[] {
+  return Object.keys(migrations);
+}
 
 function migratorOf<Any>(database: Kysely<Any>): Migrator {
   return new Migrator({ db: database, provider: { getMigrations: async () => migrations } });

@@ -303,7 +303,7 @@ describe('a backup file', () => {
     ['of a later format', (header) => ({ ...header, format: 2 }), /format is 2/],
     [
       'of a newer ModelYard',
-      (header) => ({ ...header, modelyard: '9.9.9', migrations: [...knownMigrations, '0999_later'] }),
+      (header) => ({ ...header, modelyard: '9.9.9', migrations: [...knownMigrations(), '0999_later'] }),
       /newer ModelYard \(9\.9\.9, with 0999_later\)/,
     ],
     [

@@ -1,29 +1,32 @@
 import { join } from 'node:path';
-import { type Kysely, sql } from 'kysely';
-import { afterAll, expect, test, vi } from 'vitest';
+import { type Kysely, type Migration, sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkBackup } from '../../src/backup/read_backup.ts';
 import { restoreBackup } from '../../src/backup/restore_backup.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import { connectDatabase, openDatabase } from '../../src/storage/database.ts';
+import { migrations } from '../../src/storage/migrations/index.ts';
 import { callBy } from '../access/origins.ts';
 import { startServer } from './client.ts';
 import { scratchDirectory, testModel } from './environment.ts';
 import { runCommand } from './running_command.ts';
 
 // This process is a later ModelYard, with one more migration than the built one, which makes the backup.
-vi.mock('../../src/storage/migrations/index.ts', async (original) => {
-  const { migrations } = await original<typeof import('../../src/storage/migrations/index.ts')>();
-  const later = {
+const laterName = '9999_later';
+const known: Record<string, Migration> = migrations;
+const scratch = scratchDirectory();
+beforeAll(() => {
+  known[laterName] = {
     up: async (database: Kysely<unknown>) => {
       await sql`alter table models add column shouted text`.execute(database);
       await sql`update models set shouted = upper(model_id)`.execute(database);
     },
   };
-  return { migrations: { ...migrations, '9999_later': later } };
 });
-
-const scratch = scratchDirectory();
-afterAll(() => scratch.remove());
+afterAll(() => {
+  delete known[laterName];
+  scratch.remove();
+});
 
 const restore = async (directory: string, file: string, open: typeof openDatabase) => {
   const opened = await open({ directory });
