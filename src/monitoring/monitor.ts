@@ -77,9 +77,12 @@ export async function detectDrift(
   const predictions = compares.predictions
     ? await currentPredictions(dependencies, record, given)
     : { columns: [], warnings: [] };
+  const unlogged = request.rows.kind === 'window' && compares.features ? unloggedIn(given, reference) : [];
+  if (unlogged.length > 0) warnings.push(unloggedWarning(unlogged));
   // A segment's feature is needed to tell segments apart, whatever features are compared.
   const isWanted = ({ name }: { name: string }) => request.features?.includes(name) ?? true;
-  const isCompared = (column: { name: string }) => compares.features && isWanted(column);
+  const isCompared = (column: { name: string }) =>
+    compares.features && isWanted(column) && !unlogged.includes(column.name);
   const needsRows = isJoint || segmentBy !== undefined;
   const rows = needsRows ? await readReferenceRows(database, reference) : undefined;
   if (needsRows && rows === undefined)
@@ -157,6 +160,25 @@ async function currentPredictions(
   if (given.rows === 0) return { columns: [], warnings: [] };
   const scored = await scoreRows(scorer, record, given.features, given.rows, maxScoredRows);
   return { columns: loggedPredictions(scored), warnings: scored.warnings };
+}
+
+/**
+ * Features of the reference that no logged row has. A call without them would have been refused: it is the log that
+ * leaves them out, and nothing is wrong with the calls.
+ */
+function unloggedIn({ features }: SourceRows, reference: Reference): string[] {
+  const logged = new Set(features.map(({ name }) => name));
+  return reference.features.map(({ name }) => name).filter((name) => !logged.has(name));
+}
+
+const shownUnlogged = 10;
+
+function unloggedWarning(names: readonly string[]): string {
+  const more = names.length > shownUnlogged ? ', …' : '';
+  return (
+    `Not in the log, so not compared: ${names.slice(0, shownUnlogged).join(', ')}${more} ` +
+    '(left out by MODELYARD_LOG_EXCLUDE_FEATURES, or all calls were made with tensors).'
+  );
 }
 
 /** Where there is no row no column is absent: there is nothing in any. */

@@ -31,7 +31,8 @@ const rowsOf = (count: number, change: (row: Row, index: number) => Partial<Row>
 
 beforeAll(async () => {
   scratch = scratchDirectory();
-  server = await startServer({ directory: scratch.path });
+  const settings = { MODELYARD_LOG_EXCLUDE_FEATURES: 'private:city' };
+  server = await startServer({ directory: scratch.path, settings });
   await server.call('deploy_model', { model_id: 'mixed', version: '1', source: testModel('mixed_columns') });
   await server.call('deploy_model', { model_id: 'wide', version: '1', source: testModel('many_features') });
 });
@@ -226,6 +227,23 @@ describe('what is asked of a report', () => {
     expect(names.length).toBeGreaterThan(50);
     expect(report.drifted_total).toBeGreaterThanOrEqual(names.length);
     expect(tokens(report)).toBeLessThan(2000);
+  });
+});
+
+describe('a feature that is never logged', () => {
+  it('is not compared and not missed, and the report says so', async () => {
+    const model_id = 'private';
+    await server.call('deploy_model', { model_id, version: '1', source: testModel('mixed_columns') });
+    await server.call('set_reference_data', { model_id, data: rowsOf(200) });
+    await server.call('predict', { model_id, inputs: rowsOf(200) });
+    const { predictions } = await server.call('list_predictions', { model_id, limit: 1 });
+    expect(Object.keys(predictions[0]?.features ?? {})).toEqual(['age', 'count', 'flag']);
+    const report = await server.call('detect_drift', { model_id });
+    expect(report.window.rows).toBe(200);
+    expect(resultOf(report, 'age')?.score).toBeTypeOf('number');
+    expect(resultOf(report, 'city')).toBeUndefined();
+    expect(report.recommendation).not.toContain('Restore');
+    expect(report.warnings.join()).toContain('Not in the log, so not compared: city');
   });
 });
 
