@@ -36,7 +36,7 @@ const maxArrayColumns = 50;
 
 /**
  * What the version predicts for given rows; rows without a value that the model needs are left out, and of more than
- * `most` a random draw is taken: every so-manieth would meet a rhythm in the rows (hours, categories in turn).
+ * `most` a random draw is taken: every nth would meet a rhythm in the rows (hours, categories in turn).
  * @returns no columns and a warning when the rows do not have all features or the model cannot run on them.
  */
 export async function scoreRows(
