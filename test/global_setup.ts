@@ -11,13 +11,14 @@ import { offerMlflow } from './mlflow/shared_mlflow.ts';
 const usualAddress = 'postgres://postgres@127.0.0.1:5432/postgres';
 
 /**
- * Looks for what some tests need besides Node, and says in one line each what is left out.
+ * Makes the directory that the tests work in and looks for what some need besides Node; says in one line each what is
+ * left out.
  * @returns what is to be done when all tests have ended
  */
 export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
+  const [closeMlflow] = await Promise.all([findMlflow(), findPostgreSql()]);
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'modelyard-test-')));
   provide('temporaryRoot', root);
-  const [closeMlflow] = await Promise.all([findMlflow(), findPostgreSql()]);
   return async () => {
     await closeMlflow();
     rmSync(root, { recursive: true, force: true });

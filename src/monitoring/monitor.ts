@@ -77,10 +77,13 @@ export async function detectDrift(
   const predictions = compares.predictions
     ? await currentPredictions(dependencies, record, given)
     : { columns: [], warnings: [] };
-  const unlogged = request.rows.kind === 'window' && compares.features ? unloggedIn(given, reference) : [];
-  if (unlogged.length > 0) warnings.push(unloggedWarning(unlogged));
   // A segment's feature is needed to tell segments apart, whatever features are compared.
   const isWanted = ({ name }: { name: string }) => request.features?.includes(name) ?? true;
+  const unlogged =
+    request.rows.kind === 'window' && compares.features
+      ? unloggedIn(given, reference.features.filter(isWanted))
+      : [];
+  if (unlogged.length > 0) warnings.push(unloggedWarning(unlogged));
   const isCompared = (column: { name: string }) =>
     compares.features && isWanted(column) && !unlogged.includes(column.name);
   const needsRows = isJoint || segmentBy !== undefined;
@@ -163,12 +166,12 @@ async function currentPredictions(
 }
 
 /**
- * Features of the reference that no logged row has. A call without them would have been refused: it is the log that
+ * Those of the compared features that no logged row has. A call without them would have been refused: it is the log that
  * leaves them out, and nothing is wrong with the calls.
  */
-function unloggedIn({ features }: SourceRows, reference: Reference): string[] {
+function unloggedIn({ features }: SourceRows, compared: Reference['features']): string[] {
   const logged = new Set(features.map(({ name }) => name));
-  return reference.features.map(({ name }) => name).filter((name) => !logged.has(name));
+  return compared.map(({ name }) => name).filter((name) => !logged.has(name));
 }
 
 const shownUnlogged = 10;

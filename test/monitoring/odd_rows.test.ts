@@ -125,7 +125,7 @@ describeOnEachDatabase('odd rows', (store) => {
           expect(report.current.rows).toBe(given.length);
         },
       ),
-      { numRuns: 20 },
+      { numRuns: 40 },
     );
   }, 300_000);
 

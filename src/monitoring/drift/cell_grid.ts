@@ -1,4 +1,4 @@
-/** Their counters fit into a processor's fast cache. */
+/** Two sets of their counters fit into a processor's second cache, and their numbers into 16 bits. */
 const MOST_CELLS = 1 << 14;
 
 /**

@@ -40,14 +40,7 @@ export function summariseDrift(
     drifted_features: drifted.map(({ feature }) => feature),
     recommendation:
       (changes === undefined ? '' : brokenColumns(changes)) +
-      recommend(
-        drifted,
-        judged.length,
-        results.length - judged.length,
-        drifted.every(({ feature }) => answers.includes(feature))
-          ? ANSWERS_MOVED
-          : adviceFor(drifted, drifted_share),
-      ),
+      recommend(drifted, judged.length, results.length - judged.length, answers),
   };
 }
 
@@ -71,23 +64,22 @@ function recommend(
   drifted: readonly DriftResult[],
   judged: number,
   unjudged: number,
-  advice: string,
+  answers: readonly string[],
 ): string {
   const rest = unjudged > 0 ? ` (${unjudged} more could not be judged, see their notes)` : '';
   const [strongest] = drifted;
   if (judged === 0) return 'No feature could be judged: see the notes, and collect more rows.';
   const all = `${judged} feature${judged === 1 ? '' : 's'}${rest}`;
   if (strongest === undefined) return `No drift in ${all}: keep the model as it is.`;
-  return `Drift in ${drifted.length} of ${all}, strongest in ${JSON.stringify(strongest.feature)}: ${advice}`;
-}
-
-const ANSWERS_MOVED =
-  'the answers moved and no feature that was compared did, so check performance on recent outcomes and look for what else the answers depend on.';
-
-function adviceFor(drifted: readonly DriftResult[], share: number): string {
-  if (share >= WIDESPREAD_SHARE)
-    return 'the inputs as a whole have moved, so check performance on recent outcomes and plan retraining.';
-  if (drifted[0]?.severity === 'high')
-    return 'check how that feature is produced, then performance on recent outcomes.';
-  return 'watch it and check performance on recent outcomes before retraining.';
+  const found = `Drift in ${drifted.length} of ${all}, strongest in ${JSON.stringify(strongest.feature)}`;
+  if (drifted.every(({ feature }) => answers.includes(feature))) {
+    return `${found}: the answers moved and no feature that was compared did, so check performance on recent outcomes and look for what else the answers depend on.`;
+  }
+  if (drifted.length / judged >= WIDESPREAD_SHARE) {
+    return `${found}: the inputs as a whole have moved, so check performance on recent outcomes and plan retraining.`;
+  }
+  if (strongest.severity === 'high') {
+    return `${found}: check how that feature is produced, then performance on recent outcomes.`;
+  }
+  return `${found}: watch it and check performance on recent outcomes before retraining.`;
 }
