@@ -45,7 +45,8 @@ const NOT_DEFINED = 'Not defined: every row is certain, or no class is expected 
  * Estimates performance from calibrated probabilities alone: confidence-based performance estimation (CBPE;
  * NannyML, "How it works: performance estimation"). Right as long as the probabilities are calibrated, also after the
  * inputs have shifted; blind to a change of how outcomes follow from inputs. More than two classes are calibrated one
- * by one, which leaves errors of a percent or two that the band does not show.
+ * by one, which leaves errors that the band does not show: a percent or two where outcomes follow the probabilities, more
+ * where they follow the predicted class whatever its probability.
  *
  * accuracy = mean P(predicted class). f1 = TP/(TP + (FP + FN)/2) of the expected counts. roc_auc: over all pairs of
  * rows, the probability that the first is of the class and the second is not, in the order of the model's own scores.
