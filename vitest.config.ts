@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // What takes minutes (chaos, kills, simulations): `npm run test:long`.
+    exclude: ['test/**/*.long.test.ts'],
     globalSetup: ['test/global_setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

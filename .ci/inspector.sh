@@ -1,19 +1,40 @@
 #!/usr/bin/env bash
 # Calls tools/list and every tool through the inspector's command line with the project's mcp.config.json, as a
-# user would. INSPECTOR is its executable.
+# user would. INSPECTOR is its executable. What servers and npm say on standard error, which the inspector swallows, is
+# shown when something fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # The inspector hands a server little more than HOME: with one of its own, the registry is new and goes away.
 HOME=$(mktemp -d)
 export HOME
-trap 'rm -rf "$HOME"' EXIT
+log=$HOME/standard_error
+config=$HOME/mcp.config.json
+node - "$log" >"$config" <<'END'
+const { mcpServers } = require('./mcp.config.json');
+const [log] = process.argv.slice(2);
+for (const server of Object.values(mcpServers)) {
+  server.args = ['-c', 'exec "$@" 2>>"$0"', log, server.command, ...server.args];
+  server.command = 'bash';
+}
+console.log(JSON.stringify({ mcpServers }));
+END
+end() {
+  local code=$?
+  if [ $code -ne 0 ]; then
+    printf 'Ended with %s. Standard error of the servers, then of npm:\n' "$code" >&2
+    tail -n 100 "$log" >&2 || true
+    tail -n 50 "$HOME"/.npm/_logs/*.log >&2 || true
+  fi
+  rm -rf "$HOME"
+}
+trap end EXIT
 example=$PWD/examples/nba
 names=$(node -p "JSON.stringify(require('./examples/nba/features.json').feature_names)")
 row=$(node -p "JSON.stringify([Object.fromEntries(require('./examples/nba/features.json').feature_names.map((n) => [n, 1]))])")
 
 inspect() {
   local answer
-  answer=$("$INSPECTOR" --cli --config mcp.config.json --server modelyard "$@" </dev/null)
+  answer=$("$INSPECTOR" --cli --config "$config" --server modelyard "$@" </dev/null)
   if printf '%s' "$answer" | grep -q '"isError": true'; then
     printf 'FAILED: %s\n%s\n' "$*" "$answer" >&2
     return 1
@@ -34,7 +55,7 @@ call() {
 refused() {
   local tool=$1 code=$2 answer
   shift 2
-  answer=$("$INSPECTOR" --cli --config mcp.config.json --server modelyard --method tools/call --tool-name "$tool" --tool-arg "$@" </dev/null)
+  answer=$("$INSPECTOR" --cli --config "$config" --server modelyard --method tools/call --tool-name "$tool" --tool-arg "$@" </dev/null)
   printf '%s' "$answer" | grep -q "$code" || { printf 'NOT REFUSED: %s\n%s\n' "$tool" "$answer" >&2; return 1; }
   called="$called $tool"
   echo "$tool refused with $code, ok"
@@ -53,6 +74,7 @@ call health_check
 call search_models
 call get_model model_id=nba
 call list_predictions model_id=nba limit=3
+call log_predictions model_id=nba version=1 "predictions=[{\"features\": ${row:1:-1}, \"prediction\": \"home_win\"}]"
 call record_outcomes model_id=nba 'outcomes=[{"prediction_id": "018f0000-0000-7000-8000-000000000000", "actual": "home_win"}]'
 call get_performance model_id=nba
 call list_alerts
@@ -68,7 +90,7 @@ call promote_model model_id=nba version=1 target_stage=production
 call promote_model model_id=nba version=0 target_stage=production
 call rollback_model model_id=nba reason=trial
 # Without an MLflow server the tool must say so, and nothing else.
-answer=$("$INSPECTOR" --cli --config mcp.config.json --server modelyard --method tools/call --tool-name sync_mlflow </dev/null || true)
+answer=$("$INSPECTOR" --cli --config "$config" --server modelyard --method tools/call --tool-name sync_mlflow </dev/null || true)
 printf '%s' "$answer" | grep -q MLFLOW_UNAVAILABLE || { printf 'FAILED: sync_mlflow\n%s\n' "$answer" >&2; exit 1; }
 called="$called sync_mlflow"
 missed=$(comm -23 <(printf '%s\n' "$listed") <(printf '%s\n' $called | sort -u))

@@ -4,19 +4,23 @@
  * MODELYARD_BENCH_PYTHON naming a Python that has SciPy and Evidently, their times on the same numbers. How often it
  * errs is measured by drift_calibration.ts.
  */
+
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { runTask } from '../src/monitoring/analysis/run_task.ts';
-import type { Column } from '../src/monitoring/drift/index.ts';
-import { seededRandom } from '../src/monitoring/drift/random.ts';
-import type { WindowColumn } from '../src/monitoring/log/window_column.ts';
+import { builtFile } from '../src/built_file.ts';
+import { measureDrift } from '../src/monitoring/drift/measure_drift.ts';
+import { profileColumns } from '../src/monitoring/reference/profile_columns.ts';
+import type { ComparedColumn } from '../src/monitoring/rows/compared_column.ts';
+import { packageDirectory } from '../src/package_info.ts';
+import { seededRandom } from '../src/statistics/random.ts';
+import type { Column } from '../src/tables/column.ts';
+import { heavyTask } from '../src/threads/index.ts';
 import { logWindow } from './drift_log.ts';
 import { type Held, holding, watchLoop } from './loop_watch.ts';
 
-type NumericColumn = Extract<Column, { kind: 'numeric' }>;
+type NumericColumn = Extract<ComparedColumn, { kind: 'numeric' }>;
 
 const significance = 0.05;
 
@@ -56,6 +60,9 @@ async function measured<Result>(run: () => Promise<Result>): Promise<Measured<Re
   return { result, seconds, processorSeconds: (user + system) / 1e6, held: watch.finish() };
 }
 
+const profile = heavyTask(builtFile('profile_columns.js'), 'profileColumns', async () => profileColumns);
+const measure = heavyTask(builtFile('measure_drift.js'), 'measureDrift', async () => measureDrift);
+
 async function measureSpeed(rows: number, features: number): Promise<void> {
   console.log(`\nks_test, ${rows} rows × ${features} features against a reference of ${rows}`);
   const directory = mkdtempSync(join(tmpdir(), 'modelyard-bench-'));
@@ -77,35 +84,29 @@ async function measureSpeed(rows: number, features: number): Promise<void> {
     // What other work on the machine does to a loop that has nothing to do.
     report('an idle event loop', await measured(() => new Promise((resolve) => setTimeout(resolve, 2000))));
     const profiled = await measured(() =>
-      runTask(
-        { name: 'profile', input: { columns: reference, areAnswers: false, sample: new Uint32Array() } },
-        false,
-      ),
+      profile({ columns: reference, areAnswers: false, sample: new Uint32Array() }, false),
     );
     report('profile of the reference', profiled);
     const { profiles } = profiled.result;
     // Copies, since a thread takes the memory of what it is given.
     const copied = () => profiles.map((profile) => ({ ...profile, bytes: profile.bytes.slice() }));
-    const compare = (columns: WindowColumn[], stored: typeof profiles) =>
-      runTask(
+    const compare = (columns: Column[], stored: typeof profiles) =>
+      measure(
         {
-          name: 'measureDrift',
-          input: {
-            reference: {
-              features: stored,
-              predictions: [],
-              rows: undefined,
-            },
-            current: { features: columns, predictions: [], rows },
-            comparesFeatures: true,
-            wanted: undefined,
-            options: { method: 'ks_test', correction: 'bh', significance },
-            jointly: false,
-            segmentBy: undefined,
-            buckets: undefined,
-            medians: 12,
-            chart: undefined,
+          reference: {
+            features: stored,
+            predictions: [],
+            rows: undefined,
           },
+          current: { features: columns, predictions: [], rows },
+          comparesFeatures: true,
+          wanted: undefined,
+          options: { method: 'ks_test', correction: 'bh', significance },
+          jointly: false,
+          segmentBy: undefined,
+          buckets: undefined,
+          medians: 12,
+          chart: undefined,
         },
         false,
       );
@@ -150,7 +151,7 @@ function comparePython(directory: string, features: number, rows: number, second
     return;
   }
   // The script is not compiled: it stays with the sources.
-  const script = fileURLToPath(new URL('../../bench/drift_peers.py', import.meta.url));
+  const script = join(packageDirectory, 'bench', 'drift_peers.py');
   const { status, stdout, stderr } = spawnSync(python, [script, directory, String(features), String(rows)], {
     encoding: 'utf8',
     maxBuffer: 1e8,

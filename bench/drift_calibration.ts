@@ -4,18 +4,21 @@
  * - `power [repetitions] [cell …]`: 0.5 σ in one and in ten of 50 features: the share of reports that find them.
  * - `joint [repetitions] [cell …]`: both for method multivariate, of which a report takes a second.
  *
- * A cell is `<reference rows>[x<current rows>][:normal|heavy|mixed]`. Shares come with their 95 % interval (Wilson).
+ * A cell is `<reference rows>[x<current rows>][:normal|heavy|mixed|steps|gaps]`. Numbers are float32, as most
+ * models take them. Shares come with their 95 % interval (Wilson).
  */
 
-import { comparedColumn } from '../src/monitoring/compared_column.ts';
-import type { DriftMethod } from '../src/monitoring/drift/index.ts';
-import { type Random, seededRandom } from '../src/monitoring/drift/random.ts';
-import { wilsonInterval } from '../src/monitoring/drift/wilson.ts';
-import { measureDrift, type ReportRequest } from '../src/monitoring/drift_report.ts';
-import type { WindowColumn } from '../src/monitoring/log/window_column.ts';
-import { profileReference } from '../src/monitoring/reference_profile.ts';
-import { encodeReferenceRows, mostReferenceRows } from '../src/monitoring/reference_rows.ts';
-import { encodeProfile } from '../src/monitoring/stored_column.ts';
+import { measureDrift, type ReportRequest } from '../src/monitoring/drift/measure_drift.ts';
+import type { DriftMethod } from '../src/monitoring/drift/methods/index.ts';
+import { driftMethodNames, isTest } from '../src/monitoring/drift/methods/index.ts';
+import { profileReference } from '../src/monitoring/reference/reference_profile.ts';
+import { encodeReferenceRows, maxReferenceRows } from '../src/monitoring/reference/reference_rows.ts';
+import { encodeProfile } from '../src/monitoring/reference/stored_column.ts';
+import { comparedColumn } from '../src/monitoring/rows/compared_column.ts';
+import { roundAsModel } from '../src/serving/codec/round_as_model.ts';
+import { type Random, seededRandom } from '../src/statistics/random.ts';
+import { wilsonInterval } from '../src/statistics/wilson.ts';
+import type { Column } from '../src/tables/column.ts';
 
 const features = 50;
 const significance = 0.05;
@@ -36,9 +39,9 @@ interface Question {
   threshold?: number;
 }
 
-const distances: Question[] = (['psi', 'kl_divergence', 'js_distance', 'wasserstein'] as const).map(
-  (method) => ({ name: method, method }),
-);
+const distances: Question[] = driftMethodNames
+  .filter((method) => !isTest(method))
+  .map((method) => ({ name: method, method }));
 const questions: Question[] = [
   { name: 'auto', method: 'auto' },
   { name: 'ks_test', method: 'ks_test' },
@@ -100,20 +103,36 @@ function shapesOf(name: string, random: Random): Shape[] {
         { of: 'categories', draw: () => Math.floor(1e6 * random() ** 4) },
         { of: 'truth values', draw: () => Number(random() < 0.03) },
       ];
+    case 'steps':
+      // Of few values, each is a bin of its own, and one that the reference never had is seen.
+      return [
+        numbers(() => Math.floor(3 * random())),
+        numbers(() => Math.floor(30 * random() ** 3)),
+        numbers(() => (random() < 0.002 ? 99 : Math.floor(5 * random()))),
+        numbers(() => Math.round(2 * normal()) / 2),
+      ];
+    case 'gaps':
+      // Of the rarest gaps a reference often has none, and every clear rise from none counts.
+      return [0.0005, 0.005, 0.05, 0.5].map((share) =>
+        numbers(() => (random() < share ? Number.NaN : normal())),
+      );
     default:
       throw new Error(`There is no shape ${name}.`);
   }
 }
 
-function drawColumns(shape: string, rows: number, random: Random, shifted = 0): WindowColumn[] {
+function drawColumns(shape: string, rows: number, random: Random, shifted = 0): Column[] {
   const shapes = shapesOf(shape, random);
-  return Array.from({ length: features }, (_, index): WindowColumn => {
+  return Array.from({ length: features }, (_, index): Column => {
     const name = `f${index}`;
     const { of, draw } = shapes[index % shapes.length] ?? { of: 'numbers', draw: () => 0 };
     const values = new Float64Array(rows);
     const moved = index < shifted ? shift : 0;
     for (let row = 0; row < rows; row++) values[row] = draw() + moved;
-    if (of === 'numbers') return { name, kind: 'numeric', values };
+    if (of === 'numbers') {
+      roundAsModel(values, 'FP32');
+      return { name, kind: 'numeric', values };
+    }
     const categories = [...new Set(values)];
     const codes = new Map(categories.map((value, code) => [value, code]));
     return {
@@ -126,14 +145,10 @@ function drawColumns(shape: string, rows: number, random: Random, shifted = 0): 
 }
 
 /** The reference as it is stored. */
-function storedReference(
-  columns: WindowColumn[],
-  rows: number,
-  jointly: boolean,
-): ReportRequest['reference'] {
-  const kept = Math.min(rows, mostReferenceRows(columns.length));
+function storedReference(columns: Column[], rows: number, jointly: boolean): ReportRequest['reference'] {
+  const kept = Math.min(rows, maxReferenceRows(columns.length));
   // Rows are independent here, so that the first ones are as good as a draw.
-  const first = (column: WindowColumn): WindowColumn =>
+  const first = (column: Column): Column =>
     column.kind === 'numeric'
       ? { ...column, values: column.values.slice(0, kept) }
       : { ...column, codes: column.codes.slice(0, kept) };
@@ -155,7 +170,7 @@ function storedReference(
 /** The report that detect_drift gives. */
 function report(
   reference: ReportRequest['reference'],
-  current: WindowColumn[],
+  current: Column[],
   rows: number,
   { method, minEffect, threshold }: Omit<Question, 'name'>,
 ) {
@@ -175,7 +190,7 @@ function report(
 }
 
 function share(count: number, trials: number): string {
-  const [low, high] = wilsonInterval(count, trials);
+  const { low, high } = wilsonInterval(count, trials);
   return `${(count / trials).toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`;
 }
 
@@ -253,7 +268,22 @@ function cellOf(text: string): Cell {
   return { name: text, reference, current, shape };
 }
 
-const nullCells = ['50', '100', '500', '5000', '10000x500', '100x5000', '500:heavy', '500:mixed', '100000'];
+const nullCells = [
+  '50',
+  '100',
+  '500',
+  '5000',
+  '10000x500',
+  '100x5000',
+  '500:heavy',
+  '500:mixed',
+  '100:steps',
+  '500:steps',
+  '5000:steps',
+  '500:gaps',
+  '5000:gaps',
+  '100000',
+];
 const powerCells = ['500', '5000x500', '100000x500'];
 
 const [mode = 'null', repetitionsText = '1000', ...cellTexts] = process.argv.slice(2);

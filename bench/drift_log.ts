@@ -1,8 +1,8 @@
 import { uuidv7 } from 'uuidv7';
-import { idColumn, type LogColumn } from '../src/monitoring/log/column.ts';
-import { encodeSegment, insertSegments } from '../src/monitoring/log/segment_store.ts';
-import type { LogWindow } from '../src/monitoring/log/window.ts';
-import { windowReader } from '../src/monitoring/log/window_reader.ts';
+import { idColumn, type LogColumn } from '../src/prediction_log/column.ts';
+import type { LogWindow } from '../src/prediction_log/log_window.ts';
+import { encodeSegment, insertSegments } from '../src/prediction_log/segment_store.ts';
+import { windowReader } from '../src/prediction_log/window_reader.ts';
 import { openDatabase } from '../src/storage/database.ts';
 
 const start = Date.UTC(2026, 0, 1);

@@ -34,6 +34,26 @@ export function watchLoop(): { finish(): Held } {
   };
 }
 
+/** The longest of what is measured around, milliseconds, without the time that the thread waited for a processor. */
+export function longestOf(): { longest: number; what: string; around<T>(what: string, work: () => T): T } {
+  const found = {
+    longest: 0,
+    what: '',
+    around<T>(what: string, work: () => T): T {
+      const began = performance.now();
+      const waited = waitedMs() ?? 0;
+      try {
+        return work();
+      } finally {
+        const took = performance.now() - began;
+        const own = took - ((waitedMs() ?? 0) - waited);
+        if (own > found.longest) Object.assign(found, { longest: own, what });
+      }
+    },
+  };
+  return found;
+}
+
 /** How long the main thread was ready to run and had no processor: the second number of the kernel's schedstat. */
 function waitedMs(): number | undefined {
   try {

@@ -5,7 +5,7 @@
  * make: then it is tried again after that change.
  */
 export interface CallOrder {
-  /** Runs `change` after all changes of the model that came in before. */
+  /** Runs `change` after all changes of the model that came in before; it looks for itself whether it is still wanted. */
   change<T>(modelId: string, change: () => Promise<T>): Promise<T>;
   /** Runs `use`; when it fails and `isMissing` says so, runs it again once the changes before it are made. */
   use<T>(modelId: string, use: () => Promise<T>, isMissing: (error: unknown) => boolean): Promise<T>;

@@ -36,16 +36,20 @@ export class ModelYardError extends Error {
   readonly code: ErrorCode;
   /** What the caller can do next: one or two sentences. */
   readonly hint: string;
+  /** True when the same call may succeed later without being changed. */
+  readonly retryable: boolean;
 
-  constructor(code: ErrorCode, message: string, hint: string, options?: { cause?: unknown }) {
+  /** @param options.retryable where this one differs from others of its code */
+  constructor(
+    code: ErrorCode,
+    message: string,
+    hint: string,
+    options?: { cause?: unknown; retryable?: boolean },
+  ) {
     super(message, options);
     this.code = code;
     this.hint = hint;
-  }
-
-  /** True when the same call may succeed later without being changed. */
-  get retryable(): boolean {
-    return retryableByCode[this.code];
+    this.retryable = options?.retryable ?? retryableByCode[code];
   }
 }
 

@@ -17,29 +17,36 @@ export function inputJsonSchema(schema: z.ZodObject): ToolSchema {
 
 /**
  * A tool's output schema, as short as it can be said: every listed tool costs the client's model tokens. It
- * names the fields and their types; nothing is required, and `error` may be there, since some clients check
- * the structured content of an error result against this schema too and a union at the top is refused by others.
+ * names the fields and their types; nothing is required and other fields may be there, since some clients check
+ * the structured content of an error result (`error`) against this schema too and a union at the top is refused by
+ * others.
  */
 export function outputJsonSchema(schema: z.ZodObject): ToolSchema {
   const { required: _, ...described } = jsonSchema(schema, 'output');
   const properties = Object.fromEntries(
     Object.entries(described.properties ?? {}).map(([name, property]) => [name, outline(property, 1)]),
   );
-  return { ...described, properties: { ...properties, error: { type: 'object' } } };
+  return { ...described, properties };
 }
 
 /** How deep an output schema names fields: an answer's own, and those of the objects in them. */
 const namedDepth = 1;
 
-/** A schema without the fields of what lies deeper than `namedDepth`, and without those of maps. */
+/** A schema without the fields of what lies deeper than `namedDepth`, and without the members of maps and arrays. */
 function outline(node: object, depth: number): object {
   const {
     properties,
-    items,
-    additionalProperties: _,
+    items: _,
+    additionalProperties: __,
+    anyOf,
     ...rest
-  }: { properties?: Record<string, object>; items?: object; additionalProperties?: unknown } = node;
-  if (items !== undefined) return { ...rest, items: outline(items, depth) };
+  }: {
+    properties?: Record<string, object>;
+    items?: unknown;
+    additionalProperties?: unknown;
+    anyOf?: { type?: unknown }[];
+  } = node;
+  if (anyOf !== undefined) return { ...rest, type: anyOf.map(({ type }) => type) };
   if (properties === undefined) return rest;
   if (depth >= namedDepth) return rest;
   return {
@@ -49,6 +56,9 @@ function outline(node: object, depth: number): object {
     ),
   };
 }
+
+/** Upper bounds beyond this are met by mistake only (zod also bounds every whole number by what a double holds exactly). */
+const largestListedBound = 1000;
 
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): ToolSchema {
   const {
@@ -62,17 +72,21 @@ function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): ToolSchema {
     reused: 'inline',
     override: ({ jsonSchema: node }) => {
       delete node.propertyNames;
-      // zod bounds every whole number by what a double holds exactly, which tells nobody anything.
-      if (node.maximum === Number.MAX_SAFE_INTEGER) delete node.maximum;
-      if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum;
       // Bounds are checked, and an error names the one that is broken: listed, each costs every client tokens.
-      for (const bound of ['minLength', 'maxLength', 'minItems', 'exclusiveMinimum'] as const)
+      for (const bound of [
+        'minLength',
+        'maxLength',
+        'minItems',
+        'maxItems',
+        'minimum',
+        'exclusiveMinimum',
+      ] as const)
         delete node[bound];
+      if ((node.maximum ?? 0) > largestListedBound) delete node.maximum;
       if (io === 'input') return;
       delete node.enum;
       delete node.const;
       delete node.required;
-      delete node.minimum;
       if (node.additionalProperties === false) delete node.additionalProperties;
     },
   });

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { ModelYardError, messageOf, SettingsError } from './errors.ts';
 import type { Settings } from './settings.ts';
+import { readableStack } from './telemetry/readable_stack.ts';
 
 const usage = `Usage: modelyard [--config FILE] [--ephemeral] [--read-only]
        modelyard COMMAND [--config FILE] [arguments]
@@ -18,6 +19,7 @@ Commands, on the store that MODEL_REGISTRY_DIR or DATABASE_URL names; COMMAND --
   approve [ID]   list the changes that wait for a person, grant one or deny it
   audit          list, filter, check and export the audit trail
   verify         check artifacts, database, histories, audit trail and journals
+  litter         list files that no version needs, or remove them
   backup FILE    write the whole store to one file, while servers run
   restore FILE   fill an empty store from a backup
   demo           run the NBA example through a real MCP client in a temporary directory
@@ -34,6 +36,7 @@ const commands: Record<string, () => Promise<Command>> = {
   approve: async () => (await import('./commands/approve.ts')).approveCommand,
   audit: async () => (await import('./commands/audit.ts')).auditCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+  litter: async () => (await import('./commands/litter.ts')).litterCommand,
   backup: async () => (await import('./commands/backup.ts')).backupCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
 };
@@ -42,6 +45,11 @@ const commands: Record<string, () => Promise<Command>> = {
 const { error: toStandardError } = console;
 for (const method of ['log', 'info', 'debug', 'trace', 'warn'] as const)
   console[method] = toStandardError.bind(console);
+
+// Node shows where an error that nobody caught is in the bundle; this, where it is in the sources.
+process.on('uncaughtExceptionMonitor', (error) => {
+  process.stderr.write(`modelyard: ${readableStack(error.stack ?? error.message)}\n`);
+});
 
 async function main(): Promise<void> {
   const [before, command, after] = splitAtCommand(process.argv.slice(2));
@@ -124,8 +132,7 @@ main().catch((error: unknown) => {
     process.stderr.write(`modelyard: ${error.message} ${error.hint}\n`);
     process.exit(1);
   }
-  process.stderr.write(
-    `modelyard: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
+  const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`modelyard: ${readableStack(shown)}\n`);
   process.exit(1);
 });

@@ -1,102 +1,178 @@
-import { z } from 'zod';
-import type { CallContext, ResourceLink, Tool } from '../tools/define_tool.ts';
+import type { CallContext, Tool } from '../tools/define_tool.ts';
+import { openNotes, withoutTools } from './access/known_tools.ts';
 import { type Origin, originOf } from './access/origin.ts';
-import { may } from './access/roles.ts';
+import { type Caller, may } from './access/roles.ts';
+import { shortText, visible } from './access/shown_text.ts';
 import type { CallOrder } from './call_order.ts';
+import { signalOf } from './cancelling.ts';
 import { ModelYardError, systemCodeOf } from './errors.ts';
+import { argumentsFault } from './json_shape.ts';
+import { megabytes } from './message_size.ts';
+import { argumentsOf, parseArguments, unfit } from './parse_arguments.ts';
 import type { Services } from './services.ts';
-import { storageError } from './storage/database.ts';
+import { storageError } from './storage/storage_error.ts';
+import { requireWanted } from './storage/wanted.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { errorAnswer, type ToolAnswer, toolAnswer } from './tool_answer.ts';
 
-/** A tool's result as MCP has it: the same facts as text and as structured content, then pictures and links to files. */
-export type ToolResult = {
-  content: (
-    | { type: 'text'; text: string }
-    | { type: 'image'; data: string; mimeType: string }
-    | ({ type: 'resource_link' } & ResourceLink)
-  )[];
-  structuredContent: Record<string, unknown>;
-  isError?: true;
-};
+/** A call as a front hands it in. */
+export type IncomingCall = Pick<CallContext, 'caller' | 'ask' | 'progress' | 'cancelling'>;
 
 export interface PipelineDependencies {
   services: () => Promise<Services>;
   order: CallOrder;
   logger: Logger;
+  /** Tools that the caller may not call: nothing that it is told names one. */
+  lacking: readonly string[];
 }
 
 /**
  * The one way every call takes: check the permission, parse the arguments, handle, log, turn an error into
- * a result. Never throws.
+ * an answer. Never throws.
  */
 export async function callTool(
-  { services, order, logger }: PipelineDependencies,
+  { services, order, logger, lacking }: PipelineDependencies,
   tool: Tool,
   given: unknown,
-  call: Omit<CallContext, 'origin' | 'show'>,
-): Promise<ToolResult> {
+  call: IncomingCall,
+): Promise<ToolAnswer> {
   const started = performance.now();
-  const context: Omit<CallContext, 'show'> = {
-    ...call,
-    origin: originOf(call.caller, tool.name, shownArguments(tool, argumentsOf(given))),
-  };
+  const fault = argumentsFault(argumentsOf(given), tool.rowArguments ?? []);
+  // Nothing looks further into what is not fit to be looked at, the audit trail neither.
+  const shown = () => (fault === undefined ? shownArguments(tool, argumentsOf(given)) : {});
+  const origin = originOf(call.caller, tool.name, shown, call.cancelling);
   try {
-    requirePermission(tool, context);
+    requirePermission(tool, call);
+    if (fault !== undefined) throw unfit(fault);
     const input = parseArguments(tool, given);
     let pictures: Buffer[] = [];
     const handle = async () => {
       // A call may be tried again: what counts is its last try.
       const drawn: Buffer[] = [];
       pictures = drawn;
-      return tool.handle(await services(), input, { ...context, show: (png) => drawn.push(png) });
+      requireWanted(call.cancelling);
+      const opened = await services();
+      requireWanted(call.cancelling);
+      // Before, so that nothing is changed in vain; after, so that what was not kept is not said to be done.
+      if (needsStore(tool)) opened.store.requireIntact();
+      const answer = await tool.handle(opened, input, new HandledCall(call, origin, drawn));
+      if (needsStore(tool)) opened.store.requireIntact();
+      return answer;
     };
-    const output = await inOrder(order, tool, input, handle);
+    const output = openNotes(await inOrder(order, tool, input, handle), lacking);
     logger[tool.hints.readOnly || tool.permission === 'PREDICT' ? 'debug' : 'info'](`${tool.name} done`, {
       ms: Math.round(performance.now() - started),
+      // Its caller gets no answer: this line and the audit trail say that it is done.
+      ...(call.cancelling.aborted && { cancelled: 'too late: it was carried out' }),
     });
-    const links = tool.links?.(output) ?? [];
-    return {
-      content: [
-        { type: 'text', text: JSON.stringify(output) },
-        ...pictures.map((png) => ({
-          type: 'image' as const,
-          data: png.toString('base64'),
-          mimeType: 'image/png',
-        })),
-        ...links.map((link) => ({ type: 'resource_link' as const, ...link })),
-      ],
-      structuredContent: output,
-    };
+    const answer = toolAnswer(output, pictures, tool.links?.(output) ?? []);
+    if (answer === undefined) throw tooLarge(tool, Buffer.byteLength(JSON.stringify(output)));
+    return answer;
   } catch (thrown) {
-    const error = knownError(thrown);
+    const error = presentable(knownError(thrown));
     logger[error.code === 'INTERNAL' ? 'error' : 'info'](`${tool.name} failed: ${error.code}`, {
       ms: Math.round(performance.now() - started),
       detail: error.message,
       ...(error.code === 'INTERNAL' && { error: thrown }),
     });
-    if (isChange(tool)) await auditFailure(services, context.origin, error, logger);
-    return errorResult(error);
+    const isCancelled = error.code === 'CANCELLED' && call.cancelling.aborted;
+    if (isChange(tool) && !isCancelled) await auditFailure(services, origin, error, logger);
+    return errorAnswer(withOpenHint(error, call.caller, lacking));
   }
+}
+
+/** Characters that what happened and what to do next may take: an error names what callers gave, however much that was. */
+const longestMessage = 5000;
+const longestHint = 3000;
+
+/** An error of bounded size with everything in it visible: it names what callers and model files gave. */
+function presentable(error: ModelYardError): ModelYardError {
+  const { code, retryable } = error;
+  const message = shortText(visible(error.message), longestMessage);
+  const hint = shortText(visible(error.hint), longestHint);
+  if (message === error.message && hint === error.hint) return error;
+  return new ModelYardError(code, message, hint, { cause: error, retryable });
+}
+
+/** An error whose hint names no tool that the caller lacks; where only those would help, it says whom to ask. */
+function withOpenHint(error: ModelYardError, caller: Caller, lacking: readonly string[]): ModelYardError {
+  const hint = withoutTools(error.hint, lacking);
+  if (hint === error.hint) return error;
+  const otherwise = `${caller.readOnly ? 'A read-only server' : `The role ${caller.role}`} cannot change that: ask whoever runs the server.`;
+  return new ModelYardError(error.code, error.message, hint === '' ? otherwise : hint, { cause: error });
+}
+
+/** The answer would end the client's connection. */
+function tooLarge(tool: Tool, bytes: number): ModelYardError {
+  return new ModelYardError(
+    'LIMIT_EXCEEDED',
+    `The answer of ${tool.name} has ${megabytes(bytes)} MB, more than clients take in one message.${isChange(tool) ? ' What it was called for is done.' : ''}`,
+    isChange(tool)
+      ? 'Look at the result with get_model or list_predictions.'
+      : `Call it again for less at once: ${smaller(tool).join(', ')}.`,
+  );
+}
+
+/** The arguments of a tool that make its answer smaller, and how. */
+const narrowing: readonly (readonly [argument: string, how: string])[] = [
+  ['limit', 'a smaller limit'],
+  ['response_format', 'response_format=concise'],
+  ['outputs', 'some outputs only'],
+  ['features', 'some features only'],
+  ['version', 'one version'],
+  ['window_hours', 'a shorter window_hours'],
+];
+
+function smaller({ input }: Tool): string[] {
+  const ways = narrowing.filter(([argument]) => Object.hasOwn(input.shape, argument)).map(([, how]) => how);
+  return ways.length === 0 ? ['fewer names'] : ways;
 }
 
 function isChange(tool: Tool): boolean {
   return tool.permission === 'WRITE' || tool.permission === 'ADMIN';
 }
 
-function argumentsOf(given: unknown): Record<string, unknown> {
-  return typeof given === 'object' && given !== null ? { ...given } : {};
+/** Predictions go on while the database is away, and health_check says that it is. */
+function needsStore({ name, permission }: Tool): boolean {
+  return permission !== 'PREDICT' && name !== 'health_check';
+}
+
+/** A class, since an object with a getter of its own takes long to be made. */
+class HandledCall implements CallContext {
+  readonly caller: Caller;
+  readonly origin: Origin;
+  readonly ask: CallContext['ask'];
+  readonly cancelling: CallContext['cancelling'];
+  readonly progress: CallContext['progress'];
+  readonly show: CallContext['show'];
+
+  constructor({ caller, ask, cancelling, progress }: IncomingCall, origin: Origin, drawn: Buffer[]) {
+    this.caller = caller;
+    this.origin = origin;
+    this.ask = ask;
+    this.cancelling = cancelling;
+    this.progress = progress;
+    this.show = (png) => drawn.push(png);
+  }
+
+  /** Made when the handler asks for it. */
+  get signal(): AbortSignal {
+    return signalOf(this.cancelling);
+  }
 }
 
 /** The arguments as the audit trail and the person asked may see them: rows of data by their number. */
-function shownArguments(
-  { rowArguments = [] }: Tool,
-  given: Record<string, unknown>,
-): Record<string, unknown> {
+function shownArguments({ rowArguments = [] }: Tool, given: object): Record<string, unknown> {
   const shown = Object.entries(given).map(([name, value]): [string, unknown] => {
     if (!rowArguments.includes(name)) return [name, value];
-    return [name, Array.isArray(value) ? { rows: value.length } : { characters: String(value).length }];
+    return [name, Array.isArray(value) ? { rows: value.length } : { characters: lengthOf(value) }];
   });
   return Object.fromEntries(shown);
+}
+
+/** Characters of a text, or of anything else as JSON. */
+function lengthOf(value: unknown): number {
+  return (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).length;
 }
 
 /** A change that was tried and refused is in the audit trail too; where the store is away, in the log alone. */
@@ -108,7 +184,7 @@ async function auditFailure(
 ): Promise<void> {
   const { model_id: modelId, version } = origin.arguments;
   try {
-    const { audit } = await services();
+    const { audit } = (await services()).access;
     await audit.append(origin, {
       modelId: nameIn(modelId),
       version: nameIn(version),
@@ -144,85 +220,6 @@ function inOrder<T>(
 
 /** What a change that is still under way may be about to put right. */
 const missing: readonly string[] = ['MODEL_NOT_FOUND', 'VERSION_NOT_FOUND', 'NOT_DEPLOYED', 'NO_REFERENCE'];
-
-export function errorResult(error: ModelYardError): ToolResult {
-  const { code, message, hint, retryable } = error;
-  return {
-    content: [{ type: 'text', text: `${code}: ${message} ${hint}` }],
-    structuredContent: { error: { code, message, hint, retryable } },
-    isError: true,
-  };
-}
-
-/** @throws INVALID_INPUT naming every argument that is wrong (the first three), with its value. */
-function parseArguments(tool: Tool, given: unknown): Record<string, unknown> {
-  const parsed = tool.input.safeParse(given ?? {}, { reportInput: true });
-  if (parsed.success) {
-    requireStorable(tool, parsed.data);
-    return parsed.data;
-  }
-  const faults = parsed.error.issues.slice(0, 3).map(describeIssue);
-  throw new ModelYardError(
-    'INVALID_INPUT',
-    faults.join(' '),
-    `${tool.name} takes: ${describeShape(tool.input)}.`,
-  );
-}
-
-/**
- * PostgreSQL has no place for a NUL in text, and SQLite ends a text there: none may come in but in rows of data.
- * @throws INVALID_INPUT
- */
-function requireStorable({ rowArguments = [] }: Tool, input: Record<string, unknown>): void {
-  const faulty = Object.entries(input).find(([name, value]) => !rowArguments.includes(name) && hasNul(value));
-  if (faulty === undefined) return;
-  throw new ModelYardError(
-    'INVALID_INPUT',
-    `${faulty[0]} has a NUL character (\\u0000) in it, which no text may have here.`,
-    'Leave it out.',
-  );
-}
-
-/** Whether a text anywhere in a value, or the name of a member, has a NUL; values may be nested as deep as JSON can be. */
-function hasNul(value: unknown): boolean {
-  const waiting = [value];
-  for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
-    if (typeof item === 'string' && item.includes('\0')) return true;
-    if (typeof item !== 'object' || item === null) continue;
-    for (const [name, member] of Object.entries(item)) {
-      if (name.includes('\0')) return true;
-      if (member !== undefined) waiting.push(member);
-    }
-  }
-  return false;
-}
-
-function describeIssue(issue: z.core.$ZodIssue): string {
-  const path = issue.path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-    .join('')
-    .slice(1);
-  if (issue.code === 'unrecognized_keys') {
-    const where = path === '' ? '' : ` in ${path}`;
-    return `Unknown argument${issue.keys.length > 1 ? 's' : ''} ${issue.keys.slice(0, 5).join(', ')}${where}.`;
-  }
-  const name = path === '' ? 'arguments' : path;
-  if (issue.input === undefined) return `${name} is required.`;
-  // What is wrong with the name of a member stands inside.
-  const [inside] = issue.code === 'invalid_key' ? issue.issues : [];
-  const shown = (JSON.stringify(issue.input) ?? String(issue.input)).slice(0, 80);
-  const message = (inside ?? issue).message
-    .replace(/^Invalid (input|option): /, '')
-    .replace(/^Invalid string: /, '');
-  return `${name}=${shown} is not valid: ${message}.`;
-}
-
-/** `model_id, version, source?`: the argument names, with a mark on the optional ones. */
-function describeShape(input: z.ZodObject): string {
-  return Object.entries(input.shape)
-    .map(([name, schema]) => (z.safeParse(schema, undefined).success ? `${name}?` : name))
-    .join(', ');
-}
 
 function requirePermission(tool: Tool, { caller }: Pick<CallContext, 'caller'>): void {
   if (may(caller, tool.permission)) return;

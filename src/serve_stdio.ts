@@ -1,33 +1,66 @@
 import { rmSync } from 'node:fs';
 import type { Tool } from '../tools/define_tool.ts';
+import { ModelYardError } from './errors.ts';
 import { createServer, tellAlerts } from './server.ts';
 import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
 import { createLogger } from './telemetry/logger.ts';
+import { readToolList } from './tool_list.ts';
 import { stdioTransport } from './transports/stdio.ts';
 
 /** How long a signal leaves calls that are under way, milliseconds. The end of input leaves them all their time. */
 const signalGraceMs = 3000;
 
+/** How long a client may take to list or call tools until what calls need is loaded without, milliseconds. */
+const patienceMs = 500;
+
 /**
  * Serves MCP on standard input and output until the client is gone or a signal comes; then answers what is
- * under way, closes everything and ends the process. The handshake is answered first: tools and services
- * load after it.
+ * under way, closes everything and ends the process. The handshake and the list of tools are answered first: tools
+ * and services load after them.
  */
 export async function serveStdio(settings: Settings): Promise<void> {
   const logger = createLogger({ directory: settings.directory, level: settings.logLevel });
-  const catalogue = once<readonly Tool[]>(async () => (await import('../tools/index.ts')).catalogue);
+  let hostStarts: () => void = () => undefined;
+  const hostStarted = new Promise<void>((resolve) => {
+    hostStarts = resolve;
+  });
+  const catalogue = once<readonly Tool[]>(async () => {
+    // A host starts in a process of its own while the tools are loaded here, which holds everything else up.
+    await hostStarted;
+    return (await import('../tools/index.ts')).catalogue;
+  });
   const services = once<Services>(async () => {
-    const opened = await (await import('./services.ts')).openServices(settings, logger);
-    tellAlerts(server, opened, logger);
-    return opened;
+    try {
+      const opened = await (await import('./services.ts')).openServices(settings, logger, hostStarts);
+      tellAlerts(server, opened, logger);
+      return opened;
+    } finally {
+      hostStarts();
+    }
   });
   const transport = stdioTransport(process.stdin, process.stdout);
   const inputEnded = new AbortController();
   void transport.ended.then(() => inputEnded.abort());
-  const server = createServer({
+  let isNeeded = false;
+  const needed = () => {
+    if (isNeeded) return;
+    isNeeded = true;
+    clearTimeout(timer);
+    prepare().catch(() => undefined);
+    services().catch((error: unknown) => {
+      if (error instanceof ModelYardError)
+        logger.error(`the store could not be opened: ${error.message} ${error.hint}`);
+      else logger.error('the store could not be opened', { error });
+    });
+  };
+  // A client that neither lists nor calls tools has a server that watches its models all the same.
+  const timer = setTimeout(needed, patienceMs);
+  const { server, directCalls, prepare } = createServer({
     catalogue,
+    toolList: readToolList,
     services,
+    needed,
     caller: { role: settings.role, readOnly: settings.readOnly },
     askTimeoutMs: settings.askTimeoutMs,
     inputEnded: inputEnded.signal,
@@ -38,6 +71,7 @@ export async function serveStdio(settings: Settings): Promise<void> {
   const stop = async (grace: Promise<unknown>) => {
     if (stopping) return;
     stopping = true;
+    clearTimeout(timer);
     await Promise.race([transport.idle(), grace]);
     await server.close();
     await services.ifStarted()?.then(
@@ -58,11 +92,8 @@ export async function serveStdio(settings: Settings): Promise<void> {
   process.stderr.on('error', () => undefined);
   void transport.ended.then(() => stop(new Promise(() => undefined)));
 
+  transport.directCalls = directCalls;
   await server.connect(transport);
-  setImmediate(() => {
-    catalogue().catch(() => undefined);
-    services().catch((error: unknown) => logger.error('the store could not be opened', { error }));
-  });
 }
 
 /** Runs `make` at the first call and shares its result; a failure is forgotten, so that the next call tries again. */

@@ -3,30 +3,43 @@ import {
   CallToolRequestSchema,
   type CallToolResult,
   ErrorCode,
+  type Implementation,
   ListToolsRequestSchema,
   McpError,
   type ServerNotification,
 } from '@modelcontextprotocol/sdk/types.js';
+import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
+import { z } from 'zod';
 import type { CallContext, Tool } from '../tools/define_tool.ts';
 import type { Ask } from './access/approval.ts';
-import { type Caller, may } from './access/roles.ts';
+import { lackingTools } from './access/known_tools.ts';
+import type { Caller } from './access/roles.ts';
 import { visibleText } from './access/shown_text.ts';
 import { callOrder } from './call_order.ts';
+import { signalOf } from './cancelling.ts';
 import { ModelYardError, messageOf } from './errors.ts';
+import { instructionsFor } from './instructions.ts';
 import { packageVersion } from './package_info.ts';
+import { isPlainObject } from './plain_object.ts';
 import type { Services } from './services.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { toolResult, toolResultJson } from './tool_answer.ts';
+import { type ListedTool, toolsFor } from './tool_list.ts';
+import { type DirectCall, type DirectCalls, directCalls } from './transports/direct_calls.ts';
 
-const instructions = `ModelYard deploys, serves, promotes and watches ONNX models.
-Workflow: deploy_model (registers the .onnx file, loads and warms it, moves the traffic) → predict (records of features; every answer is logged) → promote_model (development → staging → production) → set_reference_data (training rows) → detect_drift → health_check.
-Look first: search_models lists what exists, get_model shows the features a model expects and which version is active.
-A new version stands beside the active one with deploy_model set_active=false; reach it with predict's version.
-Errors read "CODE: what happened. What to do next."; follow the second sentence. retryable says whether the same call may succeed later.
-promote_model dry_run=true previews; its answer says how to undo it. File paths must be absolute.`;
+/** A call with its arguments as they came: the SDK's own schema drops an argument named __proto__ without a word. */
+const callSchema = CallToolRequestSchema.extend({
+  params: CallToolRequestSchema.shape.params.extend({
+    arguments: z.custom<Record<string, unknown>>(isPlainObject).optional(),
+  }),
+});
 
 export interface ServerDependencies {
   catalogue: () => Promise<readonly Tool[]>;
+  toolList: () => Promise<readonly ListedTool[]>;
   services: () => Promise<Services>;
+  /** Told when the tools have been listed and when one is called: time to load what calls need. */
+  needed: () => void;
   caller: Caller;
   /** How long a question to the person at the client waits for the answer, milliseconds. */
   askTimeoutMs: number;
@@ -36,50 +49,104 @@ export interface ServerDependencies {
 }
 
 /** The MCP server over the catalogue of tools; together with the transports the only user of the SDK. */
-export function createServer(dependencies: ServerDependencies): Server {
-  const { catalogue, services, caller, logger } = dependencies;
+export interface ModelYardServer {
+  server: Server;
+  /** Calls of tools that a transport takes past the SDK. */
+  directCalls: DirectCalls;
+  /** Loads the tools and what calls them. */
+  prepare(): Promise<unknown>;
+}
+
+export function createServer(dependencies: ServerDependencies): ModelYardServer {
+  const { catalogue, toolList, services, needed, caller, logger } = dependencies;
   const server = new Server(
     { name: 'modelyard', title: 'ModelYard', version: packageVersion },
-    { capabilities: { tools: {}, logging: {} }, instructions },
+    {
+      capabilities: { tools: {}, logging: {} },
+      instructions: instructionsFor(caller),
+      jsonSchemaValidator: anyAnswer,
+    },
   );
   server.onerror = (error) => logger.warn('a protocol message could not be handled', { error });
 
   const order = callOrder();
   const askerOf = createAsking(server, dependencies);
-  let loaded: Promise<[readonly Tool[], typeof import('./pipeline.ts')]> | undefined;
+  let loaded: Loaded | undefined;
+  let loading: Promise<Loaded> | undefined;
   const ready = () => {
-    loaded ??= Promise.all([catalogue(), import('./pipeline.ts')]);
-    return loaded;
+    loading ??= Promise.all([catalogue(), import('./pipeline.ts')]).then(([tools, { callTool }]) => {
+      const byName = new Map(tools.map((tool) => [tool.name, tool]));
+      loaded = { byName, callTool, lacking: lackingTools(tools, caller) };
+      return loaded;
+    });
+    return loading;
   };
+  let named: { client: Implementation | undefined; caller: Caller } | undefined;
+  const callerNow = () => {
+    const client = server.getClientVersion();
+    if (named === undefined || named.client !== client)
+      named = { client, caller: { ...caller, client: client && shownClient(client) } };
+    return named.caller;
+  };
+  const answer = ({ callTool, lacking }: Loaded, tool: Tool, given: unknown, call: DirectCall) =>
+    callTool({ services, order, logger, lacking }, tool, given, {
+      caller: callerNow(),
+      ask: askerOf(call),
+      progress: progressReporter(call.progressToken, call.notify),
+      cancelling: call.cancelling,
+    });
+
   let listed: Promise<{ tools: object[] }> | undefined;
   server.setRequestHandler(ListToolsRequestSchema, () => {
-    listed ??= listTools(catalogue, caller);
+    listed ??= toolList().then((list) => {
+      // The answer goes out first.
+      setImmediate(needed);
+      return toolsFor(list, caller);
+    });
     return listed;
   });
 
-  server.setRequestHandler(CallToolRequestSchema, async (request, extra): Promise<CallToolResult> => {
+  server.setRequestHandler(callSchema, async (request, extra): Promise<CallToolResult> => {
+    needed();
     const { name, arguments: given, _meta: meta } = request.params;
-    const [tools, { callTool }] = await ready();
-    const tool = tools.find((candidate) => candidate.name === name);
+    const found = await ready();
+    const tool = found.byName.get(name);
     if (tool === undefined) {
-      const known = tools.map((candidate) => candidate.name).join(', ');
+      const known = [...found.byName.keys()].filter((other) => !found.lacking.includes(other)).join(', ');
       throw new McpError(ErrorCode.InvalidParams, `There is no tool ${name.slice(0, 100)}. Tools: ${known}.`);
     }
-    const context: Omit<CallContext, 'origin' | 'show'> = {
-      caller: { ...caller, client: clientName(server) },
-      ask: askerOf(extra),
-      signal: extra.signal,
-      progress: progressReporter(meta?.progressToken, extra.sendNotification),
+    const { signal, requestId, sendNotification: notify } = extra;
+    const call: DirectCall = {
+      requestId,
+      progressToken: meta?.progressToken,
+      notify,
+      cancelling: signal,
     };
-    return callTool({ services, order, logger }, tool, given, context);
+    return toolResult(await answer(found, tool, given, call));
   });
-  return server;
+
+  const find = (name: string) => {
+    const found = loaded;
+    const tool = found?.byName.get(name);
+    if (found === undefined || tool === undefined) return undefined;
+    return async (given: unknown, call: DirectCall) => toolResultJson(await answer(found, tool, given, call));
+  };
+  return {
+    server,
+    directCalls: directCalls(find, (notification) => server.notification(notification)),
+    prepare: ready,
+  };
+}
+
+interface Loaded {
+  byName: ReadonlyMap<string, Tool>;
+  callTool: typeof import('./pipeline.ts').callTool;
+  lacking: readonly string[];
 }
 
 /** The client's name and version as it gave them, cut and on one line: they go to logs, the audit trail and screens. */
-function clientName(server: Server): string | undefined {
-  const client = server.getClientVersion();
-  return client && `${visibleText(client.name, 100)} ${visibleText(client.version, 50)}`;
+function shownClient({ name, version }: Implementation): string {
+  return `${visibleText(name, 100)} ${visibleText(version, 50)}`;
 }
 
 /** One choice, which has to be made: a client that accepts without showing it has not asked anybody. */
@@ -89,10 +156,13 @@ const answerSchema = {
   required: ['answer'],
 };
 
-interface AskingCall {
-  signal: AbortSignal;
-  requestId: string | number;
-}
+/** The SDK's own is a compiler of JSON schemas, which is loaded for nothing else; what is answered is looked at below. */
+const anyAnswer: jsonSchemaValidator = {
+  // The type of the answer is the asking code's to claim, as it is with the SDK's own validator.
+  getValidator: () => (input) => ({ valid: true, data: input as never, errorMessage: undefined }),
+};
+
+type AskingCall = Pick<DirectCall, 'cancelling' | 'requestId'>;
 
 /** How the person at the client is asked during a call; undefined where the client did not say that it can. */
 function createAsking(
@@ -106,9 +176,14 @@ function createAsking(
     passedZero = true;
     server.ping().catch(() => undefined);
   };
-  const cancelled = () => new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was changed.');
+  const cancelled = () =>
+    new ModelYardError(
+      'CANCELLED',
+      'The call was cancelled.',
+      'Nothing was changed: call again if it is wanted.',
+    );
   const ask = async (call: AskingCall, question: string) => {
-    if (call.signal.aborted) throw cancelled();
+    if (call.cancelling.aborted) throw cancelled();
     if (inputEnded.aborted) return 'unanswered';
     passZero();
     try {
@@ -116,15 +191,15 @@ function createAsking(
         { mode: 'form', message: question, requestedSchema: answerSchema },
         {
           timeout: askTimeoutMs,
-          signal: AbortSignal.any([call.signal, inputEnded]),
+          signal: AbortSignal.any([signalOf(call.cancelling), inputEnded]),
           relatedRequestId: call.requestId,
         },
       );
-      if (call.signal.aborted) throw cancelled();
+      if (call.cancelling.aborted) throw cancelled();
       if (action === 'decline' || (action === 'accept' && content?.answer === 'no')) return 'declined';
       return action === 'accept' && content?.answer === 'yes' ? 'accepted' : 'unanswered';
     } catch (error) {
-      if (call.signal.aborted) throw cancelled();
+      if (call.cancelling.aborted) throw cancelled();
       logger.info('a question to the person at the client was not answered', { detail: messageOf(error) });
       return 'unanswered';
     }
@@ -142,8 +217,8 @@ const alertLevel = { info: 'info', warning: 'warning', critical: 'critical' } as
  * Tells the client of alerts, whichever process finds them, as log messages: from the level on that the client set, all
  * when it set none.
  */
-export function tellAlerts(server: Server, { alerts }: Services, logger: Logger): void {
-  alerts.subscribe((message) => {
+export function tellAlerts(server: Server, { monitoring }: Services, logger: Logger): void {
+  monitoring.subscribeToAlerts((message) => {
     const level = message.event === 'resolved' ? 'notice' : alertLevel[message.severity];
     server
       .sendLoggingMessage({ level, logger: 'modelyard.alerts', data: message })
@@ -151,39 +226,13 @@ export function tellAlerts(server: Server, { alerts }: Services, logger: Logger)
   });
 }
 
-/** The tools that the caller may call, with their schemas. */
-async function listTools(
-  catalogue: ServerDependencies['catalogue'],
-  caller: Caller,
-): Promise<{ tools: object[] }> {
-  const [tools, { inputJsonSchema, outputJsonSchema }] = await Promise.all([
-    catalogue(),
-    import('./json_schema.ts'),
-  ]);
-  return {
-    tools: tools
-      .filter((tool) => may(caller, tool.permission))
-      .map((tool) => ({
-        name: tool.name,
-        title: tool.title,
-        description: tool.description,
-        inputSchema: inputJsonSchema(tool.input),
-        outputSchema: outputJsonSchema(tool.output),
-        annotations: {
-          readOnlyHint: tool.hints.readOnly,
-          destructiveHint: tool.hints.destructive,
-          idempotentHint: tool.hints.idempotent,
-          openWorldHint: tool.hints.openWorld,
-        },
-      })),
-  };
-}
+const nobodyAsked: CallContext['progress'] = () => undefined;
 
 function progressReporter(
   token: string | number | undefined,
   send: (notification: ServerNotification) => Promise<void>,
 ): CallContext['progress'] {
-  if (token === undefined) return () => undefined;
+  if (token === undefined) return nobodyAsked;
   return (done, total, message) => {
     // A client that has gone away needs no progress.
     send({

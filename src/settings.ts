@@ -1,12 +1,13 @@
-import { mkdtempSync, readFileSync, realpathSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { delimiter, isAbsolute, join, parse, resolve } from 'node:path';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
-import { type ApprovalMode, approvalModes } from './access/approval.ts';
+import { type ApprovalMode, approvalModes } from './access/approval_policy.ts';
 import { roles } from './access/roles.ts';
 import { messageOf, SettingsError } from './errors.ts';
-import { packageDirectory } from './package_info.ts';
+import { allowedRoots, realPathOf } from './files/allowed_roots.ts';
+import { isDatabaseAddress } from './storage/is_database_address.ts';
 
 const share = z.coerce.number().min(0).max(1);
 const webAddress = z.string().refine((text) => {
@@ -25,6 +26,10 @@ const settingsSchema = z.strictObject({
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql:// (leave it unset for SQLite)')
+    .refine(
+      isDatabaseAddress,
+      'must read postgres://user:password@host:5432/database; in a password %25, %2F, %3F, %23 and %40 stand for %, /, ?, # and @',
+    )
     .optional(),
   MLFLOW_TRACKING_URI: z
     .string()
@@ -46,6 +51,7 @@ const settingsSchema = z.strictObject({
   MLFLOW_EXPERIMENT_NAME: z.string().optional(),
   ENABLE_MLFLOW_REGISTRY: flag.default(false),
   DRIFT_THRESHOLD: share.default(0.05),
+  MODELYARD_MISSING_THRESHOLD: share.default(0.02),
   ERROR_RATE_THRESHOLD: share.default(0.1),
   LATENCY_THRESHOLD_MS: z.coerce.number().positive().max(86_400_000).default(1000),
   PERFORMANCE_THRESHOLD: share.default(0.1),
@@ -97,6 +103,8 @@ export interface Settings {
   databaseUrl: string | undefined;
   mlflow: MlflowSettings;
   driftThreshold: number;
+  /** Change of a share of missing values that is a finding. */
+  missingThreshold: number;
   errorRateThreshold: number;
   latencyThresholdMs: number;
   performanceThreshold: number;
@@ -112,6 +120,8 @@ export interface Settings {
   askTimeoutMs: number;
   /** Real paths below which a tool may read or write a file that its caller names. */
   allowedRoots: string[];
+  /** That of the roots which all users write to; undefined where the roots are given. */
+  temporaryRoot: string | undefined;
   logLevel: 'error' | 'warn' | 'info' | 'debug';
   loadTimeoutMs: number;
   predictTimeoutMs: number;
@@ -135,7 +145,7 @@ export interface Settings {
   logExcludedFeatures: string[];
 }
 
-export interface MlflowSettings {
+interface MlflowSettings {
   trackingUri: string | undefined;
   /** The experiment that deployments are tracked in; undefined: they are not. */
   experimentName: string | undefined;
@@ -196,6 +206,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
       timeoutMs: values.MLFLOW_HTTP_REQUEST_TIMEOUT * 1000,
     },
     driftThreshold: values.DRIFT_THRESHOLD,
+    missingThreshold: values.MODELYARD_MISSING_THRESHOLD,
     errorRateThreshold: values.ERROR_RATE_THRESHOLD,
     latencyThresholdMs: values.LATENCY_THRESHOLD_MS,
     performanceThreshold: values.PERFORMANCE_THRESHOLD,
@@ -210,6 +221,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     approvalMs: Math.round(values.MODELYARD_APPROVAL_HOURS * 3_600_000),
     askTimeoutMs: values.MODELYARD_ASK_TIMEOUT_MS,
     allowedRoots: allowedRoots(values.MODELYARD_ALLOWED_ROOTS),
+    temporaryRoot: values.MODELYARD_ALLOWED_ROOTS === undefined ? realPathOf(tmpdir()) : undefined,
     logLevel: values.MODELYARD_LOG_LEVEL,
     loadTimeoutMs: values.MODELYARD_LOAD_TIMEOUT_MS,
     predictTimeoutMs: values.MODELYARD_PREDICT_TIMEOUT_MS,
@@ -271,40 +283,4 @@ function describeIssue(issue: z.core.$ZodIssue | undefined, given: Record<string
   const name = String(issue?.path[0] ?? 'settings');
   const value = secretSettings.includes(name) ? '(its value is not shown)' : JSON.stringify(given[name]);
   return `${name}=${value} is not valid: ${issue?.message ?? 'unreadable'}.`;
-}
-
-/**
- * The roots files may come from. Default: the home directory, the temporary directory, the package's own (its
- * example models) and the working directory (unless that is the root of the file system, where Claude Desktop
- * starts its servers).
- */
-function allowedRoots(given: string | undefined): string[] {
-  if (given !== undefined) {
-    return given
-      .split(delimiter)
-      .filter((root) => root !== '')
-      .map((root) => {
-        if (!isAbsolute(root))
-          throw new SettingsError(`MODELYARD_ALLOWED_ROOTS: ${root} is not an absolute path.`);
-        try {
-          return realpathSync(root);
-        } catch {
-          throw new SettingsError(`MODELYARD_ALLOWED_ROOTS: the directory ${root} does not exist.`);
-        }
-      });
-  }
-  const working = process.cwd();
-  const roots = [
-    homedir(),
-    tmpdir(),
-    packageDirectory,
-    ...(parse(working).root === working ? [] : [working]),
-  ];
-  return roots.flatMap((root) => {
-    try {
-      return [realpathSync(resolve(root))];
-    } catch {
-      return [];
-    }
-  });
 }

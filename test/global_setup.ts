@@ -5,17 +5,19 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { buildIfStale } from './built.ts';
 import { offerMlflow } from './mlflow/shared_mlflow.ts';
 
 /** Where a PostgreSQL server of this machine usually answers. */
 const usualAddress = 'postgres://postgres@127.0.0.1:5432/postgres';
 
 /**
- * Makes the directory that the tests work in and looks for what some need besides Node; says in one line each what is
+ * Builds what is stale, makes the directory that the tests work in and looks for what some need besides Node; says in one line each what is
  * left out.
  * @returns what is to be done when all tests have ended
  */
 export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
+  buildIfStale();
   const [closeMlflow] = await Promise.all([findMlflow(), findPostgreSql()]);
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'modelyard-test-')));
   provide('temporaryRoot', root);

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import type { Caller } from '../src/access/roles.ts';
 import { callOrder } from '../src/call_order.ts';
 import { ModelYardError } from '../src/errors.ts';
-import { callTool } from '../src/pipeline.ts';
 import { openServices } from '../src/services.ts';
 import { readSettings } from '../src/settings.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { type CallContext, defineTool, type Tool } from '../tools/define_tool.ts';
+import { runTool } from './run_tool.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 const logged: { level: string; message: string; fields: Record<string, unknown> | undefined }[] = [];
@@ -58,20 +58,38 @@ const throws = (error: unknown) =>
   });
 
 const operator: Caller = { role: 'operator', readOnly: false };
-const dependencies = { services: async () => services, order: callOrder(), logger };
+const dependencies = { services: async () => services, order: callOrder(), logger, lacking: [] };
 const fine = { wanted: true };
 const call = (called: ReturnType<typeof tool>, given: unknown, caller = operator) =>
-  callTool(dependencies, called, given, {
-    caller,
-    ask: undefined,
-    signal: new AbortController().signal,
-    progress: () => undefined,
-  });
+  runTool(dependencies, called, given, caller);
 
 test('a result is the same facts as text and as structured content', async () => {
   expect(await call(says('yes'), fine)).toEqual({
     content: [{ type: 'text', text: '{"said":"yes"}' }],
     structuredContent: { said: 'yes' },
+  });
+});
+
+test('nothing that a caller is told names a tool that it lacks, and what is left still says what to do', async () => {
+  const fails = async (hint: string) => {
+    const failing = throws(new ModelYardError('NOT_DEPLOYED', 'm 1 is not deployed.', hint));
+    const { structuredContent, content } = await runTool(
+      { ...dependencies, lacking: ['deploy_model', 'retire_model'] },
+      failing,
+      fine,
+      { role: 'viewer', readOnly: false },
+    );
+    expect(JSON.stringify(content)).not.toMatch(/deploy_model|retire_model/);
+    return structuredContent.error;
+  };
+  expect(await fails('See get_model, or call deploy_model.')).toEqual({
+    code: 'NOT_DEPLOYED',
+    message: 'm 1 is not deployed.',
+    hint: 'See get_model.',
+    retryable: false,
+  });
+  expect(await fails('Call deploy_model with the version.')).toMatchObject({
+    hint: 'The role viewer cannot change that: ask whoever runs the server.',
   });
 });
 
@@ -128,6 +146,16 @@ describe('wrong arguments are INVALID_INPUT, each with its name and value', () =
       'mode="idle" is not valid: expected one of "fast"|"slow".',
     ],
     [
+      'an unknown one with a long name',
+      { wanted: true, ['m'.repeat(1e6)]: 1 },
+      `Unknown argument ${'m'.repeat(80)}… (1000000 characters in all).`,
+    ],
+    [
+      'many unknown ones',
+      Object.fromEntries([['wanted', true], ...Array.from({ length: 900 }, (_, index) => [`a${index}`, 1])]),
+      'Unknown arguments a0, a1, a2, a3, a4, … (900 in all).',
+    ],
+    [
       'one deep inside',
       { wanted: true, rows: [{ count: 1 }, { count: 'x' }] },
       'rows[1].count="x" is not valid: expected number, received string.',
@@ -165,13 +193,7 @@ describe('wrong arguments are INVALID_INPUT, each with its name and value', () =
       rowArguments: ['rows'],
       handle: async () => ({ said: 'yes' }),
     });
-    const tell = (given: unknown) =>
-      callTool(dependencies, texts, given, {
-        caller: operator,
-        ask: undefined,
-        signal: new AbortController().signal,
-        progress: () => undefined,
-      });
+    const tell = (given: unknown) => runTool(dependencies, texts, given);
 
     test.each([
       ['in a text', 'a\0b'],
@@ -233,13 +255,7 @@ describe('a defect', () => {
 
   test('in opening the services is answered too', async () => {
     const broken = { ...dependencies, services: () => Promise.reject(new Error(secret)) };
-    const context = {
-      caller: operator,
-      ask: undefined,
-      signal: new AbortController().signal,
-      progress: () => undefined,
-    };
-    expect(await callTool(broken, says('yes'), { wanted: true }, context)).toMatchObject({ isError: true });
+    expect(await runTool(broken, says('yes'), { wanted: true })).toMatchObject({ isError: true });
   });
 });
 
@@ -300,4 +316,40 @@ test('changes of one model are made in order, and a look that misses one waits f
     { said: 'found' },
   ]);
   expect(events).toEqual(['created', 'renamed']);
+});
+
+test('an error that names very much is cut, and says how long it was', async () => {
+  const failing = tool(async () => {
+    throw new ModelYardError('TIMEOUT', 'a'.repeat(1e6), 'b'.repeat(1e6), { retryable: false });
+  });
+  const { structuredContent, content } = await call(failing, { wanted: true });
+  expect(structuredContent.error).toEqual({
+    code: 'TIMEOUT',
+    message: `${'a'.repeat(5000)}… (1000000 characters in all)`,
+    hint: `${'b'.repeat(3000)}… (1000000 characters in all)`,
+    retryable: false,
+  });
+  expect(JSON.stringify(content).length).toBeLessThan(9000);
+});
+
+describe('an answer that no client could take', () => {
+  const huge = 'x'.repeat(9_000_000);
+  test('is an error that says how to ask for less', async () => {
+    const { isError, structuredContent } = await call(says(huge), { wanted: true });
+    expect(isError).toBe(true);
+    expect(structuredContent.error).toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      message: expect.stringContaining('9.0 MB'),
+      hint: expect.stringContaining('less at once'),
+    });
+  });
+
+  test('of a change says that it is done', async () => {
+    const changed = tool(async () => ({ said: huge }), 'WRITE');
+    const { structuredContent } = await call(changed, { wanted: true });
+    expect(structuredContent.error).toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      message: expect.stringContaining('is done'),
+    });
+  });
 });

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
+import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { SettingsError } from '../src/errors.ts';
 import { readSettings } from '../src/settings.ts';
@@ -38,6 +39,20 @@ test('without any setting the defaults hold, in an absolute directory of the use
   });
   expect(isAbsolute(settings.directory)).toBe(true);
   expect(settings.directory).toContain(homedir());
+});
+
+test.each([
+  'postgres://somewhere',
+  'postgres://somebody:p%40ss%2F%25w@somewhere:5433/models?sslmode=require',
+  'postgres://somebody:p@ss%w@somewhere/models',
+  'postgres://somebody:100% sure@somewhere/models',
+  'postgresql:///models',
+  'postgresql:///models?host=/var/run/postgresql',
+  'postgresql://somebody@/models?host=/var/run/postgresql',
+  'postgresql://somebody:secret@%2Fvar%2Frun%2Fpostgresql/models',
+])('an address that pg can read is one: %s', (url) => {
+  expect(readSettings({ DATABASE_URL: url }).databaseUrl).toBe(url);
+  expect(() => new pg.Client({ connectionString: url })).not.toThrow();
 });
 
 test('every setting is read from the environment', () => {
@@ -123,8 +138,14 @@ describe('a wrong setting stops the start with a sentence that names it', () => 
   test.each<[string, string]>([
     ['MODEL_REGISTRY_DIR', 'relative/path'],
     ['DATABASE_URL', 'mysql://somewhere'],
+    ['DATABASE_URL', 'postgres://'],
+    ['DATABASE_URL', 'postgres://somebody:p/w@somewhere/models'],
+    ['DATABASE_URL', 'postgres://somebody:1/2@somewhere/models'],
+    ['DATABASE_URL', 'postgres://somebody:%E0%A4%FF@somewhere/models'],
+    ['DATABASE_URL', 'postgres://somewhere:port/models'],
     ['DRIFT_THRESHOLD', '1.5'],
     ['DRIFT_THRESHOLD', 'five'],
+    ['MODELYARD_MISSING_THRESHOLD', '2'],
     ['ERROR_RATE_THRESHOLD', '-0.1'],
     ['LATENCY_THRESHOLD_MS', '0'],
     ['LATENCY_THRESHOLD_MS', 'Infinity'],

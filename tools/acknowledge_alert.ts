@@ -1,17 +1,17 @@
 import { z } from 'zod';
+import { isoTime } from './answers/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { isoTime } from './schemas.ts';
 
 export const acknowledgeAlert = defineTool({
   name: 'acknowledge_alert',
-  title: 'Acknowledge an alert',
+  title: 'Acknowledge alert',
   description:
-    'Says that somebody has seen an open alert of list_alerts and looks after it: health_check no longer counts it as open. It changes nothing about the cause, and the alert still resolves by itself when that is gone.',
+    'Says somebody looks after an open alert of list_alerts: health_check no longer counts it. It resolves only when its cause is gone.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
     alert_id: z.string().min(1).max(64),
-    note: z.string().min(1).max(2000).optional().describe('Kept with the alert'),
+    note: z.string().min(1).max(2000).optional(),
   }),
   output: z.strictObject({
     alert_id: z.string(),
@@ -24,7 +24,7 @@ export const acknowledgeAlert = defineTool({
     note: z.string().nullable(),
   }),
   async handle(services, input, { origin }) {
-    const { alert, changed } = await services.alerts.acknowledge(
+    const { alert, changed } = await services.monitoring.acknowledgeAlert(
       { alertId: input.alert_id, note: input.note },
       origin,
     );

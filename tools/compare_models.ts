@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
+import { memberName } from '../src/json_shape.ts';
 import type { ComparedMetric, ComparedVersion, LiveMetric } from '../src/registry/compare.ts';
 import { metricDirections } from '../src/registry/metric_direction.ts';
+import { whileWaiting } from '../src/while_waiting.ts';
+import { latency, latencyAnswer } from './answers/latency.ts';
+import { isoTime, warnings } from './answers/schemas.ts';
+import { hoursToMs, modelId, orJsonText, stage, version, versionReference } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { hoursToMs, isoTime, modelId, orJsonText, stage, version, versionReference } from './schemas.ts';
 
 const byVersion = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value);
 const direction = z.enum([...metricDirections, 'unknown']);
@@ -11,9 +15,9 @@ const two = { min: 2, max: 10 };
 
 export const compareModels = defineTool({
   name: 'compare_models',
-  title: 'Compare model versions',
+  title: 'Compare models',
   description:
-    'Compares 2 to 10 versions with the first: metrics with their winner, hyperparameters that differ, what callers would notice (breaking changes of signature are called so), stage, size, live traffic, errors, latency and, where outcomes are known, live performance side by side. Give model_id and versions, or refs for several models. Use it before promote_model or set_traffic; for an A/B verdict get_performance by_version.',
+    "Compares 2 to 10 versions with the first: metrics' winners, breaking changes of signature, live performance (95 % intervals). Give model_id and versions, or refs. Before promote_model or set_traffic; A/B verdict: get_performance by_version.",
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
@@ -21,10 +25,10 @@ export const compareModels = defineTool({
     versions: orJsonText(z.array(version).min(two.min).max(two.max)).optional(),
     refs: orJsonText(z.array(versionReference).min(two.min).max(two.max))
       .optional()
-      .describe('["model:version", …]'),
-    directions: orJsonText(z.record(z.string(), z.enum(metricDirections)))
+      .describe('[model:version]'),
+    directions: orJsonText(z.record(memberName, z.enum(metricDirections)))
       .optional()
-      .describe('Which way a metric is better, where its name does not tell'),
+      .describe('Where names do not tell'),
     window_hours: z.number().positive().max(87_600).default(24).describe('Of live performance'),
   }),
   output: z.strictObject({
@@ -37,13 +41,7 @@ export const compareModels = defineTool({
         traffic: z.number().nullable().describe('null: not deployed'),
         calls: z.number(),
         errors: z.number(),
-        latency_ms: z
-          .strictObject({
-            p50: z.number().nullable(),
-            p95: z.number().nullable(),
-            p99: z.number().nullable(),
-          })
-          .describe('Of the last hour'),
+        latency_ms: latency.describe('Of the last hour'),
         outcomes: z.number(),
       }),
     ),
@@ -57,16 +55,14 @@ export const compareModels = defineTool({
         note: z.string().optional(),
       }),
     ),
-    live_performance: z
-      .array(
-        z.strictObject({
-          name: z.string(),
-          direction,
-          values: byVersion(z.number().nullable()),
-          intervals: byVersion(z.array(z.number()).nullable()),
-        }),
-      )
-      .describe('By outcomes; intervals of 95 %'),
+    live_performance: z.array(
+      z.strictObject({
+        name: z.string(),
+        direction,
+        values: byVersion(z.number().nullable()),
+        intervals: byVersion(z.array(z.number()).nullable()),
+      }),
+    ),
     hyperparameters: z.array(z.strictObject({ name: z.string(), values: byVersion(z.unknown()) })),
     signatures: z.array(
       z.strictObject({
@@ -76,11 +72,22 @@ export const compareModels = defineTool({
         other: z.array(z.string()),
       }),
     ),
+    warnings: warnings.optional(),
   }),
-  async handle(services, input) {
-    const { versions, metrics, live, hyperparameters } = await services.registry.compare(
-      { ...referencesOf(input), directions: input.directions ?? {} },
-      hoursToMs(input.window_hours),
+  async handle(services, input, { progress }) {
+    const {
+      versions,
+      metrics,
+      live,
+      hyperparameters,
+      warnings: found,
+    } = await whileWaiting(
+      progress,
+      'taking up and measuring logged calls',
+      services.registry.compare(
+        { ...referencesOf(input), directions: input.directions ?? {} },
+        hoursToMs(input.window_hours),
+      ),
     );
     const names = versions.map(({ name }) => name);
     const keyed = <Value>(values: readonly Value[]) =>
@@ -105,11 +112,27 @@ export const compareModels = defineTool({
       signatures: versions.flatMap(({ name, signature }) =>
         signature === undefined
           ? []
-          : [{ version: name, is_breaking: signature.breaking.length > 0, ...signature }],
+          : [
+              {
+                version: name,
+                is_breaking: signature.breaking.length > 0,
+                breaking: counted(signature.breaking),
+                other: counted(signature.other),
+              },
+            ],
       ),
+      ...(found.length > 0 && { warnings: found }),
     };
   },
 });
+
+const maxSentences = 20;
+
+/** The first twenty differences, and how many more there are. */
+function counted(sentences: readonly string[]): string[] {
+  const more = sentences.length - maxSentences;
+  return more <= 0 ? [...sentences] : [...sentences.slice(0, maxSentences), `… and ${more} more.`];
+}
 
 /** @throws INVALID_INPUT unless the versions are named in exactly one of the two ways */
 function referencesOf(input: {
@@ -141,7 +164,7 @@ function describe({ name, described: { record }, live }: ComparedVersion) {
     traffic: live.weight,
     calls: live.calls,
     errors: live.errors,
-    latency_ms: live.latencyMs,
+    latency_ms: latencyAnswer(live.latencyMs),
     outcomes: live.outcomes,
   };
 }

@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { isoTime } from './answers/schemas.ts';
+import { modelId, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { isoTime, modelId, version } from './schemas.ts';
 
 export const deleteModel = defineTool({
   name: 'delete_model',
-  title: 'Delete a model or version',
+  title: 'Delete model',
   description:
-    'Deletes a version, or without version the model with all its versions, for good: only what is archived and not deployed. First call it with dry_run=true: the answer says what goes and has the confirm token that the deletion itself needs where no person can be asked. To only take a version out of use call retire_model or promote_model target_stage=archived.',
+    'Deletes a version, or without version the model, for good, if archived and not deployed. First dry_run=true: what would go, and the confirm token where no person can be asked. Out of use only: retire_model, promote_model target_stage=archived.',
   permission: 'ADMIN',
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: false },
   input: z.strictObject({
@@ -14,9 +15,11 @@ export const deleteModel = defineTool({
     version: version.optional(),
     reason: z.string().min(1).max(2000).optional(),
     dry_run: z.boolean().default(false),
-    confirm: z.string().max(200).optional().describe('The token of a dry_run'),
+    confirm: z.string().max(200).optional(),
   }),
   output: z.strictObject({
+    preview: z.string().optional(),
+    would_apply: z.boolean().optional(),
     model_id: z.string(),
     versions: z.array(z.string()),
     applied: z.boolean(),
@@ -37,6 +40,10 @@ export const deleteModel = defineTool({
       call,
     );
     return {
+      ...(input.dry_run && {
+        preview: `Would be done where a person agreed, or with confirm: ${outcome.versions.length} version${outcome.versions.length === 1 ? '' : 's'} would be deleted for good.`,
+        would_apply: true,
+      }),
       model_id: input.model_id,
       versions: outcome.versions,
       applied: outcome.applied,

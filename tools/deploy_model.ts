@@ -1,51 +1,44 @@
 import { z } from 'zod';
+import { describeRegistered } from './answers/registered_version.ts';
+import { artifact, signature, warnings } from './answers/schemas.ts';
+import { parseRows } from './arguments/given_rows.ts';
+import { registrationFacts, registrationOf } from './arguments/registration.ts';
+import { filePath, modelId, orJsonText, record, records, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { describeRegistered, registrationFacts, registrationOf } from './registration.ts';
-import { artifact, modelId, orJsonText, records, signature, stage, version, warnings } from './schemas.ts';
 
 export const deployModel = defineTool({
   name: 'deploy_model',
-  title: 'Deploy a model version',
+  title: 'Deploy model',
   description:
-    'Makes a model version answer predictions: registers it first if it is new (then source is required), verifies, loads and warms it in its own process, runs the probe, and only then serves it. With set_active (default) all traffic of the model moves to it; with set_active=false it stands beside the active one and is reached by pinning its version in predict. If any step fails, what served before goes on serving. Next: predict, set_reference_data, promote_model.',
+    "Serves a version: registers it if new (needs source), verifies, loads, warms, probes it, then moves all traffic to it; with set_active=false it stands beside, reached by predict's version. If a step fails, what served goes on. Next: predict, set_reference_data, promote_model.",
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: true },
   input: z.strictObject({
     model_id: modelId,
     version,
-    source: z
-      .string()
-      .min(1)
-      .max(4096)
-      .optional()
-      .describe(
-        'Absolute path of the .onnx file, or runs:/… or models:/… in MLflow; needed for a new version',
-      ),
-    set_active: z.boolean().default(true).describe('Move all traffic to this version'),
+    source: filePath.optional().describe('Absolute .onnx path, or MLflow runs:/…, models:/…'),
+    set_active: z.boolean().default(true),
     ...registrationFacts,
-    error_threshold: z
-      .number()
-      .min(0)
-      .max(1)
-      .optional()
-      .describe('Error rate above which the version is degraded'),
-    latency_threshold_ms: z.number().positive().optional().describe('p95 latency above which it is degraded'),
-    instances: z
-      .number()
-      .int()
-      .min(1)
-      .max(16)
-      .optional()
-      .describe('Engine processes side by side; default 1'),
+    feature_names: registrationFacts.feature_names.describe('One a column, in training order'),
+    class_labels: registrationFacts.class_labels.describe('In the order of the probabilities'),
+    metrics: registrationFacts.metrics.describe('Name to number'),
+    tags: registrationFacts.tags.describe('Name to text'),
+    parent_version: registrationFacts.parent_version.describe('version or model:version'),
+    error_threshold: z.number().min(0).max(1).optional().describe('Degraded above this error rate'),
+    latency_threshold_ms: z.number().positive().optional().describe('Degraded above this p95'),
+    instances: z.number().int().min(1).max(16).optional().describe('Engine processes; default 1'),
     probe: orJsonText(
-      z.strictObject({
-        inputs: records,
-        expect: orJsonText(z.array(z.unknown()).meta({ items: {} })).optional(),
-        tolerance: z.number().min(0).default(1e-6),
-      }),
+      record.pipe(
+        z.strictObject({
+          inputs: records.optional(),
+          tensors: orJsonText(record).optional(),
+          expect: orJsonText(z.array(z.unknown())).optional(),
+          tolerance: z.number().min(0).default(1e-6),
+        }),
+      ),
     )
       .optional()
-      .describe('Records the version must answer (with these values) before it serves'),
+      .describe('To pass first: {inputs or tensors as in predict, expect: [values], tolerance: 1e-6}'),
   }),
   output: z.strictObject({
     model_id: z.string(),
@@ -60,19 +53,19 @@ export const deployModel = defineTool({
     warmup_ms: z.number(),
     warnings,
   }),
-  async handle(services, input, { origin, signal, progress }) {
+  async handle(services, input, call) {
     const outcome = await services.serving.deploy(
       {
         registration: { ...registrationOf(input), source: input.source },
         setActive: input.set_active,
         errorThreshold: input.error_threshold,
         latencyThresholdMs: input.latency_threshold_ms,
-        probe: input.probe,
+        probe: input.probe && { ...input.probe, input: parseRows('probe', input.probe) },
         instances: input.instances,
       },
-      origin,
-      progress,
-      signal,
+      call,
+      call.progress,
+      call.signal,
     );
     return {
       ...describeRegistered(outcome.record),

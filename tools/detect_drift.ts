@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
-import type { RowSource } from '../src/monitoring/monitor.ts';
-import { defineTool } from './define_tool.ts';
-import { answerOf, conciseResults, driftAnswer } from './drift_answer.ts';
+import { driftMethodNames } from '../src/monitoring/drift/index.ts';
+import type { RowSource } from '../src/monitoring/rows/read_source.ts';
+import { answerOf, conciseResults, driftAnswer } from './answers/drift_answer.ts';
+import { isoTime } from './answers/schemas.ts';
 import {
+  filePath,
   hoursToMs,
-  isoTime,
   modelId,
   names,
   orJsonText,
@@ -13,54 +14,44 @@ import {
   responseFormat,
   timestamp,
   version,
-} from './schemas.ts';
+} from './arguments/schemas.ts';
+import { defineTool } from './define_tool.ts';
 
-const methods = [
-  'auto',
-  'ks_test',
-  'psi',
-  'kl_divergence',
-  'js_distance',
-  'wasserstein',
-  'chi_square',
-  'multivariate',
-] as const;
 export const detectDrift = defineTool({
   name: 'detect_drift',
   title: 'Detect drift',
   description:
-    "Compares current rows with the version's reference data, feature by feature and for its predictions, and says which drifted, worst first; columns that came or went, shifts of missing values and new categories are findings of their own. Current rows are the prediction log's window (window_hours, or since/until), or current_data (records), or current_path (a file). A verdict needs statistical evidence, corrected for the number of features, and an effect of at least min_effect, so large samples raise no alarm over nothing; below 30 rows there is no verdict. Needs set_reference_data first. For errors and latency use health_check.",
+    "Compares current rows (the log's window, current_data or current_path) with the reference (set_reference_data first): features, predictions, columns, missing values, categories; worst first. Drift takes evidence, corrected for the number of features, and min_effect: large samples raise no alarm over nothing; under 30 rows no verdict. Errors, latency: health_check.",
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
-    version: version.optional().describe('Default: the active version, else the one in production'),
+    version: version.optional().describe('Default, here and elsewhere: active, else in production'),
     target: z.enum(['features', 'predictions', 'all']).default('all'),
     method: z
-      .enum(methods)
+      .enum(['auto', ...driftMethodNames, 'multivariate'])
       .default('auto')
-      .describe('auto: ks_test for numbers, chi_square for the rest; multivariate: all numbers at once'),
+      .describe('auto: ks_test for numbers, else chi_square; multivariate: all numbers at once'),
     current_data: orJsonText(z.array(record)).optional(),
-    current_path: z.string().min(1).max(4096).optional().describe('Absolute path: CSV, Parquet, JSON Lines'),
+    current_path: filePath.optional(),
+    reference_data: orJsonText(z.array(record)).optional().describe('In place of the stored; not kept'),
+    reference_path: filePath.optional(),
     window_hours: z.number().positive().max(87_600).default(24),
     since: timestamp.optional(),
     until: timestamp.optional(),
-    features: names.optional().describe('Only these features'),
-    threshold: z
-      .number()
-      .positive()
-      .optional()
-      .describe('Tests: adjusted p below it; distances: score from it on'),
-    min_effect: z.number().min(0).max(1).optional().describe('Default 0.1; 0 turns the guard off'),
+    features: names.optional(),
+    threshold: z.number().positive().optional().describe('Adjusted p below it; distances: score from it on'),
+    min_effect: z.number().min(0).max(1).optional().describe('Default 0.1; 0: no guard'),
+    missing_threshold: z.number().min(0).max(1).optional().describe('Change of a missing share that counts'),
     correction: z.enum(['bh', 'bonferroni', 'none']).default('bh'),
-    segment_by: z.string().min(1).max(256).optional().describe('Compare each segment of this feature too'),
-    buckets: z.number().int().min(2).max(100).optional().describe('Drift over time, in so many stretches'),
-    reference_id: z.string().min(1).max(64).optional().describe('An older reference; default: the newest'),
-    chart: z.boolean().default(false).describe('Adds pictures (PNG)'),
-    response_format: responseFormat.describe(`concise: at most ${conciseResults} results, drifted first`),
+    segment_by: z.string().min(1).max(256).optional().describe('Each segment of this feature too'),
+    buckets: z.number().int().min(2).max(100).optional().describe('Parts over time'),
+    reference_id: z.string().min(1).max(64).optional(),
+    chart: z.boolean().default(false).describe('PNG'),
+    response_format: responseFormat.describe(`concise: ${conciseResults} results`),
   }),
   output: driftAnswer,
-  rowArguments: ['current_data'],
+  rowArguments: ['current_data', 'reference_data'],
   async handle(services, input, { caller, signal, show }) {
     const isDetailed = input.response_format === 'detailed';
     const report = await services.monitoring.detectDrift(
@@ -71,6 +62,7 @@ export const detectDrift = defineTool({
         rows: rowSource(input),
         features: input.features,
         referenceId: input.reference_id,
+        reference: givenReference(input),
         segmentBy: input.segment_by,
         buckets: input.buckets,
         chart: input.chart,
@@ -79,6 +71,7 @@ export const detectDrift = defineTool({
           method: input.method,
           correction: input.correction,
           significance: services.settings.driftThreshold,
+          missingThreshold: input.missing_threshold ?? services.settings.missingThreshold,
           ...(input.threshold !== undefined && { threshold: input.threshold }),
           ...(input.min_effect !== undefined && { minEffect: input.min_effect }),
         },
@@ -98,15 +91,11 @@ function rowSource(input: {
   since?: string | undefined;
   until?: string | undefined;
 }): RowSource {
-  const { current_data, current_path } = input;
-  if (current_data !== undefined && current_path !== undefined)
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      'current_data and current_path were both given.',
-      'Give one of them.',
-    );
-  if (current_data !== undefined) return { kind: 'records', records: current_data };
-  if (current_path !== undefined) return { kind: 'path', path: current_path };
+  const given = givenRows(
+    { name: 'current_data', value: input.current_data },
+    { name: 'current_path', value: input.current_path },
+  );
+  if (given !== undefined) return given;
   const until = input.until === undefined ? Date.now() + 1 : Date.parse(input.until);
   const since = input.since === undefined ? until - hoursToMs(input.window_hours) : Date.parse(input.since);
   if (since >= until)
@@ -116,4 +105,38 @@ function rowSource(input: {
       'Swap them.',
     );
   return { kind: 'window', since, until };
+}
+
+/** @throws INVALID_INPUT when a stored reference is named as well */
+function givenReference(input: {
+  reference_data?: Record<string, unknown>[] | undefined;
+  reference_path?: string | undefined;
+  reference_id?: string | undefined;
+}): RowSource | undefined {
+  const given = givenRows(
+    { name: 'reference_data', value: input.reference_data },
+    { name: 'reference_path', value: input.reference_path },
+  );
+  if (given !== undefined && input.reference_id !== undefined)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      'reference_id and rows of a reference were both given.',
+      'Give one of reference_id, reference_data and reference_path.',
+    );
+  return given;
+}
+
+/** @throws INVALID_INPUT when both were given */
+function givenRows(
+  data: { name: string; value: Record<string, unknown>[] | undefined },
+  path: { name: string; value: string | undefined },
+): RowSource | undefined {
+  if (data.value !== undefined && path.value !== undefined)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `${data.name} and ${path.name} were both given.`,
+      'Give one of them.',
+    );
+  if (data.value !== undefined) return { kind: 'records', records: data.value };
+  return path.value === undefined ? undefined : { kind: 'path', path: path.value };
 }

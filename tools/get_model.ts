@@ -1,31 +1,37 @@
 import { z } from 'zod';
+import { detail, summarise, versionDetails } from './answers/describe_version.ts';
+import { isoTime, warnings } from './answers/schemas.ts';
+import { describeAgreement, shadowAgreement } from './answers/shadow_agreement.ts';
+import { fitting } from './answers/shown_signature.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { limit, modelId, responseFormat, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { detail, summarise, versionDetails } from './describe_version.ts';
-import { isoTime, limit, modelId, responseFormat, stage, version } from './schemas.ts';
-import { describeAgreement, shadowAgreement } from './shadow_agreement.ts';
 
-/** Steps of lineage in a concise answer, and characters of its versions and of its history: less than 2 000 tokens in all. */
+/**
+ * Lineage steps in a concise answer, and characters of its versions and its history; less than 2 000 tokens in all.
+ */
 const shownLineage = 20;
 const versionCharacters = 4200;
 const historyCharacters = 2200;
-/** However long they are, so many of each. */
+/** Versions and steps that are shown at least, however long they are. */
 const least = 3;
 
 export const getModel = defineTool({
   name: 'get_model',
   title: 'Get a model',
   description:
-    'Everything about one model: its versions with stages, metrics and aliases, which one has the traffic, lineage (parents and children, some generations) and the history of stages. Name a version, or ask for detailed, to see the signature (the features that predict expects), artifact, class labels and hyperparameters. Concise shows the newest versions and steps that have room. To find a model by other things than its name, or page through all its versions, call search_models; to weigh versions compare_models.',
+    "A model's versions, traffic, lineage, history; version or detailed adds signature (the features predict expects), artifact, class labels, hyperparameters; concise: the newest that fit. To find models, page versions: search_models; to weigh them: compare_models.",
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
-    version: version.optional().describe('Only this version, in detail'),
-    stage: stage.optional().describe('Only versions in this stage'),
+    version: version.optional(),
+    stage: stage.optional(),
     limit,
     response_format: responseFormat,
   }),
   output: z.strictObject({
+    note: storedNote,
     model_id: z.string(),
     created_at: z.string(),
     description: z.string().nullable(),
@@ -60,17 +66,20 @@ export const getModel = defineTool({
         reason: z.string().nullable(),
       }),
     ),
+    warnings: warnings.optional(),
   }),
   async handle(services, input) {
-    const model = await services.registry.describe(input.model_id, {
-      version: input.version,
-      stage: input.stage,
-      limit: input.limit,
-    });
-    const { route, deployedVersions, shadows } = model.traffic;
-    const detailed = input.version !== undefined || input.response_format === 'detailed';
+    const filter = { version: input.version, stage: input.stage, limit: input.limit };
+    const [model, { route, deployedVersions, shadows }] = await Promise.all([
+      services.registry.describe(input.model_id, filter),
+      services.serving.describeTraffic(input.model_id),
+    ]);
+    const whole = input.response_format === 'detailed';
+    const detailed = input.version !== undefined || whole;
     const lineage = detailed ? model.lineage : model.lineage.slice(0, shownLineage);
-    const versions = model.versions.map(detailed ? detail : summarise);
+    const versions = model.versions.map((version) =>
+      detailed ? detail(version, whole) : summarise(version),
+    );
     const history = model.stageHistory.map((transition) => ({
       transition_id: transition.transitionId,
       version: transition.version,
@@ -84,13 +93,14 @@ export const getModel = defineTool({
       reason: transition.reason,
     }));
     return {
+      note: storedTexts,
       model_id: input.model_id,
       created_at: isoTime(model.createdAt),
       description: model.description,
       tags: model.tags,
       aliases: Object.fromEntries(model.aliases.map(({ alias, version }) => [alias, version])),
       gates: model.gates,
-      versions: detailed ? versions : fitting(versions, versionCharacters),
+      versions: detailed ? versions : fitting(versions, versionCharacters, least),
       versions_total: model.totalVersions,
       traffic: {
         active_version: route?.activeVersion ?? null,
@@ -106,16 +116,8 @@ export const getModel = defineTool({
         ...(parentDeleted && { parent_deleted: true }),
       })),
       lineage_truncated: model.lineageTruncated || lineage.length < model.lineage.length,
-      stage_history: detailed ? history : fitting(history, historyCharacters),
+      stage_history: whole ? history : fitting(history, historyCharacters, least),
+      ...(model.faults.length > 0 && { warnings: model.faults }),
     };
   },
 });
-
-/** The first of them, which are the newest, as many as have room. */
-function fitting<Item>(items: readonly Item[], characters: number): Item[] {
-  let left = characters;
-  return items.filter((item, index) => {
-    left -= JSON.stringify(item).length + 1;
-    return left >= 0 || index < least;
-  });
-}

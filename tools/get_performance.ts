@@ -1,33 +1,38 @@
 import { z } from 'zod';
 import { ModelYardError, messageOf } from '../src/errors.ts';
 import { renderChart } from '../src/monitoring/charts/index.ts';
+import { comparableMetricNames } from '../src/monitoring/performance/index.ts';
+import { whileWaiting } from '../src/while_waiting.ts';
+import { comparisonAnswer, versionAnswer } from './answers/performance_answer.ts';
+import { versionFields } from './answers/performance_fields.ts';
+import { isoTime, warnings } from './answers/schemas.ts';
+import { hoursToMs, modelId, responseFormat, timestamp, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { comparisonAnswer, versionAnswer, versionFields } from './performance_answer.ts';
-import { hoursToMs, isoTime, modelId, responseFormat, timestamp, version, warnings } from './schemas.ts';
 
 export const getPerformance = defineTool({
   name: 'get_performance',
   title: 'Get performance',
   description:
-    'How well a version did in a window: calls, errors, latency; where outcomes are known (record_outcomes) accuracy, F1, AUC, calibration, or MAE, RMSE, R², with 95 % intervals, and any drop against a reference with outcomes; where not, estimates. by_version adds the other versions and the A/B verdict, which may be looked at any time. For inputs use detect_drift.',
+    "A version's calls, errors, latency; by outcomes (record_outcomes) its metrics, 95 % intervals, drops against the reference; without, estimates. by_version: the others too and the A/B verdict, valid at any look. Inputs: detect_drift.",
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
-    version: version.optional().describe('Default: the active version, else the one in production'),
+    version: version.optional(),
     window_hours: z.number().positive().max(87_600).default(24),
     since: timestamp.optional(),
     until: timestamp.optional(),
     by_version: z.boolean().default(false),
+    metric: z.enum(comparableMetricNames).optional().describe("Of by_version's verdict"),
     segment_by: z.string().min(1).max(256).optional().describe('A feature'),
-    chart: z.boolean().default(false).describe('Adds pictures'),
+    chart: z.boolean().default(false),
     response_format: responseFormat,
   }),
   output: z.strictObject({
     model_id: z.string(),
     window: z.strictObject({ since: z.string(), until: z.string() }),
     ...versionFields,
-    versions: z.array(z.strictObject(versionFields)).optional().describe('by_version: each as above'),
+    versions: z.array(z.strictObject(versionFields)).optional(),
     comparison: z
       .strictObject({
         since: z.string(),
@@ -53,20 +58,27 @@ export const getPerformance = defineTool({
       .optional(),
     warnings,
   }),
-  async handle(services, input, { show }) {
+  async handle(services, input, { show, progress }) {
     const { since, until } = windowOf(input);
-    const report = await services.monitoring.performance({
-      modelId: input.model_id,
-      version: input.version,
-      since,
-      until,
-      byVersion: input.by_version,
-      segmentBy: input.segment_by,
-      chart: input.chart,
-    });
+    const report = await whileWaiting(
+      progress,
+      'taking up and measuring logged calls',
+      services.monitoring.performance({
+        modelId: input.model_id,
+        version: input.version,
+        since,
+        until,
+        byVersion: input.by_version,
+        segmentBy: input.segment_by,
+        chart: input.chart,
+        metric: input.metric,
+      }),
+    );
     const found = [...report.warnings];
     if (input.by_version && report.comparison === undefined)
       found.push('One version has all traffic: there is nothing to compare. set_traffic splits it.');
+    if (input.metric !== undefined && !input.by_version)
+      found.push('metric is what by_version=true compares by; without, it changes nothing.');
     if (input.chart && report.charts.length === 0) found.push('There is no chart: no row has an outcome.');
     for (const spec of report.charts)
       await renderChart(spec).then(show, (error: unknown) => found.push(messageOf(error)));

@@ -1,15 +1,20 @@
 import { z } from 'zod';
-import { type HealthStatus, healthStatuses, type ModelHealth } from '../src/monitoring/health.ts';
+import type { ModelHealth } from '../src/monitoring/health/check_models.ts';
+import { type HealthStatus, healthStatuses } from '../src/monitoring/health/health_status.ts';
 import { packageVersion } from '../src/package_info.ts';
+import { noQuantiles } from '../src/prediction_log/latency.ts';
+import { latency, latencyAnswer, queueTime, queueTimeAnswer } from './answers/latency.ts';
+import { isoTime } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { streamChange, streamChangeAnswer } from './answers/stream_change.ts';
+import { modelId } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { isoTime, modelId } from './schemas.ts';
-import { streamChange, streamChangeAnswer } from './stream_change.ts';
 
 const status = z.enum(healthStatuses);
 
-/** Most models shown; the worst first. */
+/** Models shown at most, the worst first. */
 const shownModels = 20;
-/** Of a version, the newest. */
+/** Changes shown of a version, the newest first. */
 const shownChanges = 3;
 const rank: Record<HealthStatus, number> = { unhealthy: 0, degraded: 1, unknown: 2, healthy: 3 };
 
@@ -17,11 +22,12 @@ export const healthCheck = defineTool({
   name: 'health_check',
   title: 'Check health',
   description:
-    'Says whether the store and the deployed versions (of one model, if named) work: status, calls, errors, latency quantiles, last error, from what all server processes on this store have served. Counts are since deployment; status and latency are of the last hour. unknown means not called lately and not loaded here. Use detect_drift for the quality of what is predicted.',
+    'Whether the store and deployed versions work: calls, errors, latency, over all server processes. Counts since deployment; status and latency of the last hour; unknown: not called lately nor loaded here. Prediction quality: detect_drift.',
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
-  input: z.strictObject({ model_id: modelId.optional().describe('Only this model') }),
+  input: z.strictObject({ model_id: modelId.optional() }),
   output: z.strictObject({
+    note: storedNote,
     status,
     checks: z.array(z.strictObject({ name: z.string(), status, detail: z.string() })),
     models: z.array(
@@ -37,16 +43,15 @@ export const healthCheck = defineTool({
           state: z.enum(['closed', 'open', 'half_open']),
           trips: z.number(),
           reopens_at: z.string().nullable(),
+          reason: z.string().nullable(),
+          tripped_at: z.string().nullable(),
         }),
         shadow_agreement: z.number().nullable(),
         request_count: z.number(),
         error_count: z.number(),
         error_rate: z.number(),
-        latency_ms: z.strictObject({
-          p50: z.number().nullable(),
-          p95: z.number().nullable(),
-          p99: z.number().nullable(),
-        }),
+        latency_ms: latency,
+        queue_ms: queueTime,
         last_request_at: z.string().nullable(),
         last_error_at: z.string().nullable(),
         last_error: z.string().nullable(),
@@ -70,7 +75,8 @@ export const healthCheck = defineTool({
     const mlflow = await services.mlflow.health();
     const now = Date.now();
     return {
-      // An outage of MLflow costs no call: it is told, and makes nothing worse than degraded.
+      note: storedTexts,
+      // An outage of MLflow costs no call, so it is reported and makes the status degraded at most.
       status: health.status === 'healthy' && mlflow.check?.status === 'degraded' ? 'degraded' : health.status,
       checks: [...health.checks, ...(mlflow.check === undefined ? [] : [mlflow.check])],
       models: health.models
@@ -83,7 +89,7 @@ export const healthCheck = defineTool({
         role: caller.role,
         read_only: caller.readOnly,
         approvals: services.settings.approvals,
-        store: services.storeKind,
+        store: services.store.kind,
         mlflow: mlflow.summary,
         uptime_s: secondsSince(services.startedAt, now),
       },
@@ -108,12 +114,15 @@ function describe(model: ModelHealth, now: number) {
       state: model.breaker.state,
       trips: model.breaker.trips,
       reopens_at: time(model.breaker.reopensAt),
+      reason: model.breaker.reason,
+      tripped_at: time(model.breaker.trippedAt),
     },
     shadow_agreement: model.shadowAgreement,
     request_count: calls,
     error_count: errors,
     error_rate: calls === 0 ? 0 : errors / calls,
-    latency_ms: statistics?.recent.latencyMs ?? { p50: null, p95: null, p99: null },
+    latency_ms: latencyAnswer(statistics?.recent.latencyMs ?? noQuantiles),
+    queue_ms: queueTimeAnswer(statistics?.recent.queueMs ?? noQuantiles),
     last_request_at: time(statistics?.lastCallAt),
     last_error_at: time(statistics?.lastErrorAt),
     last_error: statistics?.lastError ?? null,
@@ -122,7 +131,7 @@ function describe(model: ModelHealth, now: number) {
   };
 }
 
-/** None when the clock was set back. */
+/** 0 when the clock was set back. */
 function secondsSince(then: number, now: number): number {
   return Math.max(0, Math.round((now - then) / 1000));
 }

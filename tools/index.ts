@@ -9,6 +9,7 @@ import { getPerformance } from './get_performance.ts';
 import { healthCheck } from './health_check.ts';
 import { listAlerts } from './list_alerts.ts';
 import { listPredictions } from './list_predictions.ts';
+import { logPredictions } from './log_predictions.ts';
 import { predict } from './predict.ts';
 import { predictFile } from './predict_file.ts';
 import { promoteModel } from './promote_model.ts';
@@ -37,6 +38,7 @@ export const catalogue: readonly Tool[] = [
   updateModel,
   setReferenceData,
   predictFile,
+  logPredictions,
   listPredictions,
   listAlerts,
   acknowledgeAlert,

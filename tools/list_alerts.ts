@@ -1,14 +1,15 @@
 import { z } from 'zod';
-import { alertSeverities, alertStates } from '../src/monitoring/alerts/alert.ts';
+import { alertSeverities, alertStates } from '../src/monitoring/alerts/index.ts';
+import { describeAlert, shownAlert } from './answers/shown_alert.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { cursor, limit, modelId } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { cursor, limit, modelId } from './schemas.ts';
-import { describeAlert, shownAlert } from './shown_alert.ts';
 
 export const listAlerts = defineTool({
   name: 'list_alerts',
   title: 'List alerts',
   description:
-    'Alerts that the server raised by itself, newest first: errors, latency, circuit breakers, drift, missing data, performance, traffic shares. One cause is one alert, with what was found last. open until acknowledge_alert, resolved by itself when the cause is gone. For the state right now call health_check.',
+    'Alerts, newest first: errors, latency, circuit breakers, drift, missing data, performance, traffic shares. One per cause, with the last finding; open until acknowledged (acknowledge_alert), resolved when the cause is gone. State now: health_check.',
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
@@ -19,18 +20,19 @@ export const listAlerts = defineTool({
     cursor: cursor.optional(),
   }),
   output: z.strictObject({
+    note: storedNote,
     total: z.number(),
     alerts: z.array(shownAlert),
     next_cursor: z.string().nullable(),
   }),
   async handle(services, input) {
-    const { total, alerts, nextCursor } = await services.alerts.list({
+    const { total, alerts, nextCursor } = await services.monitoring.listAlerts({
       modelId: input.model_id,
       severity: input.severity,
       state: input.state,
       limit: input.limit,
       cursor: input.cursor,
     });
-    return { total, alerts: alerts.map(describeAlert), next_cursor: nextCursor };
+    return { note: storedTexts, total, alerts: alerts.map(describeAlert), next_cursor: nextCursor };
   },
 });

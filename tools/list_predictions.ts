@@ -1,69 +1,71 @@
 import { z } from 'zod';
+import { ModelYardError } from '../src/errors.ts';
+import { cursorOf } from '../src/prediction_log/list.ts';
+import { maxIdLength } from '../src/serving/caller_ids.ts';
+import { shadowIdExtra } from '../src/serving/shadow_id.ts';
+import { describePrediction, fittingPredictions, listedPrediction } from './answers/listed_prediction.ts';
+import { warnings } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { cursor, limit, modelId, responseFormat, timestamp, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { cursor, isoTime, limit, modelId, timestamp, version } from './schemas.ts';
 
 export const listPredictions = defineTool({
   name: 'list_predictions',
   title: 'List predictions',
   description:
-    'Logged predictions of a model, newest first, with features, value, route, latency and, where it was recorded, what really was; failed calls and shadow answers included. Use it to look at single rows or failures; for whether the inputs have changed call detect_drift.',
+    'Logged predictions, newest first: features, value, route, latency, actual; failed calls and shadow answers too. Changed inputs: detect_drift.',
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
-    model_id: modelId,
+    model_id: modelId.optional().describe('Not needed with prediction_id'),
     version: version.optional(),
     since: timestamp.optional(),
-    prediction_id: z.string().min(1).max(64).optional(),
+    prediction_id: z
+      .string()
+      .min(1)
+      .max(maxIdLength + shadowIdExtra)
+      .optional(),
     only: z.enum(['errors', 'with_outcome', 'all']).default('all'),
     limit,
     cursor: cursor.optional(),
+    response_format: responseFormat,
   }),
   output: z.strictObject({
+    note: storedNote,
     total: z.number(),
-    predictions: z.array(
-      z.strictObject({
-        prediction_id: z.string(),
-        version: z.string(),
-        at: z.string(),
-        route: z.string(),
-        entity_key: z.string().nullable(),
-        latency_ms: z.number(),
-        features: z.record(z.string(), z.unknown()).nullable(),
-        value: z.unknown(),
-        probabilities: z.record(z.string(), z.number()).nullable(),
-        error: z.string().nullable(),
-        actual: z.unknown().optional().describe('What really was, where that was recorded'),
-      }),
-    ),
+    predictions: z.array(listedPrediction),
     next_cursor: z.string().nullable(),
+    warnings: warnings.optional(),
   }),
   async handle(services, input) {
-    const found = await services.monitoring.listPredictions({
-      modelId: input.model_id,
+    const { model_id: asked, prediction_id: predictionId } = input;
+    if (asked === undefined && (predictionId === undefined || input.version !== undefined))
+      throw new ModelYardError(
+        'INVALID_INPUT',
+        `model_id is required${predictionId === undefined ? '' : ' with version'}.`,
+        'Name the model, or give prediction_id alone.',
+      );
+    const found = await services.log.list({
+      modelId: asked,
       version: input.version,
       since: input.since === undefined ? undefined : Date.parse(input.since),
-      predictionId: input.prediction_id,
+      predictionId,
       only: input.only,
       limit: input.limit,
       cursor: input.cursor,
     });
+    const isWhole = input.response_format === 'detailed' || predictionId !== undefined;
+    const shown = isWhole ? found.predictions.map(describePrediction) : fittingPredictions(found.predictions);
+    const last = shown.length < found.predictions.length ? found.predictions[shown.length - 1] : undefined;
     return {
+      note: storedTexts,
       total: found.total,
-      predictions: found.predictions.map((prediction) => ({
-        prediction_id: prediction.predictionId,
-        version: prediction.version,
-        at: isoTime(prediction.at),
-        route: prediction.route,
-        entity_key: prediction.entityKey,
-        latency_ms: Number(prediction.latencyMs.toFixed(3)),
-        features: prediction.features === null ? null : Object.fromEntries(prediction.features),
-        value: prediction.value,
-        probabilities:
-          prediction.probabilities === null ? null : Object.fromEntries(prediction.probabilities),
-        error: prediction.error,
-        ...(prediction.actual !== undefined && { actual: prediction.actual }),
+      predictions: shown.map((prediction, index) => ({
+        ...prediction,
+        ...(asked === undefined && { model_id: found.predictions[index]?.modelId }),
       })),
-      next_cursor: found.nextCursor,
+      next_cursor: last === undefined ? found.nextCursor : cursorOf(last),
+      ...(found.warnings.length > 0 && { warnings: found.warnings }),
     };
   },
 });

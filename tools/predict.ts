@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { ModelYardError } from '../src/errors.ts';
-import { datatypes } from '../src/registry/datatypes.ts';
+import type { RowPrediction } from '../src/serving/codec/predictions.ts';
 import { maxRowsPerCall } from '../src/serving/predict.ts';
-import type { PredictInput } from '../src/serving/predict_input.ts';
+import { warnings } from './answers/schemas.ts';
+import { parseRows } from './arguments/given_rows.ts';
+import { modelId, names, orJsonText, record, records, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { modelId, orJsonText, record, records, tensor, version, warnings } from './schemas.ts';
 
 /** A tensor of an answer; its datatypes are listed with the input. */
 const shownTensor = z.strictObject({
@@ -16,19 +16,23 @@ const shownTensor = z.strictObject({
 export const predict = defineTool({
   name: 'predict',
   title: 'Predict',
-  description: `Runs a deployed model on up to ${maxRowsPerCall} rows and logs every answer under a prediction_id. Give exactly one of: inputs, records with exactly the model's features; tensors, by input name in Open Inference Protocol form (for models without named features). The active version answers; version pins another deployed one. get_model shows the features expected. Next: detect_drift, once a day's rows are logged.`,
+  description: `Runs a deployed model on up to ${maxRowsPerCall} rows; logs each under a prediction_id. Give inputs, records {feature: value} (see get_model), or tensors (Open Inference Protocol; unnamed features). version pins one. Next: detect_drift, after a day's rows.`,
   permission: 'PREDICT',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
-    inputs: records.optional().describe('[{"feature": value, …}, …]'),
+    inputs: records.optional(),
     tensors: orJsonText(record)
       .optional()
       .describe(
-        `{"input name": {"datatype": one of ${datatypes.join('|')}, "shape": [rows, …], "data": [flat, 64-bit integers beyond 2^53 as text]}}`,
+        '{input: {datatype: BOOL|(U)INT8…64|FP16…64|BYTES, shape: [rows, …], data: [flat; integers beyond 2^53 as text]}}',
       ),
-    version: version.optional().describe('Pins a deployed version'),
-    entity_key: z.string().min(1).max(512).optional().describe('Whom the rows are about; kept in the log'),
+    version: version.optional(),
+    outputs: names.optional().describe('Only these'),
+    prediction_ids: orJsonText(z.array(z.string()).min(1).max(maxRowsPerCall))
+      .optional()
+      .describe('Your own, one a row: a repeated call is logged once'),
+    entity_key: z.string().min(1).max(512).optional().describe('Whom the rows are about; logged'),
   }),
   output: z.strictObject({
     model_id: z.string(),
@@ -47,24 +51,27 @@ export const predict = defineTool({
     warnings,
   }),
   rowArguments: ['inputs', 'tensors'],
-  async handle(services, { model_id, version: pinned, entity_key, ...input }, { signal }) {
+  async handle(
+    services,
+    { model_id, version: pinned, entity_key, prediction_ids, outputs, inputs, tensors },
+    { cancelling },
+  ) {
     const answer = await services.serving.predict({
       modelId: model_id,
       version: pinned,
+      outputs,
       entityKey: entity_key,
-      input: parseInput(input),
-      signal,
+      predictionIds: prediction_ids,
+      input: parseRows('predict', { inputs, tensors }),
+      signal: cancelling,
     });
     return {
       model_id,
       version: answer.version,
       route: answer.route,
-      predictions: answer.predictions.map(({ predictionId, value, probabilities, scores }) => ({
-        prediction_id: predictionId,
-        value,
-        ...(probabilities && { probabilities: Object.fromEntries(probabilities) }),
-        ...(scores !== undefined && { scores }),
-      })),
+      predictions: answer.predictions.map((prediction, row) =>
+        shownPrediction(answer.predictionIds[row] ?? '', prediction),
+      ),
       ...(answer.outputs && { outputs: Object.fromEntries(answer.outputs) }),
       latency_ms: Number(answer.latencyMs.toFixed(3)),
       warnings: answer.warnings,
@@ -72,31 +79,19 @@ export const predict = defineTool({
   },
 });
 
-function parseInput(given: {
-  inputs?: Record<string, unknown>[] | undefined;
-  tensors?: Record<string, unknown> | undefined;
-}): PredictInput {
-  if (given.inputs !== undefined && given.tensors === undefined)
-    return { kind: 'records', records: given.inputs };
-  if (given.tensors === undefined || given.inputs !== undefined)
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      `predict takes exactly one of inputs and tensors; ${given.inputs === undefined ? 'neither' : 'both'} was given.`,
-      'Give inputs (records of features), or tensors for a model without named features.',
-    );
-  return {
-    kind: 'tensors',
-    tensors: new Map(Object.entries(given.tensors).map(([name, value]) => [name, parseTensor(name, value)])),
-  };
+interface ShownPrediction {
+  prediction_id: string;
+  value: unknown;
+  probabilities?: Record<string, number>;
+  scores?: unknown;
 }
 
-function parseTensor(name: string, value: unknown): z.output<typeof tensor> {
-  const parsed = tensor.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new ModelYardError(
-    'INVALID_INPUT',
-    `tensors.${name}${issue && issue.path.length > 0 ? `.${issue.path.join('.')}` : ''}: ${issue?.message ?? 'not a tensor'}.`,
-    'A tensor is {"datatype": "FP32", "shape": [1, 3], "data": [1, 2, 3]}.',
-  );
+function shownPrediction(
+  predictionId: string,
+  { value, probabilities, scores }: RowPrediction,
+): ShownPrediction {
+  const shown: ShownPrediction = { prediction_id: predictionId, value };
+  if (probabilities) shown.probabilities = Object.fromEntries(probabilities);
+  if (scores !== undefined) shown.scores = scores;
+  return shown;
 }

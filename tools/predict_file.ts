@@ -1,29 +1,30 @@
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { mimeTypeOf } from '../src/serving/file/formats.ts';
 import type { OutcomeSummary } from '../src/serving/file/summary.ts';
+import { mimeTypeOf } from '../src/tables/formats.ts';
+import { filePath, modelId, names, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { modelId, version } from './schemas.ts';
 
-const path = z.string().min(1).max(4096);
 const column = z.string().min(1).max(512);
 
 export const predictFile = defineTool({
   name: 'predict_file',
-  title: 'Predict a file',
+  title: 'Predict file',
   description:
-    "Predicts every row of a CSV, JSON Lines or Parquet file of any size and writes a new file of the same format: the input's columns, then prediction_id, prediction, P(class) or prediction[0]…, error. Columns are matched to features by name. Rows that fail get an error and do not stop the rest. One version answers the whole file. Nothing is overwritten; the output appears whole or not at all. For up to 1000 rows at hand use predict. Next: detect_drift.",
+    'Predicts a file of any size into a new one: its columns, then prediction_id, prediction, P(class) or prediction[0]…, error. Columns match features by name. Failed rows get an error, the rest go on. One version answers all. Nothing is overwritten; the output appears whole or not at all. Up to 1000 rows: predict. Next: detect_drift.',
   permission: 'PREDICT',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
-    input_path: path.describe('Absolute path of a .csv, .jsonl, .ndjson or .parquet file'),
-    output_path: path.optional().describe('A new file; default: NAME.predictions.EXT beside the input'),
-    version: version.optional().describe('Pins a deployed version'),
-    entity_column: column.optional().describe('Column that says whom a row is about; kept in the log'),
-    outcome_column: column.optional().describe('Column with what really was, to compare with'),
-    log: z.boolean().default(true).describe('Write the answered rows to the prediction log'),
+    input_path: filePath.describe('.csv, .jsonl, .ndjson, .parquet'),
+    output_path: filePath.optional().describe('Default: NAME.predictions.EXT beside it'),
+    version: version.optional(),
+    outputs: names.optional(),
+    id_column: column.optional().describe('Your own prediction ids'),
+    entity_column: column.optional().describe('Whom a row is about; logged'),
+    outcome_column: column.optional().describe('Actual values, to compare'),
+    log: z.boolean().default(true),
   }),
   output: z.strictObject({
     model_id: z.string(),
@@ -33,10 +34,11 @@ export const predictFile = defineTool({
     failed_rows: z.number(),
     failures: z
       .array(z.strictObject({ line: z.number(), error: z.string() }))
-      .describe('The first ten; in Parquet line is the row number from 1'),
+      .describe('First ten; Parquet: line is the row from 1'),
     output_path: z.string(),
     seconds: z.number(),
     rows_per_s: z.number(),
+    warnings: z.array(z.string()).optional(),
     summary: z.strictObject({
       classes: z.record(z.string(), z.number()).optional().describe('Rows per predicted class'),
       other_class_rows: z.number().optional(),
@@ -53,12 +55,14 @@ export const predictFile = defineTool({
     }),
   }),
   async handle(services, input, { progress, signal }) {
-    const { summary, ...report } = await services.files.predict(
+    const { summary, ...report } = await services.serving.predictFile(
       {
         modelId: input.model_id,
         version: input.version,
+        outputs: input.outputs,
         inputPath: input.input_path,
         outputPath: input.output_path,
+        idColumn: input.id_column,
         entityColumn: input.entity_column,
         outcomeColumn: input.outcome_column,
         log: input.log,
@@ -76,6 +80,7 @@ export const predictFile = defineTool({
       output_path: report.outputPath,
       seconds: Number(report.seconds.toFixed(3)),
       rows_per_s: Math.round(report.rows / report.seconds),
+      ...(report.warnings.length > 0 && { warnings: report.warnings }),
       summary: {
         ...(summary.classes && { classes: Object.fromEntries(summary.classes) }),
         ...(summary.otherClassRows !== undefined && { other_class_rows: summary.otherClassRows }),

@@ -1,24 +1,29 @@
 import { z } from 'zod';
+import { describePreview } from './answers/preview.ts';
+import { warnings } from './answers/schemas.ts';
+import { modelId, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { modelId, stage, version, warnings } from './schemas.ts';
 
 export const promoteModel = defineTool({
   name: 'promote_model',
-  title: 'Promote a model version',
+  title: 'Promote model',
   description:
-    'Moves a version along development → staging → production → archived (and from archived back to development). Promotion to production archives the version that was there, in one transaction. It changes the stage only; activate=true moves the traffic too. All gates of the model run first and are reported; dry_run=true shows them and what would happen. To undo call rollback_model. Next: health_check, get_model.',
+    'Moves the stage: development → staging → production → archived → development. Production archives the one there, in one transaction. Traffic moves only with activate=true, which deploys too. Gates run first; dry_run previews. Undo: rollback_model. Next: health_check.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
     version,
     target_stage: stage,
-    reason: z.string().min(1).max(2000).optional().describe('Kept in the stage history'),
+    reason: z.string().min(1).max(2000).optional(),
     dry_run: z.boolean().default(false),
-    force: z.boolean().default(false).describe('Although a gate fails; needs the role admin'),
-    activate: z.boolean().default(false).describe('Also deploy it and move all traffic to it'),
+    force: z.boolean().default(false).describe('Despite failing gates; admin'),
+    activate: z.boolean().default(false),
   }),
   output: z.strictObject({
+    preview: z.string().optional(),
+    would_apply: z.boolean().optional(),
+    would_archive: z.array(z.string()).optional(),
     model_id: z.string(),
     version: z.string(),
     from_stage: stage,
@@ -44,6 +49,7 @@ export const promoteModel = defineTool({
       call,
     );
     return {
+      ...describePreview(outcome.preview),
       model_id: input.model_id,
       version: outcome.version,
       from_stage: outcome.fromStage,

@@ -1,27 +1,32 @@
 import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import type { GivenOutcomes } from '../src/monitoring/outcomes/given_outcomes.ts';
+import { warnings } from './answers/schemas.ts';
+import { filePath, modelId, orJsonText, record } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { modelId, orJsonText, warnings } from './schemas.ts';
 
-/** Unknown ids that are listed. */
+/** Unknown ids that are listed at most. */
 const shownUnknown = 50;
 
 export const recordOutcomes = defineTool({
   name: 'record_outcomes',
   title: 'Record outcomes',
   description:
-    'Records what really was, by the prediction_id that predict gave, from records or a file (CSV, JSON Lines, Parquet) with the columns prediction_id and actual. Late and repeated as one likes; a later value replaces an earlier one. Next: get_performance.',
+    'Records actual values (class, number or array) by prediction_id: outcomes, or a file with columns prediction_id, actual. Late or repeated is fine; a later value replaces. Next: get_performance.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
     outcomes: orJsonText(
-      z.array(z.strictObject({ prediction_id: z.string().min(1).max(64), actual: z.unknown() })).min(1),
+      z
+        .array(
+          record.pipe(z.strictObject({ prediction_id: z.string().min(1).max(256), actual: z.unknown() })),
+        )
+        .min(1),
     )
       .optional()
-      .describe('actual: the class, number or array'),
-    path: z.string().min(1).max(4096).optional().describe('Absolute path of a file, instead of outcomes'),
+      .describe('[{prediction_id, actual}]'),
+    path: filePath.optional(),
   }),
   output: z.strictObject({
     model_id: z.string(),
@@ -31,6 +36,7 @@ export const recordOutcomes = defineTool({
     empty: z.number(),
     unknown: z.array(z.string()),
     unknown_total: z.number(),
+    shadow_rows: z.number().optional().describe('Of shadows of these, recorded too'),
     warnings,
   }),
   rowArguments: ['outcomes'],
@@ -44,6 +50,7 @@ export const recordOutcomes = defineTool({
       empty: report.empty,
       unknown: report.unknown.slice(0, shownUnknown),
       unknown_total: report.unknown.length,
+      ...(report.shadows > 0 && { shadow_rows: report.shadows }),
       warnings: report.warnings,
     };
   },

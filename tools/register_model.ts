@@ -1,23 +1,21 @@
 import { z } from 'zod';
+import { describeRegistered } from './answers/registered_version.ts';
+import { artifact, signature, warnings } from './answers/schemas.ts';
+import { registrationFacts, registrationOf } from './arguments/registration.ts';
+import { filePath, modelId, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { describeRegistered, registrationFacts, registrationOf } from './registration.ts';
-import { artifact, modelId, signature, stage, version, warnings } from './schemas.ts';
 
 export const registerModel = defineTool({
   name: 'register_model',
-  title: 'Register a model version',
+  title: 'Register model',
   description:
-    'Adds a version of an ONNX model to the registry in stage development without serving it: copies and hashes the file, loads it once in a separate process to read its signature, keeps its facts. Use it to catalogue a version for later; to serve one right away call deploy_model instead, which registers too. Registering the same file again changes nothing; other bytes under the same version are VERSION_EXISTS. Next: deploy_model, promote_model.',
+    'Adds a version in stage development, unserved: copies and hashes the file, reads its signature. Arguments as in deploy_model, which registers too: that to serve at once. The same file again changes nothing; other bytes: VERSION_EXISTS. Next: deploy_model.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: true },
   input: z.strictObject({
     model_id: modelId,
     version,
-    source: z
-      .string()
-      .min(1)
-      .max(4096)
-      .describe('Absolute path of the .onnx file, or runs:/… or models:/… in MLflow'),
+    source: filePath,
     ...registrationFacts,
   }),
   output: z.strictObject({

@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { warnings } from './answers/schemas.ts';
+import { modelId, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { modelId, version, warnings } from './schemas.ts';
 
 export const retireModel = defineTool({
   name: 'retire_model',
-  title: 'Retire a model version',
+  title: 'Retire model',
   description:
-    'Takes a deployed version out of service: no new calls reach it, those under way are answered, then it is unloaded. It stays registered and can be deployed again. Refuses a version that carries traffic unless force=true; then the other versions of the route share its part. It does not change the stage: for that call promote_model.',
+    "Unloads a deployed version once calls under way are answered; it stays registered, in its stage (promote_model). Refused while it carries traffic unless force=true; then the route's others share its part.",
   permission: 'WRITE',
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: false },
   input: z.strictObject({ model_id: modelId, version, force: z.boolean().default(false) }),
@@ -17,10 +18,10 @@ export const retireModel = defineTool({
     active_version: z.string().nullable(),
     warnings,
   }),
-  async handle(services, input, { origin }) {
-    const retired = await services.traffic.retire(
+  async handle(services, input, call) {
+    const retired = await services.serving.retire(
       { modelId: input.model_id, version: input.version, force: input.force },
-      origin,
+      call,
     );
     return {
       model_id: input.model_id,

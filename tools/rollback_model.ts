@@ -1,12 +1,14 @@
 import { z } from 'zod';
+import { describePreview } from './answers/preview.ts';
+import { warnings } from './answers/schemas.ts';
+import { modelId, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { modelId, version, warnings } from './schemas.ts';
 
 export const rollbackModel = defineTool({
   name: 'rollback_model',
-  title: 'Roll a model back',
+  title: 'Roll back model',
   description:
-    'Takes production back to the version that was there before (or the one named) and all traffic with it, in one transaction; the present version is archived. Called twice it goes two versions back. Use it when a promotion turns out bad; dry_run=true shows where it would go. To go forward call promote_model. Next: health_check.',
+    'Takes production and all traffic back to the version before (or to_version) in one transaction, archiving the present one; twice goes two back. For a bad promotion; dry_run previews. Forward: promote_model. Next: health_check.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: false },
   input: z.strictObject({
@@ -16,6 +18,9 @@ export const rollbackModel = defineTool({
     dry_run: z.boolean().default(false),
   }),
   output: z.strictObject({
+    preview: z.string().optional(),
+    would_apply: z.boolean().optional(),
+    would_archive: z.array(z.string()).optional(),
     model_id: z.string(),
     from_version: z.string().nullable(),
     to_version: z.string(),
@@ -37,6 +42,7 @@ export const rollbackModel = defineTool({
       call,
     );
     return {
+      ...describePreview(outcome.preview),
       model_id: input.model_id,
       from_version: outcome.fromVersion,
       to_version: outcome.toVersion,

@@ -1,43 +1,38 @@
 import { z } from 'zod';
 import { metricOperators } from '../src/registry/search_conditions.ts';
 import { parseOrder } from '../src/registry/search_order.ts';
+import { foundVersion, showFound } from './answers/found_version.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { cursor, limit, modelId, orJsonText, stage, textMap, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { foundVersion, showFound } from './found_version.ts';
-import { cursor, limit, modelId, orJsonText, stage, textMap, version } from './schemas.ts';
 
 export const searchModels = defineTool({
   name: 'search_models',
   title: 'Search models',
   description:
-    'Lists registered model versions by any combination of text, model, stage, framework, tags and metric conditions, newest first or by a metric, a page at a time, with totals of the whole registry on the first page. Use it to find what exists; for everything about one model call get_model.',
+    'Finds versions that meet all arguments, newest first or by a metric, in pages; the first has totals of the registry. All about one model: get_model.',
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
-    query: z
-      .string()
-      .min(1)
-      .max(256)
-      .optional()
-      .describe('Part of a name, version, description, algorithm, framework, author or tag'),
+    query: z.string().min(1).max(256).optional().describe('Part of any name, text or tag'),
     model_id: modelId.optional(),
     stage: stage.optional(),
     framework: z.string().min(1).max(256).optional(),
-    alias: version.optional().describe('Only the versions that have it'),
-    tags: textMap.optional().describe('All of these, such as {"team": "risk"}'),
+    alias: version.optional(),
+    tags: textMap.optional(),
     metrics: orJsonText(
       z.array(z.strictObject({ name: z.string(), op: z.enum(metricOperators), value: z.number() })).max(20),
-    )
-      .optional()
-      .describe('All of these, such as [{"name": "accuracy", "op": ">=", "value": 0.9}]'),
+    ).optional(),
     order_by: z
       .string()
       .max(300)
       .default('created_at desc')
-      .describe('created_at, model_id or metric:NAME, then asc or desc'),
+      .describe('created_at, model_id, metric:NAME; asc, desc'),
     limit,
     cursor: cursor.optional(),
   }),
   output: z.strictObject({
+    note: storedNote,
     total: z.number(),
     models: z.array(foundVersion),
     next_cursor: z.string().nullable(),
@@ -63,6 +58,7 @@ export const searchModels = defineTool({
       tags: new Set(Object.keys(search.tags ?? {})),
     };
     return {
+      note: storedTexts,
       total: found.total,
       models: showFound(found.versions, search.limit, asked),
       next_cursor: found.nextCursor,

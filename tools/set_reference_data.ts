@@ -1,28 +1,29 @@
 import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
-import type { RowSource } from '../src/monitoring/read_source.ts';
+import type { RowSource } from '../src/monitoring/rows/read_source.ts';
+import { isoTime, warnings } from './answers/schemas.ts';
+import { fitting } from './answers/shown_signature.ts';
+import { filePath, hoursToMs, modelId, orJsonText, record, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { hoursToMs, isoTime, modelId, orJsonText, record, version, warnings } from './schemas.ts';
+
+/** Characters of an answer's lists, which keep it below 2 000 tokens. */
+const featureCharacters = 4500;
+const predictionCharacters = 1000;
 
 export const setReferenceData = defineTool({
   name: 'set_reference_data',
   title: 'Set reference data',
   description:
-    'Stores the rows that detect_drift compares with, per version: rows like those the model was trained on. Give exactly one of data (records), path (CSV with a header line, Parquet or JSON Lines) or from_hours (the last hours of this version in the prediction log). Where the rows have all features the model scores them too, so that drift of predictions can be seen. outcome_column names what really was, for estimates of performance. The newest reference counts; older ones are kept. Next: detect_drift.',
+    "Stores rows like training's for detect_drift: one of data (records), path (CSV with header, Parquet, JSON Lines), from_hours (the log's last hours, with outcomes). Rows with all features are scored too, for drift of predictions. outcome_column: actual values, for estimated performance. The newest counts; older are kept. Next: detect_drift.",
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
-    version: version.optional().describe('Default: the active version, else the one in production'),
-    data: orJsonText(z.array(record).min(1)).optional().describe('[{"feature": value, …}, …]'),
-    path: z.string().min(1).max(4096).optional().describe('Absolute path of a file'),
+    version: version.optional(),
+    data: orJsonText(z.array(record).min(1)).optional(),
+    path: filePath.optional(),
     from_hours: z.number().positive().max(87_600).optional(),
-    outcome_column: z
-      .string()
-      .min(1)
-      .max(256)
-      .optional()
-      .describe('Not with from_hours: the log knows outcomes'),
+    outcome_column: z.string().min(1).max(256).optional(),
   }),
   output: z.strictObject({
     model_id: z.string(),
@@ -59,6 +60,14 @@ export const setReferenceData = defineTool({
       },
       origin,
     );
+    const features = reference.features.map(({ name, kind, count, missing }) => ({
+      name,
+      type: kind,
+      missing: missing / Math.max(1, count + missing),
+    }));
+    const shown = fitting(features, featureCharacters);
+    const predictions = reference.predictions.map(({ name }) => name);
+    const shownPredictions = fitting(predictions, predictionCharacters);
     return {
       model_id: version_.modelId,
       version: version_.version,
@@ -66,18 +75,22 @@ export const setReferenceData = defineTool({
       rows: reference.rows,
       source: reference.source,
       created_at: isoTime(reference.createdAt),
-      features: reference.features.map(({ name, kind, count, missing }) => ({
-        name,
-        type: kind,
-        missing: missing / Math.max(1, count + missing),
-      })),
-      predictions: reference.predictions.map(({ name }) => name),
+      features: shown,
+      predictions: shownPredictions,
       kept_rows: reference.keptRows,
       outcomes: reference.outcomes,
-      warnings: found,
+      warnings: [
+        ...found,
+        ...cutWarning('features', shown.length, features.length),
+        ...cutWarning('predictions', shownPredictions.length, predictions.length),
+      ],
     };
   },
 });
+
+function cutWarning(what: string, shown: number, all: number): string[] {
+  return shown === all ? [] : [`Shown: the first ${shown} of ${all} ${what}; all are stored.`];
+}
 
 function rowSource(input: {
   data?: Record<string, unknown>[] | undefined;

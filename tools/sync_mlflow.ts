@@ -1,16 +1,16 @@
 import { z } from 'zod';
+import { modelId } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
-import { modelId } from './schemas.ts';
 
 export const syncMlflow = defineTool({
   name: 'sync_mlflow',
   title: 'Sync with MLflow',
   description:
-    'Compares the registry with MLflow now instead of in the background. push sends versions, tags, aliases and stages that MLflow lacks, tries again what it refused, and lists what is left; with model_id it also makes anew what was deleted in MLflow. pull registers versions that were made in MLflow. What both sides changed differently is reported in failed, never overwritten. Not needed in daily use.',
+    'Compares with MLflow now, not in the background; seldom needed. push sends what it lacks, retries what it refused, lists what is left; with model_id remakes what was deleted there. pull registers versions made there. Conflicts: in failed, never overwritten.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: true },
   input: z.strictObject({
-    model_id: modelId.optional().describe('Only this model'),
+    model_id: modelId.optional(),
     direction: z.enum(['push', 'pull']).default('push'),
   }),
   output: z.strictObject({

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { defineTool } from './define_tool.ts';
 import {
   anyMap,
   gatePolicies,
@@ -9,20 +8,20 @@ import {
   version,
   versionMap,
   versionReference,
-} from './schemas.ts';
+} from './arguments/schemas.ts';
+import { defineTool } from './define_tool.ts';
 
-/** null and '' both take a text away: some clients cannot send null, and some trip over a type that is two. */
-const text = (length: number) =>
-  z.preprocess((value) => (value === null ? '' : value), z.string().max(length)).optional();
+/** An empty text or map removes the value; null, as everywhere, leaves it unchanged. */
+const text = (length: number) => z.string().max(length).optional();
 const textOrNone = (value: string | undefined) => (value === '' ? null : value);
-
-const isEmpty = (map: object | undefined) => map !== undefined && Object.keys(map).length === 0;
+const mapOrNone = <Map extends object>(map: Map | undefined) =>
+  map !== undefined && Object.keys(map).length === 0 ? null : map;
 
 export const updateModel = defineTool({
   name: 'update_model',
-  title: 'Update a model',
+  title: 'Update model',
   description:
-    'Changes what describes a version (or, without version, the model itself: description, tags) and the aliases. Facts left out stay; null takes one away; hyperparameters and parent_versions are replaced whole. What a version is (bytes, signature, class labels) never changes. An alias such as champion is usable wherever a version is. The stage: promote_model. Next: get_model.',
+    'Changes a version\'s facts (without version the model\'s description and tags) and aliases. What is left out stays; "" or {} removes a fact, null in a map that member; hyperparameters, parent_versions are replaced whole. Bytes, signature, class labels never change. An alias works wherever a version does. Stage: promote_model. Next: get_model.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
@@ -34,15 +33,15 @@ export const updateModel = defineTool({
     algorithm: text(256),
     tags: nullableMap(z.string().max(5000)).optional(),
     metrics: nullableMap(z.number()).optional(),
-    hyperparameters: z.preprocess((value) => value ?? {}, anyMap).optional(),
+    hyperparameters: anyMap.optional(),
     parent_versions: orJsonText(z.array(versionReference).max(100)).optional(),
     aliases: versionMap.optional().describe('Alias to version, or null'),
     gates: gatePolicies
       .optional()
       .describe(
-        'Role admin: {production or staging: null or {min_metrics, max_metrics, not_worse_than_incumbent: {name: number}, lower_is_better or higher_is_better: [name], signature, probe, no_critical_drift, require_staging, approval: true, min_hours_in_staging, shadow_agreement: {min, calls}}}',
+        'Role admin: {production|staging: null or {min_metrics, max_metrics, not_worse_than_incumbent: {name: number}, lower_is_better, higher_is_better: [name], signature, probe, no_critical_drift, require_staging, approval: true, min_hours_in_staging, shadow_agreement: {min, calls}}}',
       ),
-    reason: z.string().min(1).max(2000).optional().describe('Goes to the audit trail'),
+    reason: z.string().min(1).max(2000).optional(),
   }),
   output: z.strictObject({
     model_id: z.string(),
@@ -59,9 +58,9 @@ export const updateModel = defineTool({
         author: textOrNone(input.author),
         framework: textOrNone(input.framework),
         algorithm: textOrNone(input.algorithm),
-        tags: input.tags,
-        metrics: input.metrics,
-        hyperparameters: isEmpty(input.hyperparameters) ? null : input.hyperparameters,
+        tags: mapOrNone(input.tags),
+        metrics: mapOrNone(input.metrics),
+        hyperparameters: mapOrNone(input.hyperparameters),
         parentVersions: input.parent_versions,
         aliases: input.aliases,
         gates: input.gates,

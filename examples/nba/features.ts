@@ -21,14 +21,14 @@ export const featureNames = [
   'net_rating_difference',
 ] as const;
 
-export type FeatureName = (typeof featureNames)[number];
+type FeatureName = (typeof featureNames)[number];
 /** Points per game, shares 0..1, counts, days, flags 0 or 1, points per 100 possessions; see model_card.md. */
 export type Features = Record<FeatureName, number>;
 export type FeatureRow = { game: Game; features: Features };
 /** A game to come: team abbreviations and its day, `YYYY-MM-DD`. */
 export type Matchup = { home: string; away: string; date: string };
 
-export const minimumGamesPlayed = 5;
+const minimumGamesPlayed = 5;
 const pointsWindow = 10;
 const formWindow = 5;
 const restDaysCap = 5;

@@ -20,7 +20,7 @@ export type Game = {
   score?: Score;
 };
 
-export type Score = {
+type Score = {
   homePoints: number;
   awayPoints: number;
   /** Possessions of one team: the mean of both teams' estimates. */

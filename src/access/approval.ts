@@ -1,57 +1,82 @@
 import type { Transaction } from 'kysely';
 import type { Tables } from '../storage/schema.ts';
+import type { GuardedChange, Needed } from './approval_policy.ts';
+import { canonicalJson } from './canonical_json.ts';
 import type { Origin } from './origin.ts';
 
-/**
- * Whether changes that matter wait for a person: `off` never (unless the model's policy says so), `ask` where the
- * client can put the question, `required` always.
- */
-export const approvalModes = ['off', 'ask', 'required'] as const;
-export type ApprovalMode = (typeof approvalModes)[number];
-
-/** A change that a person may have to agree to, as it is about to be made. */
+/** A change that is about to be made and that a person may have to approve. */
 export interface ChangePlan {
   modelId: string;
-  /** What will be different afterwards, a sentence each; plain text, escaped by whoever shows it. */
+  /** What will be different afterwards, a sentence each; plain text, which whoever displays it escapes. */
   summary: string[];
-  /** Whether another call can take it back. */
-  reversible: boolean;
-  /** Whether the model's own policy wants a person's word, whatever the mode is. */
-  personRequired: boolean;
-  /** Everything that decides what will happen: a grant for these facts is a grant for no others. */
+  /** The facts that decide who has to agree. */
+  change: GuardedChange;
+  /** Everything that decides what the change will do: an approval is for exactly these facts. */
   facts: Record<string, unknown>;
+  /** What part of the call is done without approval; nothing by default. */
+  kept?: string | undefined;
 }
 
-/** The leave to make one change. */
+/** The approval of one change. */
 export interface Approval {
-  /** Who gave it; null where nobody had to. */
+  /** Who approved; null where nobody had to. */
   by: string | null;
   /**
-   * Uses it up, in the transaction of the change.
-   * @throws APPROVAL_REQUIRED when it was used or ran out meanwhile
+   * Marks it used, in the transaction of the change.
+   *
+   * @throws APPROVAL_REQUIRED when it was used or expired meanwhile
    */
   use(transaction: Transaction<Tables>, at: number): Promise<void>;
 }
 
-/** Gets the leave for changes of one call. */
+/** Obtains the approvals for the changes of one call. */
 export interface Approver {
+  needs(change: GuardedChange): Needed;
   /**
-   * @param confirm the token of a preview, where the change cannot be taken back
-   * @throws APPROVAL_REQUIRED when nobody who may has agreed
+   * @param confirm the token of a preview, for changes that cannot be undone
+   * @throws APPROVAL_REQUIRED when nobody who may approve has done so
    */
   obtain(plan: ChangePlan, confirm?: string): Promise<Approval>;
   /** The token that confirms exactly this change, once, within ten minutes. */
   preview(plan: ChangePlan): Promise<{ confirm: string; expiresAt: number }>;
 }
 
+/** The audit trail's record of who approved. */
+export function approvedBy({ by }: Approval): { approved_by?: string } {
+  return by === null ? {} : { approved_by: by };
+}
+
 /**
- * Puts a question to the person at the client; `unanswered` when no answer came in time, or none that could be read.
+ * Whether a planned change may be made as things are now: it still does exactly what was approved, or no approval was
+ * and is needed.
+ */
+export function stillAgreed(
+  approver: Approver,
+  approval: Approval,
+  planned: ChangePlan,
+  now: ChangePlan,
+): boolean {
+  if (approval.by === null && approver.needs(now.change) === 'nobody') return true;
+  return canonicalJson([planned.facts, planned.change]) === canonicalJson([now.facts, now.change]);
+}
+
+/**
+ * Asks the person at the client; `unanswered` when no readable answer came in time.
+ *
  * @throws CANCELLED when the call was cancelled
  */
 export type Ask = (question: string) => Promise<'accepted' | 'declined' | 'unanswered'>;
 
-/** A call that may change something: by whom, and how to ask the person there; undefined: the client cannot. */
+/**
+ * A call that may change something: who makes it, and how to ask the person there; undefined where the client cannot
+ * ask.
+ */
 export interface Call {
   origin: Origin;
   ask: Ask | undefined;
+}
+
+/** Decides for each call whether a person has to approve. */
+export interface Approvals {
+  approverOf(call: Call): Approver;
 }

@@ -2,13 +2,13 @@ import type { ChangePlan } from './approval.ts';
 import { nameOf, type Origin } from './origin.ts';
 import { questionText } from './shown_text.ts';
 
-/** Sentences shown, and characters of each: what is cut off is said to be. */
+/** Sentences that are shown, and characters of each; the question says when some are cut off. */
 const shownSentences = 20;
 const shownCharacters = 600;
 
 /**
- * What the person at the client is asked: the change as the server will make it. Whatever a caller had a hand in
- * is on one line of its own and shown as it is, so that it can neither end the question nor begin another.
+ * The question to the person at the client: the change as the server will make it. Text that a caller influenced
+ * stands on a line of its own with everything visible, so that it can neither end the question nor imitate another.
  */
 export function questionOf(origin: Origin, plan: ChangePlan): string {
   const shown = plan.summary.slice(0, shownSentences).map((text) => questionText(text, shownCharacters));
@@ -20,7 +20,7 @@ export function questionOf(origin: Origin, plan: ChangePlan): string {
     ...shown.map((text) => `- ${text}`),
     ...(hidden > 0 ? [`- and ${hidden} changes that are not shown`] : []),
     '',
-    plan.reversible ? 'Another call can take it back.' : 'It cannot be taken back.',
+    plan.change.deletes ? 'It cannot be taken back.' : 'Another call can take it back.',
     `Asked for by ${questionText(nameOf(origin.caller), 200)}.`,
   ].join('\n');
 }

@@ -1,38 +1,30 @@
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
-import type { Approval, ApprovalMode, Approver, Ask, Call, ChangePlan } from './approval.ts';
+import type { Approval, Approvals, Ask, Call, ChangePlan } from './approval.ts';
+import { auditApproval, closeRequest, openRequest, useUp } from './approval_changes.ts';
+import type { ApprovalMode } from './approval_policy.ts';
+import { whoMustAgree } from './approval_policy.ts';
 import { questionOf } from './approval_question.ts';
-import {
-  type ApprovalRequest,
-  auditApproval,
-  closeRequest,
-  findOtherGrant,
-  findPreview,
-  findRequest,
-  keepPreview,
-  openRequest,
-  useUp,
-} from './approval_requests.ts';
+import { type ApprovalRequest, findOtherGrant, findRequest } from './approval_requests.ts';
 import { differences, fingerprintOf } from './fingerprint.ts';
-import { nameOf, type Origin } from './origin.ts';
+import { asAction, nameOf, type Origin } from './origin.ts';
+import { findPreview, keepPreview } from './previews.ts';
 
 export interface ApprovalDependencies {
   database: Database;
   clock: () => number;
   mode: ApprovalMode;
-  /** How long a request for approval, and the grant of it, stands, milliseconds. */
+  /** How long a request for approval, or its grant, is valid, milliseconds. */
   lastsMs: number;
 }
 
-/** How long the token of a preview stands, milliseconds. */
+/** How long the token of a preview is valid, milliseconds. */
 const previewMs = 600_000;
 
-/** Who has to agree to a change: nobody, its caller once more by a token, the person at the client, or any person. */
-type Needed = 'nobody' | 'token' | 'client' | 'person';
-
-export function createApprovals(dependencies: ApprovalDependencies): { approverOf(call: Call): Approver } {
+export function createApprovals(dependencies: ApprovalDependencies): Approvals {
   return {
     approverOf: (call) => ({
+      needs: (change) => whoMustAgree(change, dependencies.mode, call.ask !== undefined),
       obtain: (plan, confirm) => obtain(dependencies, call, plan, confirm),
       async preview(plan) {
         const at = dependencies.clock();
@@ -44,30 +36,19 @@ export function createApprovals(dependencies: ApprovalDependencies): { approverO
   };
 }
 
-/** The rule of the three modes. A client that cannot ask is no reason to skip a person's word that is required. */
-export function neededFor(
-  mode: ApprovalMode,
-  plan: Pick<ChangePlan, 'reversible' | 'personRequired'>,
-  canAsk: boolean,
-): Needed {
-  if (mode === 'required' || plan.personRequired) return 'person';
-  if (mode === 'ask' && canAsk) return 'client';
-  return plan.reversible ? 'nobody' : 'token';
-}
-
 async function obtain(
   dependencies: ApprovalDependencies,
   { origin, ask }: Call,
   plan: ChangePlan,
   confirm: string | undefined,
 ): Promise<Approval> {
-  const needed = neededFor(dependencies.mode, plan, ask !== undefined);
+  const needed = whoMustAgree(plan.change, dependencies.mode, ask !== undefined);
   if (needed === 'nobody') return { by: null, use: async () => undefined };
   if (needed === 'token') return byToken(dependencies, origin, plan, confirm);
   if (needed === 'person') {
     const { database, clock } = dependencies;
     const standing = await findRequest(database, fingerprintOf(origin.action, plan), clock());
-    const grant = standing && grantOf(standing, origin);
+    const grant = standing && grantOf(standing, origin, plan);
     if (grant !== undefined) return grant;
   }
   const answered = ask && (await askPerson(dependencies, origin, ask, plan));
@@ -75,7 +56,7 @@ async function obtain(
   if (needed === 'person') return byRequest(dependencies, origin, plan, ask !== undefined);
   throw new ModelYardError(
     'APPROVAL_REQUIRED',
-    'The person at the client was asked and gave no answer; nothing was changed.',
+    `The person at the client was asked and gave no answer; ${keptOf(plan)}.`,
     'Call again when somebody is there to answer.',
   );
 }
@@ -101,23 +82,23 @@ async function askPerson(
       by,
       async use(transaction, at) {
         await closeRequest(transaction, change.fingerprint, at);
-        await auditApproval(transaction, { ...origin, action: 'use_approval' }, change, at, { by });
+        await auditApproval(transaction, asAction(origin, 'use_approval'), change, at, { by });
       },
     };
   const at = clock();
   await database
     .transaction()
     .execute((transaction) =>
-      auditApproval(transaction, { ...origin, action: 'deny_approval' }, change, at, { by }),
+      auditApproval(transaction, asAction(origin, 'deny_approval'), change, at, { by }),
     );
   throw new ModelYardError(
     'APPROVAL_REQUIRED',
-    'The person who was asked declined; nothing was changed.',
+    `The person who was asked declined; ${keptOf(plan)}.`,
     'Do not repeat the call unless they change their mind.',
   );
 }
 
-/** @throws APPROVAL_REQUIRED when the token is none, of another change, used or too old */
+/** @throws APPROVAL_REQUIRED when the token is unknown, for another change, used or expired */
 async function byToken(
   { database, clock }: ApprovalDependencies,
   origin: Origin,
@@ -158,7 +139,7 @@ async function byRequest(
 ): Promise<Approval> {
   const at = clock();
   const request = await openRequest(database, origin, plan, { at, lastsMs });
-  const grant = grantOf(request, origin);
+  const grant = grantOf(request, origin, plan);
   if (grant !== undefined) return grant;
   const other = await findOtherGrant(database, request, at);
   const misfit =
@@ -167,20 +148,21 @@ async function byRequest(
       : ` The approval ${other.requestId} does not fit: what would happen is no longer what was approved${difference(other, origin, plan)}.`;
   throw new ModelYardError(
     'APPROVAL_REQUIRED',
-    `${asked ? 'The person at the client gave no answer; a' : 'A'} person must agree to this first; nothing was changed.${misfit} The request is ${request.requestId}, open until ${new Date(request.expiresAt).toISOString()}.`,
+    `${asked ? 'The person at the client gave no answer; a' : 'A'} person must agree to this first; ${keptOf(plan)}.${misfit} The request is ${request.requestId}, open until ${new Date(request.expiresAt).toISOString()}.`,
     `Have an admin run "modelyard approve ${request.requestId}" in a terminal, then make the same call again.`,
   );
 }
 
 /**
- * The approval that a standing request is; undefined while it is open.
+ * The approval by a granted request; undefined while it is open.
+ *
  * @throws APPROVAL_REQUIRED when it was denied
  */
-function grantOf(request: ApprovalRequest, origin: Origin): Approval | undefined {
+function grantOf(request: ApprovalRequest, origin: Origin, plan: ChangePlan): Approval | undefined {
   if (request.state === 'denied')
     throw new ModelYardError(
       'APPROVAL_REQUIRED',
-      `The request ${request.requestId} for this change was declined by ${request.deniedBy}; nothing was changed.`,
+      `The request ${request.requestId} for this change was declined by ${request.deniedBy}; ${keptOf(plan)}.`,
       `Do not repeat the call; the answer stands until ${new Date(request.expiresAt).toISOString()}.`,
     );
   return request.state === 'granted' ? approvalOf(request, origin) : undefined;
@@ -193,7 +175,11 @@ function approvalOf(request: ApprovalRequest, origin: Origin): Approval {
   };
 }
 
-/** Differences shown of those between a change that was agreed to and the one that was called for. */
+function keptOf({ kept = 'nothing was changed' }: ChangePlan): string {
+  return kept;
+}
+
+/** Differences that are shown between the approved change and the requested one. */
 const shownDifferences = 4;
 
 function difference(agreed: ApprovalRequest, origin: Origin, plan: ChangePlan): string {

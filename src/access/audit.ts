@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import { sql, type Transaction } from 'kysely';
 import type { AuditEntryRow, Tables } from '../storage/schema.ts';
+import { redact, redactText } from '../telemetry/redact.ts';
+import type { GuardedState } from './guarded_state.ts';
 import type { Origin } from './origin.ts';
-import { redact, redactText } from './redact.ts';
 
-/** What happened to what: the part of an audit entry that the change itself knows. */
+/** The part of an audit entry that the change itself supplies. */
 export interface AuditedChange {
   modelId: string | undefined;
   version: string | undefined;
   before: unknown;
   after: unknown;
+  /** Hashes of the rows of the model as the change left them. */
+  state?: GuardedState | undefined;
   /** `done`, or the code of the error that the call ended with. */
   outcome: string;
   detail?: string | undefined;
@@ -19,9 +22,9 @@ export interface AuditedChange {
 export const firstHash = '0'.repeat(64);
 
 /**
- * Adds an entry to the audit trail, in the transaction of the change it tells of: both are kept or neither.
- * Each entry carries the hash of the one before, so one that is altered or taken out breaks the chain. Taking
- * the chain's end also makes all changes of a store follow one another; do it last in a transaction.
+ * Adds an entry to the audit trail in the transaction of its change, so that both are kept or neither. Each entry has
+ * the hash of the one before, so altering or removing one breaks the chain. This also locks the end of the chain,
+ * which orders all changes of a store: do it last in a transaction.
  */
 export async function appendAudit(
   transaction: Transaction<Tables>,
@@ -34,7 +37,7 @@ export async function appendAudit(
     .selectFrom('audit_head')
     .select(['sequence', 'hash'])
     .executeTakeFirstOrThrow();
-  // The hash is of what the database gives back: of text as both can hold it.
+  // Hashed as the database returns it, since text is stored as both databases can hold it.
   const entry = {
     sequence: head.sequence,
     at,
@@ -47,6 +50,7 @@ export async function appendAudit(
     arguments: shownJson(origin.arguments),
     before: change.before === undefined ? null : shownJson(change.before),
     after: change.after === undefined ? null : shownJson(change.after),
+    state: change.state === undefined ? null : JSON.stringify(change.state),
     outcome: change.outcome,
     detail: storable(change.detail === undefined ? undefined : redactText(change.detail).slice(0, 2000)),
     previous_hash: head.hash,
@@ -60,14 +64,14 @@ export async function appendAudit(
 }
 
 /**
- * Takes the chain's end, which every change of the store takes when it ends: what is looked at from here on no other
- * change alters before this one is done.
+ * Locks the end of the chain, which every change of the store does when it ends: what is read from here on cannot be
+ * changed by others before this transaction ends.
  */
 export async function lockTrail(transaction: Transaction<Tables>): Promise<void> {
   await transaction.updateTable('audit_head').set({ sequence: sql<number>`sequence` }).execute();
 }
 
-/** PostgreSQL has no place for a NUL in text, and neither database for half a character. */
+/** PostgreSQL cannot store NUL in text, and neither database half of a surrogate pair. */
 function storable(text: string | undefined): string | null {
   return text?.replace(/[\0\p{Surrogate}]/gu, '\uFFFD') ?? null;
 }
@@ -86,6 +90,7 @@ export function hashOf(entry: Omit<AuditEntryRow, 'hash'>): string {
     entry.arguments,
     entry.before,
     entry.after,
+    entry.state,
     entry.outcome,
     entry.detail,
     entry.previous_hash,
@@ -93,7 +98,7 @@ export function hashOf(entry: Omit<AuditEntryRow, 'hash'>): string {
   return createHash('sha256').update(JSON.stringify(fields)).digest('hex');
 }
 
-/** The JSON of more characters than this is told by its hash: an entry is no place for a thousand rows. */
+/** Longer JSON is replaced by its hash, since an entry should not hold a thousand rows. */
 const shownCharacters = 2000;
 
 /** JSON without secrets; members that are too long are replaced by their length and SHA-256. */

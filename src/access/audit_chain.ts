@@ -4,30 +4,39 @@ import { firstHash, hashOf } from './audit.ts';
 import { auditPages } from './audit_trail.ts';
 
 /** Where the chain is broken, and how. */
-export interface ChainFault {
+interface ChainFault {
   sequence: number;
   fault: string;
 }
 
 export interface ChainReport {
   entries: number;
-  /** The end of the chain as the head tells it; undefined where the head is missing. */
+  /** The end of the chain by the head's record; undefined where that is missing. */
   head: { sequence: number; hash: string } | undefined;
-  /** The first faults, by their place. */
+  /** The first faults, in the order of entries. */
   faults: ChainFault[];
   faultsTotal: number;
+}
+
+/** An end of the chain that was recorded elsewhere. */
+export interface KnownHead {
+  sequence: number;
+  hash: string;
 }
 
 const shownFaults = 50;
 
 /**
- * Walks the audit trail from its first entry to the head: each entry's hash is of its own content, each carries
- * the hash of the one before, none is missing, and the last is the head's. Read it in a snapshot, or what is added
+ * Checks the audit trail from its first entry to the head: each entry's hash is of its own content, each has the hash
+ * of the one before, none is missing, and the last is the head's. Read it in a snapshot, since an entry added
  * meanwhile looks like a fault.
+ *
+ * @param known a head that was recorded elsewhere and that the trail must contain
  */
 export async function checkAuditChain(
   database: Database,
   progress: (checked: number) => void = () => undefined,
+  known?: KnownHead,
 ): Promise<ChainReport> {
   const faults: ChainFault[] = [];
   let faultsTotal = 0;
@@ -40,6 +49,8 @@ export async function checkAuditChain(
   for await (const page of auditPages(database)) {
     for (const entry of page) {
       checkEntry(entry, last, report);
+      if (entry.sequence === known?.sequence && entry.hash !== known.hash)
+        report(entry.sequence, 'it is not the entry whose head was kept: the trail was rewritten');
       if (entry.sequence > last.sequence) last = entry;
       entries++;
     }
@@ -47,6 +58,11 @@ export async function checkAuditChain(
   }
   const head = await database.selectFrom('audit_head').select(['sequence', 'hash']).executeTakeFirst();
   checkHead(head, last, report);
+  if (known !== undefined && last.sequence < known.sequence)
+    report(
+      last.sequence + 1,
+      `the trail was cut off here: it ends with entry ${last.sequence}, and its head was entry ${known.sequence} when it was kept`,
+    );
   return { entries, head, faults, faultsTotal };
 }
 
@@ -65,7 +81,7 @@ function checkEntry(
       expected,
       sequence === expected + 1 ? 'it is missing' : `it and all up to ${sequence - 1} are missing`,
     );
-  // Without the entry before it, what it carries of it cannot be compared.
+  // Without the entry before it, its hash of that entry cannot be checked.
   else if (entry.previous_hash !== last.hash)
     report(sequence, `it does not follow from entry ${last.sequence}: one of the two was replaced`);
   if (hashOf(entry) !== entry.hash)

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
 import type { AuditEntryRow } from '../storage/schema.ts';
 
-/** Which entries of the audit trail are meant: those that fulfil all that is given. */
+/** Which entries of the audit trail to read: those that meet all given conditions. */
 export interface AuditFilter {
   modelId?: string | undefined;
   version?: string | undefined;
@@ -12,7 +12,7 @@ export interface AuditFilter {
   client?: string | undefined;
   outcome?: string | undefined;
   requestId?: string | undefined;
-  /** From this time on, and before that one, milliseconds since 1970. */
+  /** Since (inclusive) and until (exclusive), milliseconds since 1970. */
   since?: number | undefined;
   until?: number | undefined;
 }
@@ -20,7 +20,7 @@ export interface AuditFilter {
 /** Entries in memory at a time. */
 const pageSize = 1000;
 
-/** The entries that fulfil the filter from the first to the last, in pages: a trail may be long. */
+/** The entries that meet the filter, oldest first, in pages, since a trail may be long. */
 export async function* auditPages(
   database: Database,
   filter: AuditFilter = {},
@@ -38,7 +38,7 @@ export async function* auditPages(
   }
 }
 
-/** The last entries that fulfil the filter, the newest last. */
+/** The newest entries that meet the filter, the newest last. */
 export async function lastEntries(
   database: Database,
   filter: AuditFilter,
@@ -67,7 +67,7 @@ function select(database: Database, filter: AuditFilter) {
   return query;
 }
 
-/** The text as a pattern that finds itself only. */
+/** The text as a LIKE pattern that matches only itself. */
 function likeText(text: string): string {
   return text.toLowerCase().replace(/[!%_]/g, '!$&');
 }

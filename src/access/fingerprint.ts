@@ -1,17 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ChangePlan } from './approval.ts';
+import { canonicalJson } from './canonical_json.ts';
 import { visibleText } from './shown_text.ts';
-
-/** JSON with the members of every object in the order of their names: equal values, equal texts. */
-export function canonicalJson(value: unknown): string {
-  return (
-    JSON.stringify(value, (_, item: unknown) =>
-      typeof item === 'object' && item !== null && !Array.isArray(item)
-        ? Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-        : item,
-    ) ?? 'null'
-  );
-}
 
 /** SHA-256, in hexadecimal, of the canonical JSON of everything that decides what a change will do. */
 export function fingerprintOf(action: string, { modelId, facts }: ChangePlan): string {
@@ -23,7 +13,7 @@ export function fingerprintOf(action: string, { modelId, facts }: ChangePlan): s
 /** Characters of a fact's value that a difference shows. */
 const shownCharacters = 100;
 
-/** What differs between the facts that were agreed to and those of now, one clause a fact. */
+/** The differences between the approved facts and those of now, one clause a fact. */
 export function differences(then: Record<string, unknown>, now: Record<string, unknown>): string[] {
   const names = [...new Set([...Object.keys(then), ...Object.keys(now)])].toSorted();
   return names.flatMap((name) => {

@@ -1,21 +1,78 @@
 import { uuidv7 } from 'uuidv7';
+import { type CallCancelling, signalOf } from '../cancelling.ts';
 import type { Caller } from './roles.ts';
 
-/** Who makes a change, and by which call: what the audit trail says of it. */
+/** Who makes a change, and by which call, for the audit trail. */
 export interface Origin {
-  caller: Caller;
+  readonly caller: Caller;
   /** The tool, or the command of the command line. */
-  action: string;
-  requestId: string;
+  readonly action: string;
+  readonly requestId: string;
   /** As they were given. */
-  arguments: Record<string, unknown>;
+  readonly arguments: Record<string, unknown>;
+  /** Aborted when the caller cancels the call. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-export function originOf(caller: Caller, action: string, given: Record<string, unknown>): Origin {
-  return { caller, action, requestId: uuidv7(), arguments: given };
+/**
+ * @param given the arguments, or a function that is called once they are needed: most calls change nothing
+ * @param cancelling aborted when the caller cancels the call; undefined: nobody can
+ */
+export function originOf(
+  caller: Caller,
+  action: string,
+  given: Given,
+  cancelling?: AbortSignal | CallCancelling,
+): Origin {
+  return new CallOrigin(caller, action, given, cancelling);
 }
 
-/** `operator`, or `operator (claude-ai 1.2.3)` where the client said its name. */
+type Given = Record<string, unknown> | (() => Record<string, unknown>);
+
+/** A class, since an object with getters of its own takes long to be made. */
+class CallOrigin implements Origin {
+  readonly caller: Caller;
+  readonly action: string;
+  readonly #given: Given;
+  readonly #cancelling: AbortSignal | CallCancelling | undefined;
+  #requestId: string | undefined;
+  #shown: Record<string, unknown> | undefined;
+
+  constructor(
+    caller: Caller,
+    action: string,
+    given: Given,
+    cancelling: AbortSignal | CallCancelling | undefined,
+  ) {
+    this.caller = caller;
+    this.action = action;
+    this.#given = given;
+    this.#cancelling = cancelling;
+  }
+
+  get requestId(): string {
+    this.#requestId ??= uuidv7();
+    return this.#requestId;
+  }
+
+  get arguments(): Record<string, unknown> {
+    const given = this.#given;
+    this.#shown ??= typeof given === 'function' ? given() : given;
+    return this.#shown;
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#cancelling && signalOf(this.#cancelling);
+  }
+}
+
+/** The same caller and call, for another action: what a change does besides. */
+export function asAction(origin: Origin, action: string): Origin {
+  const { caller, requestId, arguments: given, signal } = origin;
+  return { caller, action, requestId, arguments: given, signal };
+}
+
+/** `operator`, or `operator (claude-ai 1.2.3)` where the client gave its name. */
 export function nameOf({ role, client }: Caller): string {
   return client === undefined ? role : `${role} (${client})`;
 }

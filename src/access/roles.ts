@@ -2,14 +2,14 @@
 export const roles = ['viewer', 'client', 'operator', 'admin'] as const;
 export type Role = (typeof roles)[number];
 
-/** READ looks, PREDICT runs models, WRITE changes what exists or serves, ADMIN overrides and destroys. */
+/** READ reads, PREDICT runs models, WRITE changes what exists or serves, ADMIN overrides and destroys. */
 export const permissions = ['READ', 'PREDICT', 'WRITE', 'ADMIN'] as const;
 export type Permission = (typeof permissions)[number];
 
-/** Each role may do what its permission and all before it allow. */
+/** A role has this permission and all before it. */
 const highestPermission = { viewer: 'READ', client: 'PREDICT', operator: 'WRITE', admin: 'ADMIN' } as const;
 
-/** Who calls, as far as this server knows: the role in force and whether changes are switched off. */
+/** The caller, as far as this server knows: the role in force and whether changes are switched off. */
 export interface Caller {
   role: Role;
   readOnly: boolean;

@@ -7,8 +7,9 @@ import type { Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { OpenDatabase } from '../storage/database.ts';
-import { appliedMigrations, knownMigrations, migrate } from '../storage/migrate.ts';
+import { appliedMigrations, knownMigrations, migrate, requireKnown } from '../storage/migrate.ts';
 import type { Tables } from '../storage/schema.ts';
+import { joinStore } from '../storage/store_identity.ts';
 import { type KnownTable, tableCatalogue } from '../storage/table_catalogue.ts';
 import { insertRows, lineToRow } from '../storage/table_rows.ts';
 import { type BackupHeader, notABackup, partOf } from './format.ts';
@@ -16,6 +17,7 @@ import { type BackupEntry, backupEntries, type CheckedBackup } from './read_back
 
 export interface RestoreTarget {
   opened: OpenDatabase;
+  directory: string;
   artifacts: Pick<ArtifactStore, 'receive' | 'isPresent' | 'discard'>;
   clock: () => number;
   progress: (text: string) => void;
@@ -35,6 +37,8 @@ export async function restoreBackup(
 ): Promise<void> {
   const { database } = target.opened;
   const upTo = await makeTables(database, file, backup.header);
+  // It becomes a store of its own, and the directory its: before anything is put there.
+  await joinStore(target.opened, target.directory);
   const tables = await knownTables(file, backup.header, upTo);
   const added: { sha256: string; bytes: number }[] = [];
   try {
@@ -82,18 +86,16 @@ async function makeTables(
   file: string,
   { migrations, modelyard }: BackupHeader,
 ): Promise<string | undefined> {
-  const newer = migrations.filter((name) => !knownMigrations().includes(name));
-  if (newer.length > 0)
-    throw notABackup(file, `it was made by a newer ModelYard (${modelyard}, with ${newer.join(', ')})`);
+  const unknown = migrations.filter((name) => !knownMigrations().includes(name));
+  if (unknown.length > 0)
+    throw notABackup(
+      file,
+      `it was made by another ModelYard (${modelyard}, with the unknown migration ${unknown.join(', ')})`,
+    );
   if (migrations.some((name, index) => name !== knownMigrations()[index]))
     throw notABackup(file, `its tables are of an unknown state (${migrations.join(', ')})`);
   const applied = await appliedMigrations(database);
-  if (applied.length > knownMigrations().length)
-    throw new ModelYardError(
-      'STORAGE_UNAVAILABLE',
-      'The store was made by a newer ModelYard.',
-      'Use that version, or restore into a new directory.',
-    );
+  requireKnown(applied);
   if (applied.length > migrations.length)
     throw new ModelYardError(
       'INVALID_INPUT',

@@ -11,6 +11,7 @@ import { packageVersion } from '../package_info.ts';
 import { type Artifact, damagedArtifact } from '../storage/artifact_store.ts';
 import type { OpenDatabase } from '../storage/database.ts';
 import { knownMigrations } from '../storage/migrate.ts';
+import { referredArtifacts } from '../storage/referred_artifacts.ts';
 import type { Tables } from '../storage/schema.ts';
 import { readSnapshot } from '../storage/snapshot.ts';
 import { type TableDescription, tableCatalogue } from '../storage/table_catalogue.ts';
@@ -110,40 +111,18 @@ async function fill(
 }
 
 async function countPredictions(snapshot: Kysely<Tables>): Promise<number> {
-  const { inSegments } = await snapshot
+  const { rows } = await snapshot
     .selectFrom('prediction_segments')
-    .select(({ fn }) => fn.sum<number | string | null>('rows').as('inSegments'))
-    .executeTakeFirstOrThrow();
-  const { inRows } = await snapshot
-    .selectFrom('predictions')
-    .select(({ fn }) => fn.countAll<number>().as('inRows'))
+    .select(({ fn }) => fn.sum<number | string | null>('rows').as('rows'))
     .executeTakeFirstOrThrow();
   // PostgreSQL sums whole numbers to a numeric, which comes as text.
-  return Number(inSegments ?? 0) + inRows;
+  return Number(rows ?? 0);
 }
 
 const compress = promisify<string, { level: number }, Buffer>(gzip);
 
 function sha256Of(content: string | Buffer): string {
   return createHash('sha256').update(content).digest('hex');
-}
-
-async function* referredArtifacts(snapshot: Kysely<Tables>): AsyncGenerator<Artifact> {
-  for (let last = ''; ; ) {
-    const page = await snapshot
-      .selectFrom('versions')
-      .select(({ fn }) => ['artifact_sha256', fn.max('artifact_bytes').as('bytes')])
-      .where('artifact_sha256', '>', last)
-      .groupBy('artifact_sha256')
-      .orderBy('artifact_sha256')
-      .limit(500)
-      .execute();
-    if (page.length === 0) return;
-    for (const { artifact_sha256: sha256, bytes } of page) {
-      yield { sha256, bytes };
-      last = sha256;
-    }
-  }
 }
 
 type Archive = ReturnType<typeof openArchive>;

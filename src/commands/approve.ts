@@ -1,18 +1,15 @@
 import { hostname, userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import {
-  type ApprovalRequest,
-  answerRequest,
-  listOpenRequests,
-  readRequestById,
-} from '../access/approval_requests.ts';
+import { answerRequest } from '../access/approval_changes.ts';
+import { type ApprovalRequest, listOpenRequests, readRequestById } from '../access/approval_requests.ts';
 import { type Origin, originOf } from '../access/origin.ts';
 import { type Caller, may } from '../access/roles.ts';
 import { visibleText } from '../access/shown_text.ts';
 import { ModelYardError, messageOf, SettingsError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
-import { type Database, openDatabase, storageError } from '../storage/database.ts';
+import { type Database, openTables } from '../storage/database.ts';
+import { storageError } from '../storage/storage_error.ts';
 
 /** Where the command's words go, and where its question is answered. */
 export interface Terminal {
@@ -31,7 +28,7 @@ its time. Needs MODELYARD_ROLE=admin.
   --deny     deny it instead; also a grant that is not used yet
   --yes, -y  do not ask (needed without a terminal)
 `,
-  run: (settings: Settings, given: string[]) => runApprove(settings, given),
+  run: (settings: Settings, given: string[]) => runApprove(settings, given, processTerminal(), Date.now),
 };
 
 interface Asked {
@@ -49,8 +46,8 @@ interface Asked {
 export async function runApprove(
   settings: Settings,
   commandArguments: string[],
-  terminal: Terminal = processTerminal(),
-  clock: () => number = Date.now,
+  terminal: Terminal,
+  clock: () => number,
 ): Promise<number> {
   const asked = parseArguments(commandArguments);
   const caller: Caller = { role: settings.role, readOnly: settings.readOnly, client: userAtHost() };
@@ -62,7 +59,7 @@ export async function runApprove(
   }
   try {
     const { directory, databaseUrl } = settings;
-    const { database, close } = await openDatabase({ directory, databaseUrl });
+    const { database, close } = await openTables({ directory, databaseUrl });
     try {
       if (asked.requestId === undefined) return await list(database, terminal, clock);
       const origin = originOf(caller, 'approve', { request_id: asked.requestId, deny: asked.deny });

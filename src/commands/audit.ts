@@ -1,4 +1,5 @@
-import { checkAuditChain } from '../access/audit_chain.ts';
+import { checkAuditChain, type KnownHead } from '../access/audit_chain.ts';
+import { checkAuditState, type StateFault } from '../access/audit_state.ts';
 import { type AuditFilter, auditPages, lastEntries } from '../access/audit_trail.ts';
 import { SettingsError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
@@ -12,7 +13,8 @@ import { print, progressLine } from './standard_output.ts';
 
 const usage = `Usage: modelyard audit [filters] [--limit N] [--json]
        modelyard audit [filters] --export FILE|- [--force]
-       modelyard audit --verify
+       modelyard audit --head
+       modelyard audit --verify [--head HEAD]
 
 Lists the audit trail: every change, done or refused, the newest last.
 
@@ -22,11 +24,14 @@ Lists the audit trail: every change, done or refused, the newest last.
   --json                      each entry as a line of JSON instead of a table row
   --export FILE|-             all entries that fulfil the filters as JSON Lines; - is standard output
   --force                     let --export replace FILE
-  --verify                    walk the whole chain of hashes; exit code 1 when it is broken
+  --head                      print where the trail ends now, to be kept elsewhere
+  --verify                    walk the whole chain of hashes, and compare what the entries left with what the
+                              database says now; exit code 1 when one of them is broken
+  --head HEAD                 with --verify: the trail must lead over this head, which was kept elsewhere
 
 Each entry's hash is the SHA-256 of the JSON array of its fields from sequence to previous_hash, in the order in
-which --export writes them (arguments, before and after are texts). Keep a head that --verify prints elsewhere: a
-trail that was rewritten as a whole does not lead to it.
+which --export writes them (arguments, before, after and state are texts). Keep a head elsewhere: a trail that was
+rewritten as a whole, or cut off at its end, does not lead over it.
 `;
 
 export const auditCommand = { usage, run: runAudit };
@@ -49,7 +54,9 @@ const options = {
 } as const;
 
 export async function runAudit(settings: Settings, given: string[]): Promise<number> {
-  const { values } = parseCommand('audit', given, options);
+  // A flag by itself, and what --verify is given.
+  const head = { type: given.includes('--verify') ? 'string' : 'boolean' } as const;
+  const { values } = parseCommand('audit', given, { ...options, head });
   const filter: AuditFilter = {
     modelId: values.model,
     version: values.version,
@@ -65,9 +72,15 @@ export async function runAudit(settings: Settings, given: string[]): Promise<num
   const isFiltered = Object.values(filter).some((value) => value !== undefined);
   if (values.verify && (isFiltered || values.export !== undefined || values.limit !== undefined))
     throw new SettingsError('--verify walks the whole trail: it takes no filter, --limit or --export.');
+  const known = typeof values.head === 'string' ? headOf(values.head) : undefined;
+  if (values.head === true && (isFiltered || values.export !== undefined || values.limit !== undefined))
+    throw new SettingsError(
+      '--head tells where the whole trail ends: it takes no filter, --limit or --export.',
+    );
   if (values.export === '') throw new SettingsError('--export needs the name of a file, or -.');
   return withStore(settings, async (opened) => {
-    if (values.verify) return readSnapshot(opened, verify);
+    if (values.verify) return readSnapshot(opened, (snapshot) => verify(snapshot, known));
+    if (values.head === true) return printHead(opened.database);
     if (values.export !== undefined)
       return exportTo(values.export, values.force ?? false, opened.database, filter);
     const rows = await lastEntries(opened.database, filter, limit);
@@ -89,6 +102,23 @@ function timeOf(flag: string, text: string | undefined): number | undefined {
   return time;
 }
 
+/** A head as --head prints it: the number of the last entry and its hash. */
+function headOf(text: string): KnownHead {
+  const [, sequence, hash] = /^\s*(\d{1,15})[:\s]+([0-9a-f]{64})\s*$/.exec(text) ?? [];
+  if (sequence === undefined || hash === undefined)
+    throw new SettingsError(`--head=${text} is no head: give what modelyard audit --head printed.`);
+  return { sequence: Number(sequence), hash };
+}
+
+async function printHead(database: Database): Promise<number> {
+  const { sequence, hash } = await database
+    .selectFrom('audit_head')
+    .select(['sequence', 'hash'])
+    .executeTakeFirstOrThrow();
+  await print(`${sequence}:${hash}\n`);
+  return 0;
+}
+
 function limitOf(text = '50'): number {
   const limit = Number(text);
   if (!/^\d+$/.test(text) || limit < 1 || limit > 100_000)
@@ -96,27 +126,44 @@ function limitOf(text = '50'): number {
   return limit;
 }
 
-async function verify(database: Database): Promise<number> {
+const shownRows = 50;
+
+async function verify(database: Database, known: KnownHead | undefined): Promise<number> {
   const progress = progressLine();
-  const { entries, head, faults, faultsTotal } = await checkAuditChain(database, (checked) =>
-    progress.show(`${checked} entries checked`),
+  const { entries, head, faults, faultsTotal } = await checkAuditChain(
+    database,
+    (checked) => progress.show(`${checked} entries checked`),
+    known,
+  );
+  const rows: StateFault[] = [];
+  await checkAuditState(
+    database,
+    (fault) => rows.push(fault),
+    (models) => progress.show(`${models} models compared`),
   );
   progress.end();
+  const code = rows.length === 0 && faultsTotal === 0 ? 0 : 1;
+  process.exitCode = code;
+  for (const { row, fault } of rows.slice(0, shownRows)) await print(`${row} ${fault}.\n`);
+  if (rows.length > 0)
+    await print(
+      `${rows.length} row${rows.length === 1 ? '' : 's'}${rows.length > shownRows ? ` (the first ${shownRows} are shown)` : ''} not as the audit trail left ${rows.length === 1 ? 'it' : 'them'}.\n`,
+    );
   if (faultsTotal === 0) {
     await print(`The audit trail is whole: ${entries} entries. Head: ${head?.sequence} ${head?.hash}\n`);
-    return 0;
+    return code;
   }
   for (const { sequence, fault } of faults) await print(`Entry ${sequence}: ${fault}.\n`);
   await print(
     `The audit trail is broken: ${faultsTotal} fault${faultsTotal === 1 ? '' : 's'}${faultsTotal > faults.length ? ` (the first ${faults.length} are shown)` : ''} in ${entries} entries. What stands before the first one is as it was written; compare the rest with an export or a backup.\n`,
   );
-  return 1;
+  return code;
 }
 
 /** An entry with its fields in the order that its hash takes them in, then the hash. */
 function jsonLine(entry: AuditEntryRow): string {
   const { sequence, at, request_id, role, client, action, model_id, version } = entry;
-  const { arguments: given, before, after, outcome, detail, previous_hash, hash } = entry;
+  const { arguments: given, before, after, state, outcome, detail, previous_hash, hash } = entry;
   return `${JSON.stringify({
     sequence,
     at,
@@ -129,6 +176,7 @@ function jsonLine(entry: AuditEntryRow): string {
     arguments: given,
     before,
     after,
+    state,
     outcome,
     detail,
     previous_hash,

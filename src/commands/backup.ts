@@ -2,12 +2,14 @@ import { appendAudit } from '../access/audit.ts';
 import { type Origin, originOf } from '../access/origin.ts';
 import { ArtifactGone, type BackupReport, writeBackup } from '../backup/write_backup.ts';
 import { ModelYardError } from '../errors.ts';
-import { isAbandoned } from '../monitoring/log/journal.ts';
-import { moveJournals } from '../monitoring/log/move_journals.ts';
+import { isAbandoned } from '../prediction_log/journal.ts';
+import { moveJournals } from '../prediction_log/move_journals.ts';
 import type { Settings } from '../settings.ts';
 import { artifactStore } from '../storage/artifact_store.ts';
 import { connectDatabase, type Database } from '../storage/database.ts';
 import { createOutputFile, type OutputFile } from '../storage/output_file.ts';
+import { isReferred } from '../storage/referred_artifacts.ts';
+import { requireOwnDirectory } from '../storage/store_identity.ts';
 import { parseCommand, withStore } from './command_line.ts';
 import { newFile } from './new_file.ts';
 import { print, progressLine } from './standard_output.ts';
@@ -38,7 +40,9 @@ export async function runBackup(settings: Settings, given: string[]): Promise<nu
   const { directory, databaseUrl } = settings;
   const force = values.force ?? false;
   const caller = { role: settings.role, readOnly: settings.readOnly, client: 'command line' };
-  const report = await withStore(settings, async ({ database }) => {
+  const report = await withStore(settings, async (store) => {
+    await requireOwnDirectory(store, directory);
+    const { database } = store;
     const path = await newFile(name, force);
     const unreadable = await moveJournals(database, directory, { isFinished: isAbandoned });
     if (unreadable > 0)
@@ -53,7 +57,7 @@ export async function runBackup(settings: Settings, given: string[]): Promise<nu
     };
     try {
       for (let attempt = 1; ; attempt++) {
-        const file = await createOutputFile(path, name, { replace: force });
+        const file = await createOutputFile(path, name, { replace: force, directory });
         try {
           // It holds what everybody asked the models and what they were told.
           await file.handle.chmod(0o600);
@@ -62,7 +66,7 @@ export async function runBackup(settings: Settings, given: string[]): Promise<nu
           return written;
         } catch (error) {
           if (!(error instanceof ArtifactGone)) throw error;
-          if (attempt === attempts || (await isReferred(database, error))) throw damaged(error);
+          if (attempt === attempts || (await isReferred(database, error.artifact))) throw damaged(error);
         } finally {
           await file.discard();
         }
@@ -94,17 +98,6 @@ async function keep(
     await appendAudit(transaction, origin, change, Date.now());
     await file.commit();
   });
-}
-
-/** Whether a version still has the artifact that could not be read: then it was not deleted meanwhile. */
-async function isReferred(database: Database, { artifact }: ArtifactGone): Promise<boolean> {
-  const version = await database
-    .selectFrom('versions')
-    .select('version')
-    .where('artifact_sha256', '=', artifact.sha256)
-    .limit(1)
-    .executeTakeFirst();
-  return version !== undefined;
 }
 
 function damaged({ damage }: ArtifactGone): ModelYardError {

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ModelYardError, messageOf, SettingsError, systemCodeOf } from '../errors.ts';
 import type { Settings } from '../settings.ts';
-import { connectDatabase, type OpenDatabase, sqliteFile, storageError } from '../storage/database.ts';
-import { appliedMigrations, knownMigrations } from '../storage/migrate.ts';
+import { connectDatabase, type OpenDatabase, sqliteFile } from '../storage/database.ts';
+import { appliedMigrations, knownMigrations, requireKnown } from '../storage/migrate.ts';
+import { storageError } from '../storage/storage_error.ts';
 
 /** Takes --config out of a command's arguments. */
 export function takeConfig(command: string, given: string[]): { config: string | undefined; rest: string[] } {
@@ -84,13 +85,7 @@ function damagedFile(error: unknown): ModelYardError | undefined {
 async function requireCurrent({ database }: OpenDatabase): Promise<void> {
   const applied = await appliedMigrations(database);
   const missing = knownMigrations().filter((name) => !applied.includes(name));
-  const unknown = applied.filter((name) => !knownMigrations().includes(name));
-  if (unknown.length > 0)
-    throw new ModelYardError(
-      'STORAGE_UNAVAILABLE',
-      `The store was made by a newer ModelYard (migration ${unknown.join(', ')}).`,
-      'Use that version.',
-    );
+  requireKnown(applied);
   if (missing.length > 0)
     throw new ModelYardError(
       'STORAGE_UNAVAILABLE',

@@ -6,7 +6,9 @@ import { restoreBackup } from '../backup/restore_backup.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import { artifactStore } from '../storage/artifact_store.ts';
-import { connectDatabase, storageError } from '../storage/database.ts';
+import { connectDatabase, sqliteFile } from '../storage/database.ts';
+import { storageError } from '../storage/storage_error.ts';
+import { requireSqliteFile } from '../storage/store_identity.ts';
 import { describe } from './backup.ts';
 import { parseCommand } from './command_line.ts';
 import { print, progressLine } from './standard_output.ts';
@@ -36,11 +38,12 @@ export async function runRestore(settings: Settings, given: string[]): Promise<n
       progress.show(`checking: ${Math.round(bytes / 1e6)} MB`),
     );
     const { directory, databaseUrl } = settings;
-    mkdirSync(directory, { recursive: true });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (databaseUrl === undefined) requireSqliteFile(directory, sqliteFile(directory));
     const opened = await connectDatabase({ directory, databaseUrl });
     try {
       const artifacts = artifactStore(directory, settings.maxArtifactBytes);
-      const target = { opened, artifacts, clock: Date.now, progress: progress.show };
+      const target = { opened, directory, artifacts, clock: Date.now, progress: progress.show };
       await restoreBackup(target, name, backup, originOf(caller, 'restore', { file: name }));
     } catch (error) {
       throw storageError(error);

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { systemCodeOf } from '../errors.ts';
 
-/** Writes to standard output, no faster than it is read. When nobody reads any more, the process ends quietly. */
+/**
+ * Writes to standard output, no faster than it is read. When nobody reads any more, the process ends quietly, with the
+ * exit code that it has so far.
+ */
 export async function print(text: string): Promise<void> {
   watchForEnd();
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
@@ -12,7 +15,7 @@ function watchForEnd(): void {
   if (watched) return;
   watched = true;
   process.stdout.on('error', (error) => {
-    if (systemCodeOf(error) === 'EPIPE') process.exit(0);
+    if (systemCodeOf(error) === 'EPIPE') process.exit();
     throw error;
   });
 }

@@ -1,4 +1,5 @@
 import { checkAuditChain } from '../access/audit_chain.ts';
+import { checkAuditState } from '../access/audit_state.ts';
 import { messageOf, systemCodeOf } from '../errors.ts';
 import { checkArtifacts } from '../integrity/check_artifacts.ts';
 import { checkDatabase } from '../integrity/check_database.ts';
@@ -11,14 +12,15 @@ import type { Settings } from '../settings.ts';
 import { artifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
 import { readSnapshot } from '../storage/snapshot.ts';
+import { requireOwnDirectory } from '../storage/store_identity.ts';
 import { parseCommand, withStore } from './command_line.ts';
 import { print, progressLine } from './standard_output.ts';
 
 const usage = `Usage: modelyard verify
 
 Checks the whole store, while servers run, and changes nothing: re-hashes all artifacts; checks the database, the
-stage history of every version, routes, aliases, reference data, the prediction log, the audit trail's chain and the
-journals. Says what it found and what to do about it. Exit code 0: nothing is wrong (there may be notes); 1: something
+stage history of every version, routes, aliases, reference data, the prediction log, the audit trail's chain, that what its
+entries left is still so, and the journals. Says what it found and what to do about it. Exit code 0: nothing is wrong (there may be notes); 1: something
 is.
 `;
 
@@ -30,6 +32,7 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
   const counts = await withStore(settings, async (opened) => {
     const { directory, maxArtifactBytes } = settings;
     const { database, kind } = opened;
+    await requireOwnDirectory(opened, directory);
     const report = (finding: Finding) => void findings.push(finding);
     const progress = progressLine();
     const count = {
@@ -83,6 +86,13 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
           ),
         );
     });
+    await inSnapshot('what the audit trail left', (snapshot) =>
+      checkAuditState(
+        snapshot,
+        ({ row, fault }) => report(problem(`${row} ${fault}`, fromBackup)),
+        (done) => progress.show(`${done} models compared with the audit trail`),
+      ),
+    );
     await check('the artifacts', async () => {
       const { pathOf } = artifactStore(directory, maxArtifactBytes);
       const found = await checkArtifacts(
@@ -99,11 +109,13 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
     return count;
   });
   const order = findings.toSorted((a, b) => Number(a.severity === 'note') - Number(b.severity === 'note'));
+  const code = findings.some(({ severity }) => severity === 'problem') ? 1 : 0;
+  process.exitCode = code;
   for (const { severity, what, next } of order) await print(`${severity.toUpperCase()}: ${what}. ${next}\n`);
   const problems = findings.filter(({ severity }) => severity === 'problem').length;
   const notes = findings.length - problems;
   await print(
     `${problems} problem${problems === 1 ? '' : 's'}, ${notes} note${notes === 1 ? '' : 's'}. Checked: ${counts.versions} versions with ${counts.steps} stage changes, ${counts.artifacts} artifacts (${(counts.bytes / 1e6).toFixed(1)} MB), ${counts.entries} audit entries, ${counts.references} references, ${counts.predictions} predictions, ${counts.journals} journals.\n`,
   );
-  return problems === 0 ? 0 : 1;
+  return code;
 }

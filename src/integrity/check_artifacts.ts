@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Artifact, hashOf } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
+import { referredArtifacts } from '../storage/referred_artifacts.ts';
 import { note, problem, type Report } from './finding.ts';
 
 /** Younger files may be of a registration that is under way, milliseconds. */
@@ -23,24 +24,12 @@ export async function checkArtifacts(
 ): Promise<{ artifacts: number; bytes: number }> {
   let artifacts = 0;
   let bytes = 0;
-  for (let last = ''; ; ) {
-    const page = await database
-      .selectFrom('versions')
-      .select(({ fn }) => ['artifact_sha256', fn.max('artifact_bytes').as('bytes')])
-      .where('artifact_sha256', '>', last)
-      .groupBy('artifact_sha256')
-      .orderBy('artifact_sha256')
-      .limit(500)
-      .execute();
-    if (page.length === 0) break;
-    for (const { artifact_sha256: sha256, bytes: size } of page) {
-      const fault = await artifactFault({ sha256, bytes: size }, pathOf(sha256));
-      if (fault !== undefined) await reportFault(database, sha256, fault, report);
-      artifacts++;
-      bytes += size;
-      progress(artifacts, bytes);
-      last = sha256;
-    }
+  for await (const artifact of referredArtifacts(database)) {
+    const fault = await artifactFault(artifact, pathOf(artifact.sha256));
+    if (fault !== undefined) await reportFault(database, artifact.sha256, fault, report);
+    artifacts++;
+    bytes += artifact.bytes;
+    progress(artifacts, bytes);
   }
   await reportUnreferred(database, directory, now, report);
   await reportLeftovers(directory, now, report);
@@ -103,7 +92,7 @@ async function reportUnreferred(
         report(
           note(
             `no version refers to ${name} (${found.size} bytes)`,
-            'It only takes up space: the next delete_model removes it.',
+            'It only takes up space: modelyard litter lists what can go, and modelyard litter --remove removes it.',
           ),
         );
     }
@@ -118,7 +107,7 @@ async function reportLeftovers(directory: string, now: number, report: Report): 
       report(
         note(
           `incoming/${file} (${found.size} bytes) was left by a process that was killed`,
-          'Remove it: it only takes up space.',
+          'It only takes up space: the next start removes it, or modelyard litter --remove.',
         ),
       );
   }

@@ -3,7 +3,16 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { systemCodeOf } from '../errors.ts';
-import { isAbandoned, isJournal, journalDirectory, parseEntry } from '../monitoring/log/journal.ts';
+import {
+  isAbandoned,
+  isJournal,
+  isSegmentFile,
+  journalDirectory,
+  parseEntry,
+  unfinishedSuffix,
+} from '../prediction_log/journal.ts';
+import { isReserve } from '../prediction_log/reserve.ts';
+import { readSegmentFile } from '../prediction_log/segment_file.ts';
 import { note, problem, type Report } from './finding.ts';
 
 /**
@@ -15,6 +24,7 @@ export async function checkJournals(directory: string, report: Report): Promise<
   const names = await readdir(folder).catch(() => []);
   let journals = 0;
   for (const name of names) {
+    if (isReserve(name) || name.endsWith(unfinishedSuffix)) continue;
     if (!isJournal(name)) {
       report(
         note(`journals/${name} is no journal`, 'Nothing of ModelYard needs it: remove it if you do not.'),
@@ -23,7 +33,8 @@ export async function checkJournals(directory: string, report: Report): Promise<
     }
     journals++;
     try {
-      await checkJournal(join(folder, name), name, report);
+      const check = isSegmentFile(name) ? checkSegment : checkJournal;
+      await check(join(folder, name), name, report);
     } catch (error) {
       // Moved to the database and removed meanwhile.
       if (systemCodeOf(error) === 'ENOENT') continue;
@@ -36,6 +47,16 @@ export async function checkJournals(directory: string, report: Report): Promise<
     }
   }
   return journals;
+}
+
+async function checkSegment(path: string, name: string, report: Report): Promise<void> {
+  if ((await readSegmentFile(path)) === undefined)
+    report(
+      problem(
+        `journals/${name} is damaged`,
+        'It is left out when it is moved to the database; keep a copy of the file if the predictions matter.',
+      ),
+    );
 }
 
 async function checkJournal(path: string, name: string, report: Report): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { messageOf } from '../errors.ts';
-import { rowsOf } from '../monitoring/log/column.ts';
-import { readSegment } from '../monitoring/log/segment_store.ts';
+import { rowsOf } from '../prediction_log/column.ts';
+import { readSegment } from '../prediction_log/segment_store.ts';
 import type { PredictionSegmentRow, Tables } from '../storage/schema.ts';
 import { fromBackup, note, problem, type Report } from './finding.ts';
 

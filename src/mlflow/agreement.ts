@@ -1,21 +1,26 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { readStored } from '../storage/stored_json.ts';
 
 /**
- * Of one thing that both sides can change (an alias, a tag, a description, a stage): what they last agreed on, and
- * what was sent since without our knowing whether it arrived. null: nothing is there.
+ * A value that both sides can change (an alias, a tag, a description, a stage): what they last agreed on, and what
+ * was sent since without knowing whether it arrived. null: no value.
  */
 const cell = z.strictObject({ agreed: z.string().nullable(), sent: z.array(z.string().nullable()) });
 export type Cell = z.output<typeof cell>;
 
 /**
- * The cells of a model by name, those of a version under MLflow's number: one that is made anew begins without
- * memories. What is not there was never agreed on.
+ * The cells of a model by name; those of a version are under MLflow's number, so a version that is created again
+ * begins without any. Sides never agreed on a cell that is missing.
  */
 export type Memory = ReadonlyMap<string, Cell>;
 
-export function parseMemory(text: string): Memory {
-  return new Map(z.array(z.tuple([z.string(), cell])).parse(JSON.parse(text)));
+const cells = z.array(z.tuple([z.string(), cell]));
+
+/** @throws INTERNAL when it is damaged */
+export function parseMemory(modelId: string, text: string): Memory {
+  const of = `the sync of ${modelId} with MLflow`;
+  return new Map(readStored(cells, text, { table: 'mlflow_sync', column: 'memory', of }));
 }
 
 export function memoryToText(memory: Memory): string {
@@ -23,8 +28,8 @@ export function memoryToText(memory: Memory): string {
 }
 
 /**
- * What to do where one side says `ours` and the other `theirs`: `same`, nothing; `write`, ours is the newer one;
- * `conflict`, the other side was changed by somebody else.
+ * What to do where one side has `ours` and the other `theirs`. `same`: nothing. `write`: ours is newer. `conflict`:
+ * somebody else changed the other side.
  */
 export function judge(
   ours: string | null,
@@ -38,18 +43,18 @@ export function judge(
 
 export const neverAgreed: Cell = { agreed: null, sent: [] };
 
-/** Before it is sent: from now on it may be there. */
+/** Recorded before it is sent: from then on it may have arrived. */
 export function withSent({ agreed, sent }: Cell, value: string | null): Cell {
   const mark = fingerprint(value);
   return { agreed, sent: sent.includes(mark) ? sent : [...sent, mark] };
 }
 
-/** Both sides say the same. `settled`: no call that was given up can arrive any more. */
+/** Both sides have the value. `settled`: no call that was given up can still arrive. */
 export function withAgreed({ sent }: Cell, value: string | null, settled: boolean): Cell {
   return { agreed: fingerprint(value), sent: settled ? [] : sent };
 }
 
-/** Long texts are remembered by their hash. */
+/** Long texts are stored as their hash. */
 function fingerprint(value: string | null): string | null {
   if (value === null || value.length <= 64) return value;
   return `sha256:${createHash('sha256').update(value).digest('hex')}`;

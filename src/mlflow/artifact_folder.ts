@@ -1,10 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { readableDirectory, readableFile } from '../access/file_access.ts';
 import { ModelYardError } from '../errors.ts';
+import { holdReadableDirectory, openReadable } from '../files/file_access.ts';
+import { piecesOf } from '../files/opened_file.ts';
 import type { Connection, UploadedFile } from './connection.ts';
 import { isMissing } from './mlflow_error.ts';
 import { isInside } from './source.ts';
@@ -15,9 +15,9 @@ export interface FolderEntry {
   bytes: number;
 }
 
-/** A directory of artifacts of MLflow. Paths are relative to it, with `/`. */
+/** An artifact directory of MLflow. Paths are relative to it, with `/`. */
 export interface ArtifactFolder {
-  /** What is directly below `path` ('' is the folder itself); nothing where there is no such directory. */
+  /** The entries directly below `path` ('' is the folder itself); none where there is no such directory. */
   list(path: string): Promise<FolderEntry[]>;
   read(path: string): AsyncIterable<Uint8Array>;
   write(path: string, from: UploadedFile): Promise<void>;
@@ -66,7 +66,7 @@ function proxiedPath(connection: Connection, uri: string): string | undefined {
   );
   if (found !== null) {
     const [, host = '', path = ''] = found;
-    // Credentials go to the tracking server only.
+    // Credentials are sent to the tracking server only.
     if (host !== '' && host !== own.host) return undefined;
     return requireInside(path.replace(/^\/+/, ''));
   }
@@ -109,37 +109,52 @@ function localPath(uri: string): string | undefined {
   return /^(\/|[A-Za-z]:[\\/])/.test(uri) ? uri : undefined;
 }
 
-/** Links are followed and judged by where they lead, as with any path a caller names. */
+/** Links are followed, and their targets must be allowed, as for any path that a caller names. */
 function localFolder(path: string, allowedRoots: readonly string[], signal?: AbortSignal): ArtifactFolder {
   const inside = (below: string) => (below === '' ? path : join(path, ...requireInside(below).split('/')));
   const directoryAt = (below: string) =>
-    readableDirectory(inside(below), allowedRoots).catch((error: unknown) => {
+    holdReadableDirectory(inside(below), allowedRoots).catch((error: unknown) => {
       if (error instanceof ModelYardError && error.code === 'INVALID_INPUT') return undefined;
       throw error;
     });
   return {
     async list(below) {
-      if ((await directoryAt('')) === undefined)
+      const root = await directoryAt('');
+      await root?.close();
+      if (root === undefined)
         throw new ModelYardError(
           'INVALID_INPUT',
           `MLflow keeps these artifacts in ${path}, which is no directory here.`,
           'Mount that directory at the same path, or let the server hand out artifacts (--serve-artifacts).',
         );
       const folder = await directoryAt(below);
-      const names = folder === undefined ? [] : await readdir(folder).catch(() => []);
-      return Promise.all(
-        names.map(async (name) => {
-          const found = await stat(join(folder ?? '', name)).catch(() => undefined);
-          return { name, isDirectory: found?.isDirectory() ?? false, bytes: found?.size ?? 0 };
-        }),
-      );
+      if (folder === undefined) return [];
+      try {
+        const names = await readdir(folder.path).catch(() => []);
+        return await Promise.all(
+          names.map(async (name) => {
+            const found = await stat(join(folder.path, name)).catch(() => undefined);
+            return { name, isDirectory: found?.isDirectory() ?? false, bytes: found?.size ?? 0 };
+          }),
+        );
+      } finally {
+        await folder.close();
+      }
     },
     async *read(below) {
-      const file = await readableFile(inside(below), allowedRoots);
-      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-        if (signal?.aborted)
-          throw new ModelYardError('CANCELLED', 'The download was cancelled.', 'Nothing was kept.');
-        if (Buffer.isBuffer(chunk)) yield chunk;
+      const file = await openReadable(inside(below), allowedRoots);
+      try {
+        for await (const chunk of piecesOf(file.fd, 1 << 20)) {
+          if (signal?.aborted)
+            throw new ModelYardError(
+              'CANCELLED',
+              'The download was cancelled.',
+              'Nothing was kept: call again if it is wanted.',
+            );
+          yield chunk;
+        }
+      } finally {
+        await file.close();
       }
     },
     async write() {
@@ -152,7 +167,7 @@ function localFolder(path: string, allowedRoots: readonly string[], signal?: Abo
   };
 }
 
-/** @throws INVALID_INPUT: a server must not make us climb out of its folder. */
+/** @throws INVALID_INPUT for a path that leads out of the folder, since servers are not trusted */
 function requireInside(path: string): string {
   const trimmed = path.replace(/\/+$/, '');
   if (trimmed === '' || isInside(trimmed)) return trimmed;

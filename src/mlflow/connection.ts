@@ -3,8 +3,8 @@ import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { redactText } from '../access/redact.ts';
 import { ModelYardError, messageOf, SettingsError, systemCodeOf } from '../errors.ts';
+import { redactText } from '../telemetry/redact.ts';
 import { MlflowError } from './mlflow_error.ts';
 
 export interface ConnectionSettings {
@@ -14,13 +14,13 @@ export interface ConnectionSettings {
   token?: string | undefined;
   /** File of certificates (PEM) that are trusted instead of the built-in ones. */
   caFile?: string | undefined;
-  /** Whether any certificate is taken. */
+  /** Whether certificates are not checked. */
   insecureTls: boolean;
-  /** The longest a call may take; of a file: the longest pause in it. */
+  /** Longest duration of a call; for a file, the longest pause in its transfer. */
   timeoutMs: number;
 }
 
-export interface Call {
+interface Call {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Below the server's address, such as `/api/2.0/mlflow/runs/get`. */
   path: string;
@@ -29,7 +29,7 @@ export interface Call {
   signal?: AbortSignal | undefined;
 }
 
-/** The one way to an MLflow server: credentials, time limits, and errors that tell no secret. */
+/** The only way to an MLflow server: credentials, time limits, and errors without secrets. */
 export interface Connection {
   /** The server's address without credentials. */
   readonly address: string;
@@ -41,8 +41,8 @@ export interface Connection {
   close(): void;
 }
 
-/** Bytes to send: a file of the artifact store, or a short text. */
-export type UploadedFile = { file: string; bytes: number } | { text: string };
+/** Bytes to send: a file of the artifact store (or `bytes` of it, from `start`), or a short text. */
+export type UploadedFile = { file: string; bytes: number; start?: number } | { text: string };
 
 const maxJsonBytes = 50e6;
 
@@ -67,7 +67,7 @@ export function openConnection(settings: ConnectionSettings): Connection {
 
   const timeLimit = `nothing within ${settings.timeoutMs / 1000} s`;
 
-  /** A text that MLflow or the system wrote, without what must not be seen. */
+  /** A text from MLflow or the system, with secrets removed. */
   const shown = (text: string) => {
     const clean = secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
     return redactText(clean).replace(/\s+/g, ' ').trim().slice(0, 300);
@@ -76,7 +76,11 @@ export function openConnection(settings: ConnectionSettings): Connection {
   const failed = (error: unknown, method: string, signal: AbortSignal | undefined) => {
     if (error instanceof ModelYardError) return error;
     if (signal?.aborted)
-      return new ModelYardError('CANCELLED', 'The call of MLflow was cancelled.', 'Nothing was kept.');
+      return new ModelYardError(
+        'CANCELLED',
+        'The call of MLflow was cancelled.',
+        'Nothing was kept: call again if it is wanted.',
+      );
     const code = systemCodeOf(error);
     return new MlflowError(
       'unreachable',
@@ -90,7 +94,7 @@ export function openConnection(settings: ConnectionSettings): Connection {
     );
   };
 
-  /** Sends a request; the answer's head is there, its body is yet to be read. */
+  /** Sends a request; resolves once the response's headers are there, before its body is read. */
   const send = (
     method: string,
     path: string,
@@ -104,7 +108,7 @@ export function openConnection(settings: ConnectionSettings): Connection {
       const request = (secure ? httpsRequest : httpRequest)(`${root}${path}`, {
         method,
         agent,
-        // Holds from the start; what is said below begins with the connection.
+        // Applies from the start; the timeout below begins with the connection.
         timeout: settings.timeoutMs,
         headers: { accept: '*/*', ...options.headers, ...(authorization && { authorization }) },
         ...(options.signal && { signal: options.signal }),
@@ -198,7 +202,7 @@ export function openConnection(settings: ConnectionSettings): Connection {
           },
           write: (request) => {
             if ('text' in from) request.end(from.text);
-            else sending.push(pipeline(createReadStream(from.file), request).catch(() => undefined));
+            else sending.push(pipeline(contentOf(from), request).catch(() => undefined));
           },
         });
         await requireSuccess(response, 'PUT', path);
@@ -214,7 +218,14 @@ export function openConnection(settings: ConnectionSettings): Connection {
   };
 }
 
-/** By token, else by name and password, which the address may hold too; and every text that must not be seen. */
+function contentOf({ file, bytes, start = 0 }: { file: string; bytes: number; start?: number }) {
+  return createReadStream(file, bytes === 0 ? {} : { start, end: start + bytes - 1 });
+}
+
+/**
+ * The credentials, by token or by name and password (which the address may hold too), and every text that must not be
+ * shown.
+ */
 function credentials(settings: ConnectionSettings, base: URL): { authorization?: string; secrets: string[] } {
   const username = settings.username ?? decoded(base.username);
   const password = settings.password ?? decoded(base.password);
@@ -224,12 +235,12 @@ function credentials(settings: ConnectionSettings, base: URL): { authorization?:
   const encoded = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
   return {
     authorization: `Basic ${encoded}`,
-    // A name alone is a token.
+    // Without a password the name is a token.
     secrets: [encoded, password === '' ? username : password],
   };
 }
 
-/** A part of an address; what only looks encoded is meant as it stands. */
+/** A decoded part of an address; text that is not validly encoded is taken literally. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AuditEntryRow } from '../storage/schema.ts';
 
-/** What an entry of the audit trail says of deployments and traffic. */
+/** An audit entry's content about deployments and traffic. */
 export type DeploymentEvent =
   | { kind: 'deployed'; version: string; route: TrafficRoute | undefined }
   | { kind: 'failed'; version: string; code: string; detail: string }
@@ -23,7 +23,7 @@ const deployment = z.object({ deployed: z.boolean(), route: route.nullish() });
 const promotion = z.object({ activated: z.literal(true) });
 const rollback = z.object({ active: z.string() });
 
-/** undefined: it is about something else. */
+/** undefined: the entry is about something else. */
 export function deploymentEvent(
   entry: Pick<AuditEntryRow, 'action' | 'version' | 'outcome' | 'after' | 'detail'>,
 ): DeploymentEvent | undefined {

@@ -1,19 +1,20 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelYardError, messageOf } from '../errors.ts';
+import { type Piece, wholeModel } from '../serving/graph/external_tensors.ts';
+import { writePieces } from '../serving/graph/whole_file.ts';
 import type { ArtifactFolder, FolderEntry } from './artifact_folder.ts';
-import { inlineTensors, type Piece } from './external_tensors.ts';
-import { type MlModel, readMlModel } from './mlmodel.ts';
+import type { MlModel } from './mlmodel.ts';
 
 export interface DownloadOptions {
-  /** Where the files go: a directory that exists and is the caller's to remove. */
+  /** An existing directory for the files, which the caller removes. */
   directory: string;
   maxBytes: number;
   progress(receivedBytes: number, totalBytes: number): void;
 }
 
 export interface DownloadedModel {
-  /** One ONNX file with everything in it. */
+  /** One ONNX file with its tensors inside. */
   file: string;
   /** undefined: the address named an ONNX file itself. */
   description: MlModel | undefined;
@@ -35,6 +36,8 @@ export async function downloadModel(
   if (!entries.some((entry) => entry.name === 'MLmodel' && !entry.isDirectory))
     return { file: await downloadBareFile(folder, path, entries, options), description: undefined };
   const text = await readSmall(folder, below(path, 'MLmodel'));
+  // Only now: a reader of YAML is as large as a room, and most servers import nothing.
+  const { readMlModel } = await import('./mlmodel.ts');
   const description = readMlModel(text);
   const parts = description.data.split('/');
   const home = below(path, parts.slice(0, -1).join('/'));
@@ -81,11 +84,11 @@ async function download(
   const others = beside.filter((entry) => !entry.isDirectory && entry !== main && !isMetadata(entry.name));
   const needed = others.length === 0 ? [main] : [main, ...others];
   const total = needed.reduce((sum, entry) => sum + entry.bytes, 0);
-  // Files that turn out not to belong to the model are not brought here: only what the model asks for is.
+  // Only the files that the model refers to are downloaded.
   if (main.bytes > options.maxBytes) throw tooLarge(options.maxBytes);
   let received = 0;
   let told = 0;
-  // Who watches a gigabyte wants a hundred words of it, not one of every chunk.
+  // Progress is reported about a hundred times, not with every chunk.
   const tell = (least: number) => {
     if (received - told < least) return;
     told = received;
@@ -118,14 +121,14 @@ async function download(
     paths.set(entry.name, to);
   }
   const whole = join(options.directory, 'whole.onnx');
-  await writePieces(pieces, paths, whole, options.maxBytes);
+  await writePieces(pieces, (location) => paths.get(location), whole, options.maxBytes);
   return whole;
 }
 
 async function piecesOf(file: string, others: readonly FolderEntry[]): Promise<Piece[] | undefined> {
   const lengths = new Map(others.map((entry) => [entry.name, entry.bytes]));
   try {
-    return inlineTensors(await readFile(file), (location) => lengths.get(location));
+    return wholeModel(await readFile(file), (location) => lengths.get(location));
   } catch (error) {
     throw new ModelYardError(
       'ARTIFACT_INVALID',
@@ -135,53 +138,7 @@ async function piecesOf(file: string, others: readonly FolderEntry[]): Promise<P
   }
 }
 
-async function writePieces(
-  pieces: readonly Piece[],
-  paths: ReadonlyMap<string, string>,
-  to: string,
-  maxBytes: number,
-): Promise<void> {
-  // A stretch of a file may be named by many tensors: the whole may be larger than all files together.
-  if (pieces.reduce((sum, piece) => sum + piece.length, 0) > maxBytes) throw tooLarge(maxBytes);
-  const target = await open(to, 'wx', 0o600);
-  try {
-    for (const piece of pieces) {
-      if ('location' in piece) {
-        for await (const chunk of stretchOf(paths.get(piece.location) ?? '', piece))
-          await target.writeFile(chunk);
-      } else if (piece.length > 0) await target.writeFile(piece);
-    }
-  } finally {
-    await target.close();
-  }
-}
-
-async function* stretchOf(file: string, { offset, length }: { offset: number; length: number }) {
-  const source = await open(file, 'r');
-  try {
-    const buffer = Buffer.alloc(Math.min(length, 1 << 20));
-    for (let done = 0; done < length; ) {
-      const { bytesRead } = await source.read(
-        buffer,
-        0,
-        Math.min(buffer.length, length - done),
-        offset + done,
-      );
-      if (bytesRead === 0)
-        throw new ModelYardError(
-          'ARTIFACT_INVALID',
-          'A file of tensors is shorter than MLflow says.',
-          'Log the model again with mlflow.onnx.log_model.',
-        );
-      yield buffer.subarray(0, bytesRead);
-      done += bytesRead;
-    }
-  } finally {
-    await source.close();
-  }
-}
-
-/** What mlflow.onnx.log_model writes besides the model. */
+/** Whether it is a file that mlflow.onnx.log_model writes besides the model. */
 function isMetadata(name: string): boolean {
   return /^(MLmodel|(python_env|conda|registered_model_meta)(\.ya?ml)?|requirements\.txt|constraints\.txt|(serving_)?input_example.*)$/.test(
     name,

@@ -4,11 +4,11 @@ import { readOutbox } from './outbox.ts';
 export interface MlflowHealth {
   /** One phrase for the server as a whole. */
   summary: string;
-  /** Where the outbox is in trouble or not; undefined without one. */
+  /** Whether the outbox is delivered; undefined without MLflow. */
   check: { name: string; status: 'healthy' | 'degraded'; detail: string } | undefined;
 }
 
-/** Failures in a row from which on an outage is worth a word in the status. */
+/** Failures in a row from which on an outage is part of the status. */
 const shownAttempts = 3;
 
 export async function describeMlflow(
@@ -19,7 +19,7 @@ export async function describeMlflow(
   if (address === undefined) return { summary: 'not configured', check: undefined };
   if (!uses.registry && !uses.tracking) return { summary: `${address}, for imports`, check: undefined };
   const state = await readOutbox(database).catch(() => undefined);
-  // That the database is away is a check of its own.
+  // A database that is away is reported by its own check.
   if (state === undefined) return { summary: address, check: undefined };
   const { queued, dead, doubtful, failed, isTrackingRefused, attempts, lastError } = state;
   const parts = [
@@ -30,7 +30,7 @@ export async function describeMlflow(
     ...(doubtful > 0 ? [`${doubtful} models are compared once more, for a call of theirs was given up`] : []),
     ...(dead > 0 ? [`${dead} models were refused (dead letters)`] : []),
     ...(isTrackingRefused ? ['deployments are not tracked'] : []),
-    ...(failed.length > 0 && attempts === 0 ? [`${failed.length} problems: sync_mlflow lists them`] : []),
+    ...(failed.length > 0 && attempts === 0 ? [`${failed.length} problems (sync_mlflow lists them)`] : []),
   ];
   const troubled = attempts >= shownAttempts || dead > 0 || isTrackingRefused;
   return {

@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Registration } from '../registry/register.ts';
+import { ModelYardError } from '../errors.ts';
+import type { Registration } from '../registry/registration.ts';
+import { ownedName } from '../storage/owned_name.ts';
 import { artifactFolder } from './artifact_folder.ts';
 import type { Connection } from './connection.ts';
 import { downloadModel } from './download_model.ts';
@@ -13,13 +14,13 @@ import { rememberVersion } from './version_map.ts';
 export interface ImportDependencies {
   connection: Connection;
   allowedRoots: readonly string[];
-  /** The registry directory: what is downloaded passes through it. */
+  /** The registry directory, where downloads are stored temporarily. */
   directory: string;
   maxBytes: number;
   clock: () => number;
 }
 
-/** Tells how many bytes of the download are here. */
+/** Reports how many bytes were downloaded. */
 export type DownloadProgress = (receivedBytes: number, totalBytes: number) => void;
 
 /**
@@ -36,15 +37,24 @@ export async function importModel<T>(
   progress: DownloadProgress,
   signal?: AbortSignal,
 ): Promise<T> {
-  const resolved = await resolveSource(restOf(connection, signal), registration.source);
-  const folder = artifactFolder(connection, resolved.artifactUri, allowedRoots, signal);
-  const scratch = join(directory, 'incoming', `mlflow-${randomUUID()}`);
-  await mkdir(scratch, { recursive: true });
+  const folderAt = (uri: string) => artifactFolder(connection, uri, allowedRoots, signal);
+  const resolved = await resolveSource({ rest: restOf(connection, signal), folderAt }, registration.source);
+  const folder = folderAt(resolved.artifactUri);
+  const scratch = join(directory, 'incoming', ownedName());
+  await mkdir(scratch, { recursive: true, mode: 0o700 });
   try {
     const { file, description } = await downloadModel(folder, resolved.path, {
       directory: scratch,
       maxBytes,
       progress,
+    }).catch(async (error: unknown) => {
+      if (!(error instanceof ModelYardError) || error.code !== 'INVALID_INPUT') throw error;
+      const told = await resolved.told?.();
+      throw new ModelYardError(
+        error.code,
+        error.message,
+        `${error.hint}${told === undefined ? '' : ` ${told}`}`,
+      );
     });
     return await register(completed(registration, file, description, resolved, clock));
   } finally {
@@ -84,7 +94,7 @@ function completed(
       ],
       given.tags,
     ),
-    // The version of a model of the same name there is this one: it is not sent back as another.
+    // It is that version of the model with the same name there, so it is not sent back as another.
     ...(registered?.name === given.modelId && {
       also: (transaction) =>
         rememberVersion(
@@ -113,10 +123,10 @@ function origin(
   ];
 }
 
-/** Most entries that are taken over of each kind. */
+/** Entries of each kind that are taken at most. */
 const maxEntries = 1000;
 
-/** The entries of all maps; of the same name the last one's. Names that a fact here cannot have are left out. */
+/** The entries of all maps; of equal names the last map's. Names that are not valid here are left out. */
 function entriesOf<V>(...maps: (ReadonlyMap<string, V> | undefined)[]): [string, V][] {
   const all = new Map(maps.flatMap((map) => [...(map ?? [])]));
   return [...all].filter(([name]) => name.length > 0 && name.length <= 256).slice(0, maxEntries);

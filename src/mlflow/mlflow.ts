@@ -1,6 +1,7 @@
+import type { Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import { requireModel } from '../registry/lookup.ts';
-import type { Registration } from '../registry/register.ts';
+import type { Register, Registration } from '../registry/registration.ts';
 import type { Settings } from '../settings.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
@@ -8,13 +9,15 @@ import type { Logger } from '../telemetry/logger.ts';
 import { openConnection } from './connection.ts';
 import { describeMlflow, type MlflowHealth } from './health.ts';
 import { type DownloadProgress, importModel } from './import_model.ts';
+import { driftMetrics, outcomeMetrics } from './monitoring_metrics.ts';
 import { type PullDependencies, pullModels } from './pull.ts';
 import { restOf } from './rest.ts';
 import { startSender } from './sender.ts';
 import { isMlflowSource } from './source.ts';
 import { pushNow, type SyncOutcome } from './sync.ts';
+import { type AbTests, trackComparisons } from './track_comparisons.ts';
 import { keepMeasurement } from './track_metrics.ts';
-import { type OutcomeMeasurer, trackOutcomes } from './track_outcomes.ts';
+import { trackOutcomes } from './track_outcomes.ts';
 import { tracking } from './tracking.ts';
 
 export interface MlflowDependencies {
@@ -23,17 +26,24 @@ export interface MlflowDependencies {
   logger: Logger;
   clock: () => number;
   random: () => number;
-  /** How well a version answered, where that is known. */
-  measureOutcomes: OutcomeMeasurer;
+  /** Registers versions that are pulled. */
+  register: Register;
+  /** The performance of a version from `since` (inclusive) to `until` (exclusive), where it is known. */
+  measureOutcomes: (
+    modelId: string,
+    version: string,
+    time: { since: number; until: number },
+  ) => Promise<Parameters<typeof outcomeMetrics>[0]>;
+  abTests: AbTests;
 }
 
-/** The experiment of the runs that versions belong to, where no other is named. */
+/** The experiment for the runs of versions where no other is configured. */
 const defaultExperiment = 'ModelYard';
 
-/** How often it is looked whether there are outcomes to measure, at least, milliseconds. */
+/** Longest time between two checks for outcomes to measure, milliseconds. */
 const longestLookMs = 5000;
 
-/** How long the end of the process waits for what can still be sent, milliseconds. */
+/** How long closing waits for what can still be sent, milliseconds. */
 const lastRoundMs = 3000;
 
 export interface SyncRequest {
@@ -41,11 +51,9 @@ export interface SyncRequest {
   direction: 'push' | 'pull';
 }
 
-export type Mlflow = ReturnType<typeof openMlflow>;
-
-/** Everything that has to do with MLflow; where none is configured, it does nothing. */
+/** Everything about MLflow; does nothing where none is configured. */
 export function openMlflow(settings: Settings, dependencies: MlflowDependencies) {
-  const { database, artifacts, logger, clock, random } = dependencies;
+  const { database, artifacts, register, measureOutcomes, logger, clock, random } = dependencies;
   const intervalMs = settings.healthCheckIntervalSec * 1000;
   const { trackingUri, experimentName, registryEnabled, useStages, timeoutMs } = settings.mlflow;
   const connection =
@@ -72,12 +80,27 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
   const outcomes =
     sender === undefined || experimentName === undefined
       ? undefined
-      : trackOutcomes({ database, measure: dependencies.measureOutcomes, clock, intervalMs, logger });
+      : trackOutcomes({
+          database,
+          measure: async (...of) => outcomeMetrics(await measureOutcomes(...of)),
+          clock,
+          intervalMs,
+          logger,
+        });
+  const comparisons =
+    outcomes && trackComparisons({ database, abTests: dependencies.abTests, clock, intervalMs, logger });
   const looks =
-    outcomes && setInterval(() => void outcomes.look(), Math.min(intervalMs, longestLookMs)).unref();
+    outcomes &&
+    setInterval(
+      () => {
+        void outcomes.look();
+        void comparisons?.look();
+      },
+      Math.min(intervalMs, longestLookMs),
+    ).unref();
 
   return {
-    /** Registers; a source in MLflow is brought here first. */
+    /** Runs `register` with the file, which is downloaded first where the source is in MLflow. */
     withFile<T>(
       registration: Registration,
       register: (whole: Registration) => Promise<T>,
@@ -98,7 +121,7 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
     /** @throws MLFLOW_UNAVAILABLE without MLflow; INVALID_INPUT; MODEL_NOT_FOUND; CANCELLED */
     async sync(
       { modelId, direction }: SyncRequest,
-      register: PullDependencies['register'],
+      origin: Origin,
       progress: PullDependencies['progress'],
       signal: AbortSignal,
     ): Promise<SyncOutcome> {
@@ -109,7 +132,17 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
           'Start the server with MLFLOW_TRACKING_URI (and ENABLE_MLFLOW_REGISTRY=true to push).',
         );
       if (direction === 'pull')
-        return pullModels({ database, connection, register, progress, clock }, modelId, signal);
+        return pullModels(
+          {
+            database,
+            connection,
+            register: (pulled, aborted) => register(pulled, origin, aborted),
+            progress,
+            clock,
+          },
+          modelId,
+          signal,
+        );
       if (modelId !== undefined) await requireModel(database, modelId);
       if (sender === undefined || !registryEnabled)
         throw new ModelYardError(
@@ -127,15 +160,16 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
       return pushNow({ database, sender, isThere, clock }, modelId, signal);
     },
 
-    /** Monitoring measured something of a version; costs the caller nothing. */
-    measured(modelId: string, version: string, metrics: Record<string, number>): void {
+    /** Called after a version's features were compared with a reference; returns at once. */
+    driftMeasured(modelId: string, version: string, features: Parameters<typeof driftMetrics>[0]): void {
       if (sender === undefined || experimentName === undefined) return;
+      const metrics = driftMetrics(features);
       keepMeasurement(database, { modelId, version, at: clock(), metrics }).catch((error: unknown) =>
         logger.warn('a measurement is not logged in MLflow', { error }),
       );
     },
 
-    /** What health_check says of it: from what is known, without asking MLflow. */
+    /** MLflow's part of health_check, from what is known without asking MLflow. */
     health: (): Promise<MlflowHealth> =>
       describeMlflow(database, connection?.address, {
         registry: registryEnabled,
@@ -144,9 +178,9 @@ export function openMlflow(settings: Settings, dependencies: MlflowDependencies)
 
     async close(): Promise<void> {
       clearInterval(looks);
-      await outcomes?.close();
+      await Promise.all([outcomes?.close(), comparisons?.close()]);
       if (sender !== undefined) {
-        // What a short session changed is sent before it ends, if MLflow is quick.
+        // Changes of a short session are sent before it ends, if MLflow is fast.
         await Promise.race([
           sender.round(),
           new Promise((resolve) => setTimeout(resolve, lastRoundMs).unref()),

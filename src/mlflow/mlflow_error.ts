@@ -1,9 +1,9 @@
 import { type ErrorCode, ModelYardError } from '../errors.ts';
 
 /**
- * How a call of MLflow failed. `unreachable`: no answer came; `fault`: an answer that is none (a server error,
- * a page of a gateway, bytes that are not JSON); `denied`: it does not know us or does not let us; `refused`: it
- * understood and said no, which it will say again.
+ * How a call of MLflow failed. `unreachable`: no response. `fault`: an unusable response (a server error, a gateway's
+ * page, bytes that are not JSON). `denied`: authentication or permission is missing. `refused`: a valid request that
+ * MLflow rejected, and would reject again.
  */
 export type MlflowFailure = 'unreachable' | 'fault' | 'denied' | 'refused';
 
@@ -25,9 +25,9 @@ export class MlflowError extends ModelYardError {
   readonly failure: MlflowFailure;
   /** MLflow's own code, such as RESOURCE_DOES_NOT_EXIST. */
   readonly errorCode: string | undefined;
-  /** Of the answer; undefined where none came. */
+  /** HTTP status of the response; undefined where there was none. */
   readonly status: number | undefined;
-  /** Whether MLflow may have done, or may yet do, what it was asked. */
+  /** Whether MLflow may have carried out the call, or may still do so. */
   readonly doubtful: boolean;
 
   constructor(
@@ -43,12 +43,12 @@ export class MlflowError extends ModelYardError {
   }
 }
 
-/** Whether MLflow said that there is no such thing. */
+/** Whether MLflow reported that the thing does not exist. */
 export function isMissing(error: unknown): boolean {
   if (!(error instanceof MlflowError)) return false;
   return (
     error.errorCode === 'RESOURCE_DOES_NOT_EXIST' ||
-    // What it says of an alias that nothing has.
+    // Its error for an alias that does not exist.
     (error.errorCode === 'INVALID_PARAMETER_VALUE' && / not found\.?$/.test(error.message))
   );
 }
@@ -57,7 +57,7 @@ export function isTaken(error: unknown): boolean {
   return error instanceof MlflowError && error.errorCode === 'RESOURCE_ALREADY_EXISTS';
 }
 
-/** Whether MLflow understood and said no. */
+/** Whether MLflow rejected a valid request. */
 export function isRefused(error: unknown): error is MlflowError {
   return error instanceof MlflowError && error.failure === 'refused';
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ModelYardError, messageOf } from '../errors.ts';
 import { parseYaml } from './yaml.ts';
 
-/** What is wanted of the file MLmodel, which describes a model's directory. */
+/** What is used of the file MLmodel, which describes a model's directory. */
 export interface MlModel {
   /** The ONNX file, relative to the directory. */
   data: string;
@@ -31,7 +31,7 @@ const onnxFlavor = z.object({ data: z.string() });
 /** MLflow's signature: columns, each a type and perhaps a name, or tensors. */
 const inputs = z.array(z.object({ type: z.string(), name: z.string().optional() }));
 
-/** @throws ARTIFACT_INVALID when the text is no MLmodel, or the model is not ONNX */
+/** @throws ARTIFACT_INVALID when the text is not an MLmodel file, or the model is not ONNX */
 export function readMlModel(text: string): MlModel {
   const { flavors, signature, metadata, run_id, model_id } = parse(text);
   const flavor = onnxFlavor.safeParse(flavors.onnx);

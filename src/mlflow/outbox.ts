@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
+import { messageOf } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import type { MlflowSyncRow } from '../storage/schema.ts';
+import { readStored } from '../storage/stored_json.ts';
 import { type Memory, memoryToText } from './agreement.ts';
 import type { Problem } from './plan_sync.ts';
 import { readSender } from './sender_row.ts';
@@ -12,10 +14,6 @@ import { readSender } from './sender_row.ts';
  */
 
 const problems = z.array(z.object({ what: z.string(), why: z.string() }));
-
-export function parseProblems(text: string): Problem[] {
-  return problems.parse(JSON.parse(text));
-}
 
 /** Takes over what the audit trail has since the last time: which models were changed. */
 export async function scanTrail(database: Database): Promise<void> {
@@ -33,7 +31,7 @@ export async function scanTrail(database: Database): Promise<void> {
       .where('model_id', 'is not', null)
       .groupBy('model_id')
       .execute();
-    // At first also what was registered before there was a trail.
+    // The first scan also includes what was registered before the trail began.
     const models = from < 0 ? await transaction.selectFrom('models').select('model_id').execute() : [];
     const wanted = new Map(models.map(({ model_id }) => [model_id, 0]));
     for (const { model_id, sequence } of changed) if (model_id !== null) wanted.set(model_id, sequence);
@@ -42,7 +40,7 @@ export async function scanTrail(database: Database): Promise<void> {
         .insertInto('mlflow_sync')
         .values({ ...newRow, model_id: modelId, wanted_sequence: sequence })
         .onConflict((conflict) =>
-          // What changed may have put right what MLflow refused.
+          // The change may have corrected what MLflow refused.
           conflict
             .column('model_id')
             .doUpdateSet({ wanted_sequence: sequence, dead: 0, attempts: 0, next_attempt_at: 0 }),
@@ -66,7 +64,7 @@ const newRow = {
   synced_at: null,
 };
 
-/** The model whose turn it is: of those that wait, one that did not fail lately, whose change is the oldest. */
+/** The next model to send: of those waiting without a recent failure, the one with the oldest change. */
 export async function nextModel(database: Database, now: number): Promise<MlflowSyncRow | undefined> {
   return database
     .selectFrom('mlflow_sync')
@@ -97,7 +95,7 @@ export async function keepMemory(database: Database, modelId: string, memory: Me
     .execute();
 }
 
-/** MLflow agrees with the registry up to the entry that was wanted when the push began. */
+/** Records that MLflow agrees with the registry up to the entry that was current when the push began. */
 export async function recordSynced(
   database: Database,
   row: MlflowSyncRow,
@@ -147,7 +145,7 @@ export async function recordFailure(
     .execute();
 }
 
-/** Has everything (of one model, where named) compared with MLflow again, dead letters too. */
+/** Requests that everything (of one model, where given) is compared with MLflow again, including dead letters. */
 export async function requestSync(database: Database, modelId: string | undefined): Promise<void> {
   let query = database.updateTable('mlflow_sync').set({
     dead: 0,
@@ -161,25 +159,35 @@ export async function requestSync(database: Database, modelId: string | undefine
   await database.updateTable('mlflow_sender').set({ next_attempt_at: 0, tracking_next_at: 0 }).execute();
 }
 
-/** How much is yet to be sent, and what does not go. */
+/** How much is still to be sent, and what cannot be sent. */
 export interface OutboxState {
   /** Changes (entries of the audit trail) that MLflow does not know yet. */
   queued: number;
-  /** Models that are being waited for: not dead ones. */
+  /** Models still to be sent, without dead letters. */
   waiting: number;
   dead: number;
-  /** Models that are looked at once more, because a call of theirs was given up. */
+  /** Models that are checked once more, because a call about them was given up. */
   doubtful: number;
   failed: Problem[];
-  /** Whether MLflow refuses what is tracked, again and again. */
+  /** Whether MLflow repeatedly refuses tracked runs and metrics. */
   isTrackingRefused: boolean;
   attempts: number;
   lastError: string | null;
   lastContactAt: number | null;
 }
 
+/** What MLflow did not take of a model; what is damaged of that is such a problem itself. */
+function problemsOf({ model_id, problems: text }: MlflowSyncRow): Problem[] {
+  try {
+    const of = `the sync of ${model_id} with MLflow`;
+    return readStored(problems, text, { table: 'mlflow_sync', column: 'problems', of });
+  } catch (error) {
+    return [{ what: model_id, why: messageOf(error) }];
+  }
+}
+
 const maxFailed = 50;
-/** Refusals in a row from which on tracking is in trouble. */
+/** Refusals in a row that count as repeated. */
 const trackingRefusals = 3;
 
 export async function readOutbox(database: Database, modelId?: string): Promise<OutboxState> {
@@ -207,7 +215,7 @@ export async function readOutbox(database: Database, modelId?: string): Promise<
       : [{ what: 'deployments (MLFLOW_EXPERIMENT_NAME)', why: sender.tracking_error }];
   const failed = models.flatMap((row) => [
     ...(row.last_error === null ? [] : [{ what: row.model_id, why: row.last_error }]),
-    ...parseProblems(row.problems),
+    ...problemsOf(row),
   ]);
   return {
     queued: Number(count),

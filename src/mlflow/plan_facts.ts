@@ -2,36 +2,37 @@ import { createHash } from 'node:crypto';
 import { type Cell, judge, type Memory, neverAgreed, withAgreed, withSent } from './agreement.ts';
 import { ownTag, type Problem, type Step, shown } from './plan_sync.ts';
 import type { OurVersion } from './registry_state.ts';
-import type { Metric, ModelVersion, Run } from './rest.ts';
+import type { Metric } from './rest.ts';
+import type { ModelVersion, Run } from './rest_answers.ts';
 import { runFacts } from './run_facts.ts';
 
-/** What must be written so that MLflow knows a version's metrics and hyperparameters as they are now. */
+/** The writes that bring a version's metrics and hyperparameters in MLflow up to date. */
 export interface FactsPlan {
   steps: Step[];
   problems: Problem[];
-  /** Cells to remember before the steps, and when all of them are done. */
+  /** Cells to store before the steps, and after all of them. */
   before: [string, Cell][];
   after: [string, Cell][];
 }
 
 export interface FactsOptions {
-  /** Whether the run was made for the version by this store: others' runs are not written to. */
+  /** Whether this store created the run for the version: other runs are not written to. */
   isOwnRun: boolean;
   settled: boolean;
 }
 
-/** The cell that tells whether the facts were changed since MLflow has them. */
+/** The cell that tells whether the metrics and hyperparameters were changed since they were sent. */
 export function factsCell(number: number): string {
   return `${number} facts`;
 }
 
-/** The facts as one text. */
+/** The metrics and hyperparameters as one text. */
 export function factsMark({ record, metrics }: OurVersion): string {
   const text = JSON.stringify([[...metrics].sort(), record.hyperparameters]);
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** The longest value of a tag that every MLflow takes. */
+/** The longest tag value that every version of MLflow accepts. */
 const longestTag = 5000;
 
 /**
@@ -82,7 +83,7 @@ export function planFacts(
     for (const key of new Set([...facts.metrics.keys(), ...remembered, ...first])) {
       const point = data.metrics.get(key);
       const [ours, theirs] = [textOf(facts.metrics.get(key)), textOf(point?.value)];
-      // Nothing is remembered of what was sent with the version.
+      // What was sent with the version itself has no cell.
       const unwritten = point !== undefined && isFirst(point) ? { agreed: theirs, sent: [] } : neverAgreed;
       const name = `${prefix}${key}`;
       const cell = memory.get(name) ?? unwritten;
@@ -111,7 +112,7 @@ export function planFacts(
       plan.steps.push({ kind: 'facts', what: 'metrics', runId: info.run_id, batch: { metrics } });
   }
 
-  /** Whether a point was sent with the version. */
+  /** Whether the point was sent with the version. */
   function isFirst({ timestamp, step }: { timestamp: number; step: number }): boolean {
     return step === 0 && timestamp === record.createdAt;
   }
@@ -121,7 +122,7 @@ export function planFacts(
     plan.after.push([name, cell]);
   }
 
-  /** Whether the run says of the metrics what is so here, once the steps are done. */
+  /** Whether the run agrees with the metrics here once the steps are done. */
   function saysMetrics(): boolean {
     if (!facts.metricsAreWhole) return false;
     if (writable !== undefined) return true;
@@ -158,7 +159,7 @@ function textOf(value: number | undefined): string | null {
   return value === undefined || Number.isNaN(value) ? null : String(value);
 }
 
-/** MLflow takes at most this many parameters at once. */
+/** Parameters that MLflow accepts in one call. */
 const batchSize = 100;
 
 export function pagesOf<T>(entries: readonly T[]): T[][] {

@@ -1,7 +1,8 @@
 import type { Stage } from '../registry/stages.ts';
 import { type Cell, judge, type Memory, neverAgreed, withAgreed, withSent } from './agreement.ts';
 import type { OurModel, OurVersion } from './registry_state.ts';
-import type { Batch, ModelVersion, RegisteredModel } from './rest.ts';
+import type { Batch } from './rest.ts';
+import type { ModelVersion, RegisteredModel } from './rest_answers.ts';
 
 /** One write to MLflow's registry, about a version when `number` is given, else about the model. */
 export type Step =
@@ -12,7 +13,7 @@ export type Step =
   | { kind: 'delete-duplicate'; number: number }
   | { kind: 'facts'; what: string; runId: string; batch: Batch };
 
-/** What stays as it is in MLflow until a person decides. */
+/** A difference that stays in MLflow until a person decides. */
 export interface Problem {
   what: string;
   why: string;
@@ -21,31 +22,31 @@ export interface Problem {
 export interface SyncPlan {
   steps: Step[];
   problems: Problem[];
-  /** While the steps are under way: what may be there is known before it is sent. */
+  /** Stored before the steps, so that whatever may arrive is known. */
   before: Map<string, Cell>;
-  /** When all of them are done. */
+  /** Stored after all steps. */
   after: Map<string, Cell>;
 }
 
 export interface SyncOptions {
   storeId: string;
   useStages: boolean;
-  /** No call that was given up can arrive any more. */
+  /** Whether no call that was given up can still arrive. */
   settled: boolean;
 }
 
-/** Names of tags by which a version in MLflow is known as ours. */
+/** Tags that identify a version in MLflow as ours. */
 export const ownTag = {
   version: 'modelyard.version',
   stage: 'modelyard.stage',
   sha256: 'modelyard.artifact_sha256',
   key: 'modelyard.key',
-  /** Where the run of a version cannot say them: all metrics, all hyperparameters, as JSON. */
+  /** Metrics and hyperparameters as JSON, where the version's run cannot hold them. */
   metrics: 'modelyard.metrics',
   hyperparameters: 'modelyard.hyperparameters',
 } as const;
 
-/** Tells a version of this store from all others, and a thing that was sent twice. */
+/** Identifies a version of this store among all others, and a version that was created twice. */
 export function versionKey(storeId: string, { record }: Pick<OurVersion, 'record'>): string {
   return `${storeId}/${record.modelId}/${record.version}/${record.artifact.sha256.slice(0, 16)}`;
 }
@@ -89,13 +90,13 @@ export function planSync(
     if (verdict === 'same') before.set(name, withAgreed(cell, own, settled));
     else {
       before.set(name, withSent(cell, own));
-      // What was just sent may still be overtaken by an older call that was given up.
+      // An older call that was given up may still overwrite what was just sent.
       after.set(name, withAgreed(withSent(cell, own), own, settled));
       steps.push(step);
     }
   };
 
-  /** Tags that a person can change on both sides, and those that were sent once and are gone here. */
+  /** Compares tags that both sides can change, and tags that were sent once and are removed here. */
   const compareTags = (
     subject: string,
     own: ReadonlyMap<string, string>,
@@ -126,7 +127,7 @@ export function planSync(
   };
 
   compareTags(ours.modelId, ours.tags, theirs.model.tags);
-  // One that was never given here is MLflow's own business.
+  // A description that never existed here belongs to MLflow.
   if (ours.description !== null || memory.has('model description'))
     compare(
       'model description',
@@ -197,11 +198,11 @@ export function planSync(
         continue;
       }
       const number = version === undefined ? null : numbers.get(version);
-      // The version could not be sent, and is a problem of its own.
+      // The version could not be sent, which is reported by itself.
       if (number === undefined || (number !== null && !byNumber.has(number))) continue;
       const name = `${prefix}${alias}`;
       const { agreed, sent } = memory.get(name) ?? neverAgreed;
-      // An alias goes with its version when that is deleted in MLflow: nobody decided against it.
+      // Deleting a version in MLflow removes its aliases: nobody decided against the alias.
       const gone = agreed !== null && !byNumber.has(Number(agreed));
       const other = textOf(theirs.model.aliases.get(alias) ?? null);
       const step: Step = { kind: 'alias', alias, number };
@@ -218,7 +219,7 @@ function textOf(number: number | null): string | null {
   return number === null ? null : String(number);
 }
 
-/** A value in a sentence. */
+/** A value as it stands in a sentence. */
 export function shown(value: string | null): string {
   return value === null ? 'nothing' : JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }

@@ -1,10 +1,11 @@
 import { ModelYardError } from '../errors.ts';
-import type { Registration } from '../registry/register.ts';
+import type { Registration } from '../registry/registration.ts';
 import type { Database } from '../storage/database.ts';
 import type { Connection } from './connection.ts';
 import { MlflowError } from './mlflow_error.ts';
 import { ownTag, type Problem } from './plan_sync.ts';
-import { type ModelVersion, restOf } from './rest.ts';
+import { restOf } from './rest.ts';
+import type { ModelVersion } from './rest_answers.ts';
 import { readSender } from './sender_row.ts';
 import type { SyncOutcome } from './sync.ts';
 import { rememberVersion } from './version_map.ts';
@@ -18,7 +19,7 @@ export interface PullDependencies {
   clock: () => number;
 }
 
-/** How long a call goes on taking up versions, milliseconds: clients give up after a minute. */
+/** How long a call goes on pulling versions, milliseconds: clients give up after a minute. */
 const longestMs = 40_000;
 
 /**
@@ -85,7 +86,7 @@ async function missingVersions(
   );
 }
 
-/** @returns what stands in the way; undefined: it is here now */
+/** @returns why it cannot be pulled; undefined: it is registered now */
 async function pullVersion(
   { database, register, clock }: PullDependencies,
   modelId: string,
@@ -127,7 +128,7 @@ async function pullVersion(
   try {
     const source = `models:/${modelId}/${theirs.version}`;
     await register({ modelId, version: name, source }, signal);
-    // Where the same bytes were here under this name, nothing was registered.
+    // Where the same bytes were registered under this name already, nothing was added.
     await remember();
     return undefined;
   } catch (error) {

@@ -5,7 +5,8 @@ import { isTaken, MlflowError } from './mlflow_error.ts';
 import { type FactsPlan, factsCell, factsMark, planFacts } from './plan_facts.ts';
 import { ownTag, type Problem, planSync, type Step, versionKey } from './plan_sync.ts';
 import { type OurModel, type OurVersion, readRegistryModel } from './registry_state.ts';
-import type { ModelVersion, RegisteredModel, Rest } from './rest.ts';
+import type { Rest } from './rest.ts';
+import type { ModelVersion, RegisteredModel } from './rest_answers.ts';
 import { type SendDependencies, sendVersion } from './send_version.ts';
 import { rememberVersion } from './version_map.ts';
 
@@ -18,21 +19,22 @@ export interface PushDependencies extends Omit<SendDependencies, 'experiment'> {
 
 export interface Push {
   modelId: string;
-  /** Whether versions that somebody deleted in MLflow are made there anew. */
+  /** Whether versions that were deleted in MLflow are created again. */
   restore: boolean;
   settled: boolean;
   /** Whether calls that were given up earlier may have been carried out since. */
   recheck: boolean;
   memory: Memory;
-  /** Keeps what may be in MLflow from now on. */
+  /** Stores what may be in MLflow from now on. */
   remember(memory: Memory): Promise<void>;
 }
 
 /**
- * Brings MLflow to what the registry says of one model now, from whatever state it is in. What cannot be brought
- * there without deciding for somebody is reported.
- * @returns what is left, and what both sides agree on
- * @throws MlflowError when MLflow does not play its part; then the same again later
+ * Brings MLflow into agreement with the registry about one model, from any state. What would overrule somebody's
+ * change is reported instead.
+ *
+ * @returns remaining problems, and what both sides agree on
+ * @throws MlflowError when a call fails; the push can then be repeated
  */
 export async function pushModel(
   dependencies: PushDependencies,
@@ -42,10 +44,11 @@ export async function pushModel(
   const { modelId, settled } = push;
   const ours = await readRegistryModel(database, modelId);
   if (ours === undefined) return { problems: [], memory: new Map() };
+  const damaged = ours.damaged.map(({ version, why }) => ({ what: `${modelId} ${version}`, why }));
   const found = await rest.registeredModel(modelId);
-  if (found === undefined && ours.versions.length === 0) return { problems: [], memory: new Map() };
+  if (found === undefined && ours.versions.length === 0) return { problems: damaged, memory: new Map() };
   const model = found ?? (await createModel(rest, modelId));
-  // With the model all its aliases and tags are gone.
+  // With the model all its aliases and tags were deleted.
   const memory = found === undefined ? new Map() : push.memory;
   const versions = found === undefined ? [] : await rest.versionsOf(modelId);
   const placed = await placeVersions(dependencies, push, ours, versions);
@@ -68,9 +71,9 @@ export async function pushModel(
     }
   }
   if (push.recheck && settled) await removeStrayRuns(dependencies, ours, now);
-  // What was refused is not agreed on: it is compared anew next time.
+  // What was refused is not agreed on, so it is compared again next time.
   return {
-    problems: [...placed.problems, ...plan.problems, ...refused],
+    problems: [...damaged, ...placed.problems, ...plan.problems, ...refused],
     memory: refused.length > 0 ? plan.before : plan.after,
   };
 }
@@ -84,7 +87,7 @@ async function createModel(rest: Rest, modelId: string): Promise<RegisteredModel
   return { name: modelId, description: '', tags: new Map(), aliases: new Map() };
 }
 
-/** Sees to it that every version has its number, by what is there already or by sending it. */
+/** Finds or creates every version in MLflow, so that each has its number. */
 async function placeVersions(
   dependencies: PushDependencies,
   push: Push,
@@ -134,7 +137,7 @@ async function placeVersions(
       await place(own, number, runId);
       sent = true;
     } catch (error) {
-      // One version's fault is not the others'.
+      // A failure of one version does not stop the others.
       const own =
         error instanceof MlflowError ? error.failure === 'refused' : error instanceof ModelYardError;
       if (!own || !(error instanceof ModelYardError) || error.code === 'CANCELLED') throw error;
@@ -144,7 +147,7 @@ async function placeVersions(
   return { problems, sent };
 }
 
-/** Of the versions whose metrics or hyperparameters may not be there as they are here: only those cost a look at a run. */
+/** Plans only for versions whose metrics or hyperparameters may differ there, since each needs a run to be read. */
 async function planAllFacts(
   { rest, storeId }: PushDependencies,
   { restore, recheck, settled }: Push,
@@ -166,7 +169,7 @@ async function planAllFacts(
   return plans;
 }
 
-/** The version in MLflow that says it is ours: by this store's key, else by its name. Of several, the first. */
+/** The version in MLflow that is ours, by this store's key or else by its name; the first of several. */
 function findOwn(
   theirs: readonly ModelVersion[],
   storeId: string,
@@ -181,7 +184,7 @@ function findOwn(
   );
 }
 
-/** Runs that a call made after it was given up, and another was made in its place. */
+/** Deletes runs that a call created after it was given up and another run took its place. */
 async function removeStrayRuns(
   { rest, storeId, experimentName }: PushDependencies,
   ours: OurModel,

@@ -1,12 +1,14 @@
-import { readRoute } from '../serving/routes.ts';
+import { readRoute } from '../serving/stored_route.ts';
 import type { Database } from '../storage/database.ts';
 import { isRefused } from './mlflow_error.ts';
-import type { Rest, Run } from './rest.ts';
+import type { Rest } from './rest.ts';
+import type { Run } from './rest_answers.ts';
 import { deploymentTag, type TrackDependencies, trafficTags } from './track_deployments.ts';
 
 /**
- * Puts right what calls did that were carried out after they were given up: a deployment's run that was made twice,
- * and traffic as it was before. To be called when they no longer can be.
+ * Corrects what calls did that were carried out after they were given up: a deployment's second run, and outdated
+ * traffic. Call it when no such call can arrive any more.
+ *
  * @throws MlflowError
  */
 export async function recheckRuns({ database, rest, storeId, experiment }: TrackDependencies): Promise<void> {
@@ -20,7 +22,7 @@ export async function recheckRuns({ database, rest, storeId, experiment }: Track
   for (const runs of byDeployment.values()) {
     const kept =
       runs.find(({ info }) => known.has(info.run_id)) ??
-      // Of a deployment that failed no run is kept here; the one that was told everything has ended.
+      // For a failed deployment no run is stored here; the complete one has ended.
       runs.find(({ info }) => info.status !== 'RUNNING') ??
       runs[0];
     for (const run of runs) if (run !== kept) await rest.deleteRun(run.info.run_id);
@@ -33,7 +35,7 @@ async function tellRoute(database: Database, rest: Rest, runId: string, modelId:
   const route = await readRoute(database, modelId);
   if (route === undefined) return;
   await rest.logBatch(runId, { tags: trafficTags(route) }).catch((error: unknown) => {
-    // Somebody deleted the run there.
+    // Somebody deleted the run in MLflow.
     if (!isRefused(error)) throw error;
   });
 }

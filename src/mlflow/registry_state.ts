@@ -1,13 +1,14 @@
-import { z } from 'zod';
-import { type VersionRecord, versionRecord } from '../registry/version_record.ts';
+import { storedVersion } from '../registry/lookup.ts';
+import { parseTags } from '../registry/update.ts';
+import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 
-/** What the registry says of a version, as far as MLflow is told. */
+/** A version as far as MLflow is told about it. */
 export interface OurVersion {
   record: VersionRecord;
   tags: ReadonlyMap<string, string>;
   metrics: ReadonlyMap<string, number>;
-  /** MLflow's number, once it has one. */
+  /** MLflow's number, once known. */
   number: number | undefined;
 }
 
@@ -15,15 +16,15 @@ export interface OurModel {
   modelId: string;
   description: string | null;
   tags: ReadonlyMap<string, string>;
-  /** The oldest first. */
+  /** The oldest first, without those of which what is stored is damaged. */
   versions: OurVersion[];
-  /** Alias to version: those that were given, and the stages'. */
+  /** Versions that cannot be sent, and why; nothing in MLflow is changed for them. */
+  damaged: { version: string; why: string }[];
+  /** Alias to version: given aliases, and those for stages. */
   aliases: ReadonlyMap<string, string>;
-  /** Versions that were deleted here, with the number that they have there. */
+  /** Versions that were deleted here, with their number in MLflow. */
   deleted: { version: string; number: number }[];
 }
-
-const modelTags = z.record(z.string(), z.string());
 
 /** Reads a model as it is now; undefined when there is none. */
 export async function readRegistryModel(database: Database, modelId: string): Promise<OurModel | undefined> {
@@ -69,15 +70,16 @@ export async function readRegistryModel(database: Database, modelId: string): Pr
     .orderBy('transition_id')
     .execute();
   if (model === undefined && numbers.length === 0) return undefined;
-  const records = rows.map(versionRecord);
-  const stageOf = new Map(records.map((record) => [record.version, record.stage]));
-  const production = records.find(({ stage }) => stage === 'production');
-  // Several may be in staging: the alias goes with the last that came.
+  const read = rows.map((row) => ({ version: row.version, stored: storedVersion(row) }));
+  const records = read.flatMap(({ stored }) => ('record' in stored ? [stored.record] : []));
+  const stageOf = new Map(rows.map(({ version, stage }) => [version, stage]));
+  const production = rows.find(({ stage }) => stage === 'production');
+  // Several versions may be in staging: the alias is for the latest.
   const staging = staged.findLast(({ version }) => stageOf.get(version) === 'staging');
   return {
     modelId,
     description: model?.description ?? null,
-    tags: new Map(Object.entries(model?.tags == null ? {} : modelTags.parse(JSON.parse(model.tags)))),
+    tags: new Map(Object.entries(parseTags(modelId, model?.tags ?? null))),
     versions: records.map((record) => ({
       record,
       tags: new Map(
@@ -88,6 +90,9 @@ export async function readRegistryModel(database: Database, modelId: string): Pr
       ),
       number: numbers.find(({ version }) => version === record.version)?.mlflow_version,
     })),
+    damaged: read.flatMap(({ version, stored }) =>
+      'damage' in stored ? [{ version, why: `${stored.damage.message} ${stored.damage.hint}` }] : [],
+    ),
     aliases: new Map([
       ...aliases.map(({ alias, version }) => [alias, version] as const),
       ...(staging === undefined ? [] : [['staging', staging.version] as const]),

@@ -1,92 +1,24 @@
 import { z } from 'zod';
 import type { Connection } from './connection.ts';
 import { isMissing, isTaken, MlflowError } from './mlflow_error.ts';
-
-/** The part of MLflow's REST interface (2.0) that is used here; what it leaves out of an answer is empty. */
-
-const pairs = z
-  .array(z.object({ key: z.string(), value: z.string() }))
-  .default([])
-  .transform((list) => new Map(list.map(({ key, value }) => [key, value])));
-/** The last point of each metric; NaN and infinities come as texts. */
-const latestMetrics = z
-  .array(
-    z.object({
-      key: z.string(),
-      value: z.union([z.number(), z.string()]).transform(Number),
-      timestamp: z.coerce.number().default(0),
-      step: z.coerce.number().default(0),
-    }),
-  )
-  .default([])
-  .transform((list) => new Map(list.map((metric) => [metric.key, metric])));
-
-const run = z.object({
-  info: z.object({
-    run_id: z.string(),
-    experiment_id: z.string(),
-    artifact_uri: z.string(),
-    status: z.string().default(''),
-  }),
-  data: z
-    .object({ metrics: latestMetrics, params: pairs, tags: pairs })
-    .default({ metrics: new Map(), params: new Map(), tags: new Map() }),
-  outputs: z
-    .object({ model_outputs: z.array(z.object({ model_id: z.string() })).default([]) })
-    .default({ model_outputs: [] }),
-});
-export type Run = z.output<typeof run>;
-
-const runPage = z.object({ runs: z.array(run).default([]), next_page_token: z.string().default('') });
-
-const loggedModel = z.object({
-  info: z.object({
-    model_id: z.string(),
-    name: z.string().default(''),
-    artifact_uri: z.string(),
-    source_run_id: z.string().optional(),
-    creation_timestamp_ms: z.coerce.number().default(0),
-    tags: pairs,
-  }),
-  data: z
-    .object({ metrics: latestMetrics, params: pairs })
-    .default({ metrics: new Map(), params: new Map() }),
-});
-export type LoggedModel = z.output<typeof loggedModel>;
-
-const modelVersion = z.object({
-  name: z.string(),
-  version: z.coerce.number().int(),
-  current_stage: z.string().default('None'),
-  description: z.string().default(''),
-  source: z.string().default(''),
-  run_id: z.string().default(''),
-  status: z.string().default('READY'),
-  tags: pairs,
-});
-export type ModelVersion = z.output<typeof modelVersion>;
-
-const versionPage = z.object({
-  model_versions: z.array(modelVersion).default([]),
-  next_page_token: z.string().default(''),
-});
-
-const registeredModel = z.object({
-  name: z.string(),
-  description: z.string().default(''),
-  tags: pairs,
-  aliases: z
-    .array(z.object({ alias: z.string(), version: z.coerce.number().int() }))
-    .default([])
-    .transform((list) => new Map(list.map(({ alias, version }) => [alias, version]))),
-});
-export type RegisteredModel = z.output<typeof registeredModel>;
+import {
+  type LoggedModel,
+  loggedModel,
+  type ModelVersion,
+  modelVersion,
+  type RegisteredModel,
+  type Run,
+  registeredModel,
+  run,
+  runPage,
+  versionPage,
+} from './rest_answers.ts';
 
 const nothing = z.object({});
 
 export interface Metric {
   key: string;
-  /** NaN where there is none any more. */
+  /** NaN where the metric was removed. */
   value: number;
   /** Milliseconds since 1970. */
   timestamp: number;
@@ -101,7 +33,7 @@ export interface Batch {
 
 export type Rest = ReturnType<typeof restOf>;
 
-/** Every call throws MlflowError when it fails, CANCELLED by the signal. */
+/** The part of MLflow's REST interface (2.0) that is used. Every call throws MlflowError when it fails, CANCELLED by the signal. */
 export function restOf(connection: Connection, signal?: AbortSignal) {
   const api = '/api/2.0/mlflow';
   const get = <S extends z.ZodType>(schema: S, path: string, query: Record<string, string>) =>
@@ -165,7 +97,7 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
   const readRun = async (runId: string) => (await get(z.object({ run }), 'runs/get', { run_id: runId })).run;
 
   return {
-    /** The id of the experiment of that name, which is made where there is none. */
+    /** The id of the experiment with that name, which is created if missing. */
     async experiment(name: string): Promise<string> {
       const found = await experimentId(name);
       if (found !== undefined) return found;
@@ -180,7 +112,7 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
     },
 
     run: readRun,
-    /** undefined: there is none. */
+    /** undefined: there is no such run. */
     async findRun(runId: string): Promise<Run | undefined> {
       try {
         return await readRun(runId);
@@ -189,10 +121,10 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
         throw error;
       }
     },
-    /** Runs that carry the tag, in the order of their ids. */
+    /** Runs with the tag, in the order of their ids. */
     runsTagged: (experiment: string, key: string, value: string) =>
       searchRuns(experiment, `tags.\`${key}\` = '${value}'`),
-    /** The same by a pattern of SQL, where % is any text. */
+    /** Runs whose tag matches an SQL pattern, in which % is any text. */
     runsTaggedLike: (experiment: string, key: string, pattern: string) =>
       searchRuns(experiment, `tags.\`${key}\` LIKE '${pattern}'`),
     async createRun(experiment: string, name: string, startTime: number, tags: Record<string, string>) {
@@ -218,25 +150,25 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
         })),
       }),
 
-    /** undefined: the server has no such models at all. */
+    /** undefined: the server does not support logged models. */
     async loggedModel(modelId: string): Promise<LoggedModel | undefined> {
       try {
         const path = `logged-models/${encodeURIComponent(modelId)}`;
         return (await get(z.object({ model: loggedModel }), path, {})).model;
       } catch (error) {
-        // The page of a server that does not know the path; a model that is not there is told in JSON.
+        // A server that does not know the path answers with a page; a missing model is reported as JSON.
         if (error instanceof MlflowError && error.status === 404 && error.errorCode === undefined)
           return undefined;
         throw error;
       }
     },
 
-    /** Whether it answers at all. */
+    /** Whether the server answers at all. */
     ping: () =>
       get(z.object({ registered_models: z.array(z.unknown()).default([]) }), 'registered-models/search', {
         max_results: '1',
       }),
-    /** undefined: there is none. */
+    /** undefined: there is no such model. */
     async registeredModel(name: string): Promise<RegisteredModel | undefined> {
       try {
         const found = await get(z.object({ registered_model: registeredModel }), 'registered-models/get', {

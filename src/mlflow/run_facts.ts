@@ -1,15 +1,15 @@
 import type { OurVersion } from './registry_state.ts';
 
-/** A version's metrics and hyperparameters as a run in MLflow can hold them. */
+/** A version's metrics and hyperparameters as far as an MLflow run can hold them. */
 export interface RunFacts {
   metrics: ReadonlyMap<string, number>;
   params: ReadonlyMap<string, string>;
-  /** False where some have names or lengths that MLflow does not take: those are not among them. */
+  /** False where some have names or lengths that MLflow refuses: those are left out. */
   metricsAreWhole: boolean;
   paramsAreWhole: boolean;
 }
 
-/** MLflow takes longer ones since 2.8; before, this was the most. */
+/** The limit before MLflow 2.8, which accepts longer ones. */
 const longestParam = 500;
 
 export function runFacts({ record, metrics }: OurVersion): RunFacts {
@@ -26,7 +26,7 @@ export function runFacts({ record, metrics }: OurVersion): RunFacts {
   };
 }
 
-/** What MLflow takes as the name of a metric or a parameter. */
+/** Whether MLflow accepts it as the name of a metric or parameter. */
 function isName(name: string): boolean {
   return /^[\w\-. :/]{1,250}$/.test(name) && !/^\/|\/\/|\/$|(^|\/)\.{1,2}(\/|$)/.test(name);
 }

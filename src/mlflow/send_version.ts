@@ -1,3 +1,5 @@
+import { packedDataName, packedParts } from '../serving/graph/packed_model.ts';
+import { tailOf } from '../serving/graph/whole_file.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
 import { artifactFolder } from './artifact_folder.ts';
 import type { Connection } from './connection.ts';
@@ -6,7 +8,8 @@ import { MlflowError } from './mlflow_error.ts';
 import { pagesOf } from './plan_facts.ts';
 import { ownTag, versionKey } from './plan_sync.ts';
 import type { OurVersion } from './registry_state.ts';
-import type { Batch, Rest, Run } from './rest.ts';
+import type { Batch, Rest } from './rest.ts';
+import type { Run } from './rest_answers.ts';
 import { runFacts } from './run_facts.ts';
 
 export interface SendDependencies {
@@ -40,14 +43,12 @@ export async function sendVersion(
   for (const batch of batchesOf(version, run)) await rest.logBatch(runId, batch);
   const folder = artifactFolder(connection, artifact_uri, [], signal);
   const at = (name: string) => `${folderName}/${name}`;
-  await folder.write(at('model.onnx'), {
-    file: artifacts.pathOf(record.artifact.sha256),
-    bytes: record.artifact.bytes,
-  });
+  const models = await modelFiles(artifacts.pathOf(record.artifact.sha256), record.artifact.bytes);
+  for (const [name, stretch] of models) await folder.write(at(name), stretch);
   const files = describeForMlflow(version, { runId, artifactPath: folderName }, record.createdAt);
   for (const [name, text] of files) await folder.write(at(name), { text });
   await requireArrived(folder, [
-    ['model.onnx', record.artifact.bytes],
+    ...models.map(([name, { bytes }]) => [name, bytes] as const),
     ...[...files].map(([name, text]) => [name, Buffer.byteLength(text)] as const),
   ]);
   await rest.endRun(runId, 'FINISHED', record.createdAt);
@@ -96,6 +97,20 @@ function batchesOf(version: OurVersion, { data }: Run): Batch[] {
   return [
     ...pagesOf(params).map((page) => ({ params: page })),
     ...pagesOf(metrics).map((page) => ({ metrics: page })),
+  ];
+}
+
+/** The artifact as MLflow's ONNX flavor has it: a model whose tensors are packed behind its graph is two files. */
+async function modelFiles(
+  file: string,
+  bytes: number,
+): Promise<[name: string, stretch: { file: string; bytes: number; start?: number }][]> {
+  const parts = packedParts(await tailOf(file, bytes), bytes);
+  if (parts === undefined) return [['model.onnx', { file, bytes }]];
+  const { graphBytes, dataBytes } = parts;
+  return [
+    ['model.onnx', { file, bytes: graphBytes }],
+    [packedDataName, { file, bytes: dataBytes, start: graphBytes }],
   ];
 }
 

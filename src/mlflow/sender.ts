@@ -140,7 +140,7 @@ async function sendModel(
         restore: row.restore === 1,
         settled,
         recheck: row.check_at !== null,
-        memory: parseMemory(row.memory),
+        memory: parseMemory(row.model_id, row.memory),
         remember: (now) => keepMemory(database, row.model_id, now),
       },
     );

@@ -1,4 +1,4 @@
-import { latencyQuantiles, latencySketch, sketchFromText } from '../monitoring/log/latency.ts';
+import { latencyQuantiles, latencySketch, sketchFromText } from '../prediction_log/latency.ts';
 import type { Metric } from './rest.ts';
 
 /** One minute of a version's calls through one journal, as the database has it. */

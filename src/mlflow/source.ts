@@ -2,6 +2,7 @@ import { ModelYardError } from '../errors.ts';
 
 /** What an address of MLflow names. */
 export type MlflowSource =
+  /** Without a path ('') the one model that the run holds. */
   | { kind: 'run'; runId: string; path: string }
   | { kind: 'version'; name: string; version: number }
   | { kind: 'alias'; name: string; alias: string }
@@ -12,13 +13,13 @@ export function isMlflowSource(source: string): boolean {
 }
 
 /**
- * Reads `runs:/<run_id>/<path>`, `models:/<name>/<version>`, `models:/<name>@<alias>` or `models:/<model_id>`.
+ * Reads `runs:/<run_id>`, `runs:/<run_id>/<path>`, `models:/<name>/<version>`, `models:/<name>@<alias>` or `models:/<model_id>`.
  * @throws INVALID_INPUT for anything else.
  */
 export function parseSource(source: string): MlflowSource {
-  const run = /^runs:\/([A-Za-z0-9][\w-]*)\/(.+)$/.exec(source);
-  if (run?.[1] !== undefined && run[2] !== undefined && isInside(run[2]))
-    return { kind: 'run', runId: run[1], path: run[2].replace(/\/+$/, '') };
+  const [, runId, path = ''] = /^runs:\/([A-Za-z0-9][\w-]*)(?:\/(.*))?$/.exec(source) ?? [];
+  if (runId !== undefined && (path === '' || isInside(path)))
+    return { kind: 'run', runId, path: path.replace(/\/+$/, '') };
   const [, rest = ''] = /^models:\/([^/].*)$/.exec(source) ?? [];
   const logged = /^m-[A-Za-z0-9]+$/.exec(rest);
   if (logged !== null) return { kind: 'logged', modelId: rest };
@@ -30,7 +31,7 @@ export function parseSource(source: string): MlflowSource {
   throw new ModelYardError(
     'INVALID_INPUT',
     `source=${source} is no address of a model in MLflow.`,
-    'Give runs:/<run_id>/<path>, models:/<name>/<version number>, models:/<name>@<alias> or models:/<model_id>.',
+    'Give runs:/<run_id>, runs:/<run_id>/<path>, models:/<name>/<version number>, models:/<name>@<alias> or models:/<model_id>.',
   );
 }
 

@@ -59,7 +59,7 @@ export async function pushNow(
       throw new ModelYardError(
         'CANCELLED',
         'The call was cancelled.',
-        'What is queued is sent all the same.',
+        'What is queued is sent all the same: call again to see how far it is.',
       );
     await pause(lookMs, signal);
   }

@@ -4,7 +4,8 @@ import type { AuditEntryRow } from '../storage/schema.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type DeploymentEvent, deploymentEvent, type TrafficRoute } from './deployment_events.ts';
 import { isRefused } from './mlflow_error.ts';
-import type { Metric, Rest, Run } from './rest.ts';
+import type { Metric, Rest } from './rest.ts';
+import type { Run } from './rest_answers.ts';
 import { readSender } from './sender_row.ts';
 
 export interface TrackDependencies {

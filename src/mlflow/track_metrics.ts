@@ -2,6 +2,7 @@ import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import type { Database } from '../storage/database.ts';
 import type { MlflowMeasurementRow, MlflowRunRow } from '../storage/schema.ts';
+import { readStored } from '../storage/stored_json.ts';
 import { isRefused } from './mlflow_error.ts';
 import type { Metric, Rest } from './rest.ts';
 import { minuteMs, servingMetrics } from './serving_metrics.ts';
@@ -64,7 +65,17 @@ export async function trackMetrics(
     .execute();
   for (const run of runs) {
     if (signal.aborted) return;
-    if (run.pending !== null) await sendPending(database, rest, run, metrics.parse(JSON.parse(run.pending)));
+    if (run.pending !== null)
+      await sendPending(
+        database,
+        rest,
+        run,
+        readStored(metrics, run.pending, {
+          table: 'mlflow_runs',
+          column: 'pending',
+          of: `the run of ${run.model_id} ${run.version} in MLflow`,
+        }),
+      );
     if (run.ended_at === null) await logServing(database, rest, run, now);
   }
   await logMeasurements(database, rest, now, signal);
@@ -157,7 +168,13 @@ async function logMeasurements(
     byRun.set(run.run_id, own);
     own.ids.push(row.measurement_id);
     const step = Math.max(0, Math.floor((row.at - run.started_at) / minuteMs));
-    for (const [key, value] of Object.entries(numbers.parse(JSON.parse(row.metrics))))
+    for (const [key, value] of Object.entries(
+      readStored(numbers, row.metrics, {
+        table: 'mlflow_measurements',
+        column: 'metrics',
+        of: `${row.model_id} ${row.version}`,
+      }),
+    ))
       own.points.push({ key, value, timestamp: row.at, step });
   }
   await forget(database, homeless);

@@ -1,10 +1,11 @@
 import type { Database } from '../storage/database.ts';
 import type { MlflowRunRow } from '../storage/schema.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { inRounds, type Rounds } from './rounds.ts';
 import { keepMeasurement } from './track_metrics.ts';
 
 /**
- * How well a version answered from `since` (inclusive) to `until` (exclusive), where it is known what really was:
+ * How well a version answered from `since` (inclusive) to `until` (exclusive), by the predictions whose actual value is known:
  * metrics by name, or undefined where there is nothing to say.
  */
 export type OutcomeMeasurer = (
@@ -23,13 +24,6 @@ export interface OutcomeDependencies {
   logger: Logger;
 }
 
-export interface OutcomeTracking {
-  /** Measures what is due. Never throws. */
-  look(): Promise<void>;
-  /** Waits for what is being measured, and measures nothing more. */
-  close(): Promise<void>;
-}
-
 /** As the alerts and get_performance look at it. */
 const windowMs = 24 * 3_600_000;
 const restFactor = 10;
@@ -37,48 +31,22 @@ const restFactor = 10;
 const claimMs = 300_000;
 
 /** Measures the outcomes of deployed versions, each by one process of the store, when there are new ones. */
-export function trackOutcomes(dependencies: OutcomeDependencies): OutcomeTracking {
+export function trackOutcomes(dependencies: OutcomeDependencies): Rounds {
   const { database, clock, logger } = dependencies;
-  let closed = false;
-  let running: Promise<void> | undefined;
-
-  const lookAtAll = async () => {
-    const runs = await database
+  const list = () =>
+    database
       .selectFrom('mlflow_runs')
       .selectAll()
       .where('ended_at', 'is', null)
       .where('outcomes_next_at', '<=', clock())
       .orderBy('outcomes_next_at')
       .execute();
-    for (const run of runs) {
-      if (closed) return;
-      await measureRun(dependencies, run).catch((error: unknown) => {
-        if (!closed)
-          logger.warn('the outcomes of a version could not be measured for MLflow', {
-            model_id: run.model_id,
-            version: run.version,
-            error,
-          });
-      });
-    }
-  };
-
-  return {
-    look() {
-      running ??= lookAtAll()
-        .catch((error: unknown) => {
-          if (!closed) logger.warn('outcomes are not tracked in MLflow', { error });
-        })
-        .finally(() => {
-          running = undefined;
-        });
-      return running;
-    },
-    async close() {
-      closed = true;
-      await running;
-    },
-  };
+  return inRounds(
+    list,
+    (run) => measureRun(dependencies, run),
+    logger,
+    'the outcomes of a version could not be measured',
+  );
 }
 
 async function measureRun(
@@ -87,7 +55,7 @@ async function measureRun(
 ): Promise<void> {
   const began = clock();
   const since = began - windowMs;
-  const seen = await outcomesOf(database, run, since);
+  const seen = await outcomesOf(database, run.model_id, [run.version], since);
   if (seen === undefined || seen === run.outcomes_seen) return;
   const { numUpdatedRows: claimed } = await database
     .updateTable('mlflow_runs')
@@ -119,9 +87,10 @@ async function measureRun(
 }
 
 /** Changes when the known outcomes do; undefined where there are none. One small read, which opens no segment. */
-async function outcomesOf(
+export async function outcomesOf(
   database: Database,
-  { model_id, version }: MlflowRunRow,
+  modelId: string,
+  versions: readonly string[],
   since: number,
 ): Promise<string | undefined> {
   const { outcomes, revisions } = await database
@@ -130,8 +99,8 @@ async function outcomesOf(
       eb.fn.sum<number | null>('outcomes').as('outcomes'),
       eb.fn.sum<number | null>('revision').as('revisions'),
     ])
-    .where('model_id', '=', model_id)
-    .where('version', '=', version)
+    .where('model_id', '=', modelId)
+    .where('version', 'in', versions)
     .where('max_at', '>=', since)
     .where('outcomes', '>', 0)
     .executeTakeFirstOrThrow();

@@ -1,185 +1,62 @@
+import { CST, Lexer, parseDocument, type ScalarTag } from 'yaml';
+
 /**
- * Reads the YAML that MLflow writes: PyYAML's block style. Mappings, sequences, plain and quoted texts (which may
- * go over several lines), empty collections. Numbers stay text. What is beyond, such as anchors, is refused.
- * A document that is JSON is read as JSON.
- * @throws Error naming the line that it cannot read
+ * Reads YAML as Python's PyYAML does, which wrote what MLflow keeps. Numbers and dates stay text, since an id that
+ * only looks like one must not change. A document that is JSON is read as JSON.
+ * @throws Error with one sentence that names the line: also of tags that PyYAML's safe_load refuses
  */
 export function parseYaml(text: string): unknown {
   if (text.trimStart().startsWith('{')) return JSON.parse(text);
-  const reader: Reader = { lines: text.split(/\r?\n/), at: 0 };
-  skipEmpty(reader);
-  const value = readBlock(reader, 0, 0);
-  skipEmpty(reader);
-  if (reader.at < reader.lines.length) throw unreadable(reader);
-  return value;
+  checkSize(text);
+  const document = parseDocument(text, {
+    version: '1.1',
+    schema: 'failsafe',
+    customTags: [missing, truth],
+    stringKeys: true,
+    logLevel: 'error',
+  });
+  const problem = document.errors[0] ?? document.warnings[0];
+  if (problem !== undefined) throw new Error(problem.message.split('\n', 1)[0]?.replace(/:$/, ''));
+  // An alias stands for what it names; more of them than a model's file could have would fill the memory.
+  return document.toJS({ maxAliasCount: 100 });
 }
 
-interface Reader {
-  lines: string[];
-  /** The line that is read next. */
-  at: number;
-}
+/** The columns of names that a model may have, and what stands around them, are a fifth of it. */
+const maxTokens = 250_000;
+/** Of brackets in brackets, and of the column at which a block may begin, which bounds how deep blocks are. */
+const maxDepth = 100;
 
-const maxDepth = 50;
-
-function readBlock(reader: Reader, indent: number, depth: number): unknown {
-  if (depth > maxDepth) throw unreadable(reader);
-  const line = reader.lines[reader.at];
-  if (line === undefined) return null;
-  if (isItem(line, indent)) return readSequence(reader, indent, depth);
-  return readMapping(reader, indent, depth);
-}
-
-function readSequence(reader: Reader, indent: number, depth: number): unknown[] {
-  const items: unknown[] = [];
-  for (;;) {
-    const line = reader.lines[reader.at];
-    if (line === undefined || indentOf(line) !== indent || !isItem(line, indent)) return items;
-    const rest = line.slice(indent + 1).trimStart();
-    const inner = line.length - rest.length;
-    if (rest !== '' && (keyOf(rest) !== undefined || isItem(rest, 0))) {
-      // What begins on the item's own line: the mark is only room before it.
-      reader.lines[reader.at] = ' '.repeat(inner) + rest;
-      items.push(readBlock(reader, inner, depth + 1));
-    } else items.push(readValue(reader, rest, indent, depth));
-    skipEmpty(reader);
+/** Nesting without end would overflow the library's stack, where a regular expression may end the whole process. */
+function checkSize(text: string): void {
+  let tokens = 0;
+  let brackets = 0;
+  let column = 0;
+  for (const token of new Lexer().lex(text)) {
+    const type = CST.tokenType(token);
+    if (type === 'flow-seq-start' || type === 'flow-map-start') brackets++;
+    if (type === 'flow-seq-end' || type === 'flow-map-end') brackets--;
+    const opensBlock = type === 'seq-item-ind' || type === 'explicit-key-ind';
+    const begins = opensBlock ? column : column === 0 && type === 'space' ? token.length : 0;
+    if (brackets > maxDepth || begins > maxDepth) throw new Error('it is nested too deeply');
+    if (++tokens > maxTokens) throw new Error('it has more parts than the description of a model has');
+    const lineEnd = token.lastIndexOf('\n');
+    column = lineEnd === -1 ? column + token.length : token.length - lineEnd - 1;
   }
 }
 
-function readMapping(reader: Reader, indent: number, depth: number): Record<string, unknown> {
-  const entries: [string, unknown][] = [];
-  for (;;) {
-    const line = reader.lines[reader.at];
-    if (line === undefined || indentOf(line) < indent) break;
-    if (indentOf(line) > indent) throw unreadable(reader);
-    const found = keyOf(line.slice(indent));
-    if (found === undefined) break;
-    entries.push([found.key, readValue(reader, found.rest, indent, depth)]);
-    skipEmpty(reader);
-  }
-  if (entries.length === 0) throw unreadable(reader);
-  return Object.fromEntries(entries);
-}
-
-/** The value that begins with `rest` on the current line and may go on in the next ones. */
-function readValue(reader: Reader, rest: string, indent: number, depth: number): unknown {
-  if (rest === '') {
-    reader.at++;
-    skipEmpty(reader);
-    const next = reader.lines[reader.at];
-    if (next === undefined) return null;
-    // PyYAML does not indent a sequence below its key.
-    const inner = indentOf(next);
-    if (inner > indent || (inner === indent && isItem(next, indent)))
-      return readBlock(reader, inner, depth + 1);
-    return null;
-  }
-  if (rest.startsWith("'")) return readQuoted(reader, rest, singleQuoted, unescapeSingle);
-  if (rest.startsWith('"')) return readQuoted(reader, rest, doubleQuoted, unescapeDouble);
-  if (rest === '{}') return next(reader, {});
-  if (rest === '[]') return next(reader, []);
-  if (/^[&*!|>%@`{[]/.test(rest)) throw unreadable(reader);
-  reader.at++;
-  const parts = [rest.trim()];
-  for (let line = reader.lines[reader.at]; line !== undefined; line = reader.lines[reader.at]) {
-    if (line.trim() === '' || indentOf(line) <= indent) break;
-    if (keyOf(line.trim()) !== undefined) throw unreadable(reader);
-    parts.push(line.trim());
-    reader.at++;
-  }
-  const plain = parts.join(' ');
-  if (plain === 'null' || plain === '~') return null;
-  return plain === 'true' ? true : plain === 'false' ? false : plain;
-}
-
-const singleQuoted = /^'((?:[^']|'')*)'\s*$/;
-const doubleQuoted = /^"((?:[^"\\]|\\[\s\S])*)"\s*$/;
-
-function readQuoted(
-  reader: Reader,
-  rest: string,
-  whole: RegExp,
-  unescaped: (inside: string) => string,
-): string {
-  let text = rest;
-  for (;;) {
-    const inside = whole.exec(text)?.[1];
-    if (inside !== undefined) return next(reader, unescaped(inside));
-    const following = reader.lines[reader.at + 1];
-    if (following === undefined) throw unreadable(reader);
-    reader.at++;
-    text += `\n${following}`;
-  }
-}
-
-/** A line break inside quotes is a space; an empty line, a line break. */
-function fold(text: string): string {
-  return text.replace(/[ \t]*\n((?:[ \t]*\n)*)[ \t]*/g, (_, empty: string) =>
-    empty === '' ? ' ' : '\n'.repeat(empty.split('\n').length - 1),
-  );
-}
-
-function unescapeSingle(inside: string): string {
-  return fold(inside).replaceAll("''", "'");
-}
-
-const escapes: Record<string, string> = {
-  '0': '\0',
-  a: '\x07',
-  b: '\b',
-  t: '\t',
-  n: '\n',
-  v: '\v',
-  f: '\f',
-  r: '\r',
-  e: '\x1b',
-  _: '\u00a0',
-  N: '\u0085',
-  L: '\u2028',
-  P: '\u2029',
+/**
+ * PyYAML's own rules for what a plain scalar is: YAML 1.1 has y and n among the booleans too, which PyYAML reads and
+ * writes as text; the class labels of a model may be just these.
+ */
+const missing: ScalarTag = {
+  tag: 'tag:yaml.org,2002:null',
+  default: true,
+  test: /^(?:~|null|Null|NULL|)$/,
+  resolve: () => null,
 };
-
-function unescapeDouble(inside: string): string {
-  // A backslash at the end of a line joins it with the next; one before a space keeps the space.
-  const joined = fold(inside.replace(/\\\n[ \t]*/g, ''));
-  return joined.replace(
-    /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([\s\S]))/g,
-    (_, two?: string, four?: string, eight?: string, one?: string) => {
-      const code = two ?? four ?? eight;
-      if (code !== undefined) return String.fromCodePoint(Number.parseInt(code, 16));
-      return escapes[one ?? ''] ?? one ?? '';
-    },
-  );
-}
-
-/** `key: rest`; undefined when the text is no such thing. */
-function keyOf(text: string): { key: string; rest: string } | undefined {
-  const quoted = /^'((?:[^']|'')*)':(?: +(.*)|\s*)$/.exec(text);
-  if (quoted !== null) return { key: unescapeSingle(quoted[1] ?? ''), rest: (quoted[2] ?? '').trimEnd() };
-  const escaped = /^"((?:[^"\\]|\\.)*)":(?: +(.*)|\s*)$/.exec(text);
-  if (escaped !== null) return { key: unescapeDouble(escaped[1] ?? ''), rest: (escaped[2] ?? '').trimEnd() };
-  const plain = /^([^\s'"&*!|>%@`{[#-][^:]*(?::(?! |$)[^:]*)*):(?: +(.*)|\s*)$/.exec(text);
-  return plain === null ? undefined : { key: plain[1] ?? '', rest: (plain[2] ?? '').trimEnd() };
-}
-
-function isItem(line: string, indent: number): boolean {
-  return line[indent] === '-' && (line.length === indent + 1 || line[indent + 1] === ' ');
-}
-
-function indentOf(line: string): number {
-  return line.length - line.trimStart().length;
-}
-
-function skipEmpty(reader: Reader): void {
-  while (reader.at < reader.lines.length && /^\s*(#.*|---)?$/.test(reader.lines[reader.at] ?? ''))
-    reader.at++;
-}
-
-function next<T>(reader: Reader, value: T): T {
-  reader.at++;
-  return value;
-}
-
-function unreadable(reader: Reader): Error {
-  return new Error(`line ${reader.at + 1} cannot be read`);
-}
+const truth: ScalarTag = {
+  tag: 'tag:yaml.org,2002:bool',
+  default: true,
+  test: /^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/,
+  resolve: (text) => /^(?:yes|true|on)$/i.test(text),
+};

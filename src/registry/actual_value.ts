@@ -1,10 +1,10 @@
-import { booleanCell, isMissingCell, numberCell } from './cells.ts';
+import { booleanCell, isMissingCell, numberCell } from '../tables/cells.ts';
 import { classesOf } from './class_labels.ts';
 import type { TensorSpec } from './signature.ts';
 import type { VersionRecord } from './version_record.ts';
 
-/** What really was, in the form in which the version answers. */
-export type ActualValue = number | string | boolean | ActualValue[];
+/** An actual value (ground truth), in the form of the version's predictions. */
+type ActualValue = number | string | boolean | ActualValue[];
 
 export type ReadActual =
   | { kind: 'value'; value: ActualValue /** A class that is none of the model's. */; isUnlisted?: true }
@@ -12,20 +12,23 @@ export type ReadActual =
   | { kind: 'wrong'; expected: string };
 
 /**
- * Reads what really was as the version would have answered it: a class by its name, a number, an array. Numbers may
+ * Reads an actual value as the version would have answered it: a class by its name, a number, an array. Numbers may
  * come as text and labels as numbers, as files have them: 1, 1.0 and "1" are the class 1; of the classes 0 and 1 true
- * is 1. null and empty text are missing, and so is NA, N/A, NaN, null or None where it is no class of the model.
+ * is 1, also of a two-class model that lists none. null and empty text are missing, and so is NA, N/A, NaN, null or None where it is no class of the model.
  */
 export function actualReader({ signature, classLabels }: VersionRecord): (given: unknown) => ReadActual {
   const { outputs } = signature;
   if (outputs.some(({ role }) => role !== undefined)) {
     const label = outputs.find(({ role }) => role === 'label');
     const listed = classValues(outputs, classLabels);
-    return (given) => readClass(listed, label, given);
+    const scores = outputs.find(({ role }) => role === 'probabilities' || role === 'scores');
+    const width = scores?.shape.length === 2 ? scores.shape[1] : undefined;
+    return (given) => readClass(listed, label, width === -1 ? undefined : width, given);
   }
-  const [only] = outputs;
-  if (outputs.length === 1 && only !== undefined && isScalar(only)) {
-    if (only.datatype === 'BYTES' || only.datatype === 'BOOL') return (given) => readClass([], only, given);
+  const [single] = outputs;
+  if (outputs.length === 1 && single !== undefined && isScalar(single)) {
+    if (single.datatype === 'BYTES' || single.datatype === 'BOOL')
+      return (given) => readClass([], single, undefined, given);
     return readNumber;
   }
   return readArray;
@@ -35,10 +38,20 @@ function isScalar({ shape, unranked }: TensorSpec): boolean {
   return unranked !== true && (shape.length <= 1 || (shape.length === 2 && shape[1] === 1));
 }
 
+/**
+ * The classes of a version in the model's order; empty where it lists none; undefined for a version that does not
+ * predict classes.
+ */
+export function listedClasses({ signature, classLabels }: VersionRecord): string[] | undefined {
+  const { outputs } = signature;
+  if (!outputs.some(({ role }) => role !== undefined)) return undefined;
+  return classValues(outputs, classLabels).map(String);
+}
+
 type ClassValue = string | number | boolean;
 
 /** The classes as predictions name them; empty where the model does not list them. */
-function classValues(
+export function classValues(
   outputs: readonly TensorSpec[],
   classLabels: readonly string[] | undefined,
 ): ClassValue[] {
@@ -50,7 +63,12 @@ function classValues(
   });
 }
 
-function readClass(listed: readonly ClassValue[], label: TensorSpec | undefined, given: unknown): ReadActual {
+function readClass(
+  listed: readonly ClassValue[],
+  label: TensorSpec | undefined,
+  width: number | undefined,
+  given: unknown,
+): ReadActual {
   if (given === null || given === undefined) return { kind: 'missing' };
   if (typeof given === 'object') return { kind: 'wrong', expected: 'a class' };
   const text = String(given).trim();
@@ -58,13 +76,40 @@ function readClass(listed: readonly ClassValue[], label: TensorSpec | undefined,
   const value =
     listed.find((name) => String(name) === text) ??
     listed.find((name) => number !== undefined && numberCell(String(name)) === number) ??
-    // As data frames write the two classes of a binary model.
-    (truth === undefined ? undefined : listed.find((name) => String(name) === String(Number(truth))));
+    only(listed.filter((name) => String(name).toLowerCase() === text.toLowerCase())) ??
+    // Data frames often write the two classes of a binary model as booleans.
+    only(listed.filter((name) => truth !== undefined && booleanCell(String(name)) === truth));
   if (value !== undefined) return { kind: 'value', value };
   if (isMissingCell(text)) return { kind: 'missing' };
-  const isNumeric = label !== undefined && /INT/.test(label.datatype) && listed.every(isNumber);
-  const own = label?.datatype === 'BOOL' ? truth : isNumeric ? number : undefined;
-  return { kind: 'value', value: own ?? text, ...(listed.length > 0 && { isUnlisted: true }) };
+  if (listed.length > 0) {
+    const isNumeric =
+      label !== undefined && /INT/.test(label.datatype) && listed.every(isNumber) && Number.isFinite(number);
+    return { kind: 'value', value: (isNumeric ? number : undefined) ?? text, isUnlisted: true };
+  }
+  return readUnlistedClass(label, width, text);
+}
+
+/** A class of a model that lists none: text or a number; of a binary model also a boolean. */
+function readUnlistedClass(
+  label: TensorSpec | undefined,
+  width: number | undefined,
+  text: string,
+): ReadActual {
+  const [number, truth] = [numberCell(text), booleanCell(text)];
+  if (label?.datatype === 'BOOL')
+    return truth === undefined
+      ? { kind: 'wrong', expected: 'true or false' }
+      : { kind: 'value', value: truth };
+  // Without a label the class is the index of the largest score.
+  if (label !== undefined && label.datatype === 'BYTES') return { kind: 'value', value: text };
+  if (number !== undefined && Number.isFinite(number)) return { kind: 'value', value: number };
+  if (truth !== undefined && (width === undefined || width <= 2))
+    return { kind: 'value', value: Number(truth) };
+  return { kind: 'wrong', expected: 'a class: the model answers numbers' };
+}
+
+function only<Item>(items: readonly Item[]): Item | undefined {
+  return items.length === 1 ? items[0] : undefined;
 }
 
 function isNumber(value: ClassValue): boolean {
@@ -81,7 +126,7 @@ function readNumber(given: unknown): ReadActual {
   return { kind: 'value', value };
 }
 
-/** Of a model with several outputs or columns: an array of the same form, in a file as JSON text. */
+/** For a model with several outputs or columns: an array of the same form, in a file as JSON text. */
 function readArray(given: unknown): ReadActual {
   if (given === null || given === undefined || given === '') return { kind: 'missing' };
   const array = typeof given === 'string' ? parseJson(given) : given;

@@ -3,7 +3,7 @@ import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 
-/** A name that stands for one of a model's versions until it is given to another. */
+/** A name for one of a model's versions, which can be moved to another. */
 export interface Alias {
   alias: string;
   version: string;
@@ -27,7 +27,7 @@ export async function readAliases(database: Database, modelId: string): Promise<
   }));
 }
 
-/** Gives an alias to a version, which must exist, or takes it away (null). */
+/** Points an alias to a version, which must exist, or removes it (null). */
 export async function writeAlias(
   transaction: Transaction<Tables>,
   modelId: string,
@@ -53,8 +53,9 @@ export async function writeAlias(
 }
 
 /**
- * An alias must not hide a version, nor take the name of one that was deleted: what was logged under a name
- * stays what it was.
+ * An alias must be neither a version's name nor one of a deleted version, so that what was logged under a name keeps
+ * its meaning.
+ *
  * @throws INVALID_INPUT
  */
 export async function requireNoVersion(
@@ -74,7 +75,8 @@ export async function requireNoVersion(
 }
 
 /**
- * A new version must not have a name that is an alias or that a deleted version had.
+ * A new version's name must be neither an alias nor the name of a deleted version.
+ *
  * @throws VERSION_EXISTS
  */
 export async function requireFreeName(database: Database, modelId: string, version: string): Promise<void> {
@@ -99,7 +101,7 @@ export async function requireFreeName(database: Database, modelId: string, versi
     );
 }
 
-/** The version of that name, and when one of that name was deleted. */
+/** The version with that name, and when one with that name was deleted. */
 async function namedVersions(
   database: Database,
   modelId: string,

@@ -8,9 +8,10 @@ export function classesOf(outputs: readonly TensorSpec[]): string[] | undefined 
 }
 
 /**
- * The outputs, with the roles that class labels give them: a single output is the label, or the scores of
- * the classes, where the caller has named the classes.
- * @throws SIGNATURE_MISMATCH when the labels can be no names of the model's classes.
+ * The outputs with the roles that class labels imply: where the caller named the classes, a single output is the
+ * label or the scores of the classes.
+ *
+ * @throws SIGNATURE_MISMATCH when the labels cannot be the names of the model's classes
  */
 export function labelledOutputs(
   outputs: readonly InspectedOutput[],
@@ -25,8 +26,8 @@ export function labelledOutputs(
 }
 
 /**
- * Class labels name the classes of the model, or the columns of its scores, one each; two of them may also
- * stand for a single column, which is then the probability of the second.
+ * Class labels must name each of the model's classes, or each column of its scores; two of them may also belong to a
+ * single column, which is then the probability of the second.
  */
 function requireClassLabelsFit(
   classLabels: readonly string[] | undefined,

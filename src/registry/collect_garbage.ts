@@ -4,65 +4,45 @@ import type { Database } from '../storage/database.ts';
 
 export interface GarbageDependencies {
   database: Database;
-  artifacts: ArtifactStore;
-  clock: () => number;
+  artifacts: Pick<ArtifactStore, 'discard' | 'isPresent'>;
 }
 
-/** A file without a version may be one that is being registered: only older ones are litter, milliseconds. */
-const registeringMs = 3_600_000;
-
-/** How many artifacts are looked up at once. */
-const portion = 500;
-
 /**
- * Removes the artifacts that no version refers to: those that `released` names, and others that were left behind
- * more than an hour ago.
+ * Of the artifacts that a deletion released, removes those that no version refers to any more, and no other file,
+ * since a file unknown to this database may belong to someone else.
+ *
  * @returns the bytes that were freed
  */
 export async function collectGarbage(
   dependencies: GarbageDependencies,
-  released: readonly string[],
+  released: readonly Artifact[],
 ): Promise<number> {
-  const { database, artifacts, clock } = dependencies;
-  const wasReleased = new Set(released);
   let freed = 0;
-  let found: Artifact[] = [];
-  const judge = async () => {
-    const used = await usedAmong(database, found);
-    for (const artifact of found)
-      if (!used.has(artifact.sha256) && (await removeUnused(dependencies, artifact))) freed += artifact.bytes;
-    found = [];
-  };
-  for await (const { at, ...artifact } of artifacts.list()) {
-    if (wasReleased.has(artifact.sha256) || clock() - at > registeringMs) found.push(artifact);
-    if (found.length === portion) await judge();
-  }
-  await judge();
+  const each = new Map(released.map((artifact) => [artifact.sha256, artifact]));
+  for (const artifact of each.values())
+    if (await removeUnused(dependencies, artifact)) freed += artifact.bytes;
   return freed;
 }
 
-async function usedAmong(database: Database, found: readonly Artifact[]): Promise<Set<string>> {
-  if (found.length === 0) return new Set();
-  const rows = await database
-    .selectFrom('versions')
-    .select('artifact_sha256')
-    .where(
-      'artifact_sha256',
-      'in',
-      found.map(({ sha256 }) => sha256),
-    )
-    .execute();
-  return new Set(rows.map((row) => row.artifact_sha256));
-}
-
 /**
- * Holds the end of the audit trail while it looks and removes, which every registration takes too: bytes that
- * are being registered again are either seen here, or found missing by the registration, which puts them back.
+ * Locks the end of the audit trail while it checks and removes. Every registration locks it too, so bytes that are
+ * being registered again are either seen here, or found missing by the registration, which stores them again.
+ *
+ * @returns whether it existed and is removed
  */
-function removeUnused({ database, artifacts }: GarbageDependencies, artifact: Artifact): Promise<boolean> {
+export function removeUnused(
+  { database, artifacts }: GarbageDependencies,
+  artifact: Artifact,
+): Promise<boolean> {
   return database.transaction().execute(async (transaction) => {
     await lockTrail(transaction);
-    if ((await usedAmong(transaction, [artifact])).size > 0) return false;
+    const version = await transaction
+      .selectFrom('versions')
+      .select('version')
+      .where('artifact_sha256', '=', artifact.sha256)
+      .limit(1)
+      .executeTakeFirst();
+    if (version !== undefined || !(await artifacts.isPresent(artifact))) return false;
     await artifacts.discard(artifact);
     return true;
   });

@@ -8,21 +8,21 @@ import { type MetricDirection, metricDirection } from './metric_direction.ts';
 import { compareSignatures, type SignatureDifferences } from './signature_compatibility.ts';
 import type { VersionRecord } from './version_record.ts';
 
-/** How a version does in service; monitoring and serving know it. */
+/** The live metrics of a version, which monitoring and serving supply. */
 export interface LivePerformance {
   /** Its share of the model's calls, 0..1; null: not deployed. */
   weight: number | null;
   calls: number;
   errors: number;
   /** Of the last hour; null without calls. */
-  latencyMs: { p50: number | null; p95: number | null; p99: number | null };
-  /** Rows of which it is known what really was, and how well they were answered; no metrics without such rows. */
+  latencyMs: { p50: number | null; p95: number | null; p99: number | null; calls: number };
+  /** Rows with an outcome, and the metrics measured on them; no metrics without such rows. */
   outcomes: number;
   metrics: Readonly<Record<string, LiveMetric>>;
 }
 export interface LiveMetric {
   value: number | null;
-  /** 95 %. */
+  /** At 95 %. */
   interval: { low: number; high: number } | null;
 }
 export type ReadLivePerformance = (versions: readonly VersionRecord[]) => Promise<LivePerformance[]>;
@@ -31,25 +31,25 @@ export interface Comparison {
   modelId: string;
   /** `version` or an alias of the model, or `model:version` of any; the others are compared with the first. */
   references: string[];
-  /** Which way is better, where the metric's name does not say or says it wrongly. */
+  /** Which direction is better, for metrics whose name does not tell or tells it wrongly. */
   directions: Record<string, MetricDirection>;
 }
 
 export interface ComparedMetric {
   name: string;
-  /** undefined: not known, so there is no winner. */
+  /** undefined: unknown, so there is no winner. */
   direction: MetricDirection | undefined;
   /** By version, in the order of the versions; null where it has none. */
   values: (number | null)[];
-  /** Each value less the first's; null where one of the two is missing. */
+  /** Each value minus the first version's; null where one of the two is missing. */
   differences: (number | null)[];
-  /** Those with the best value: one, or several that are equal; empty where nobody can be said to win. */
+  /** The versions with the best value: one, or several that are equal; empty where there is no winner. */
   winners: string[];
   note: string | undefined;
 }
 
-/** Nobody wins it: which of two is better in service is a question to get_performance, which knows of chance. */
-export interface ComparedLiveMetric {
+/** Has no winner, since deciding between versions in service needs the statistics of get_performance. */
+interface ComparedLiveMetric {
   name: string;
   direction: MetricDirection | undefined;
   /** By version; null where it has none. */
@@ -57,7 +57,7 @@ export interface ComparedLiveMetric {
 }
 
 export interface ComparedVersion {
-  /** How it is called in this comparison: `version`, or `model:version` of another model. */
+  /** Its name in this comparison: `version`, or `model:version` of another model. */
   name: string;
   described: DescribedVersion;
   live: LivePerformance;
@@ -69,12 +69,13 @@ export interface ComparisonResult {
   versions: ComparedVersion[];
   metrics: ComparedMetric[];
   live: ComparedLiveMetric[];
-  /** Only those that differ; null where a version has none of that name. */
+  /** Only those that differ; null where a version lacks one. */
   hyperparameters: { name: string; values: unknown[] }[];
 }
 
 /**
- * Compares versions with the first of them: metrics, hyperparameters, signatures, and how they do in service.
+ * Compares versions with the first of them: metrics, hyperparameters, signatures and live metrics.
+ *
  * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND; INVALID_INPUT when two of the names are one version
  */
 export async function compareVersions(
@@ -142,7 +143,7 @@ export function compareMetrics(
   });
 }
 
-/** Every metric that the answers of any of the versions have, in the order in which they are measured. */
+/** Every live metric that any of the versions has, in the order in which they are measured. */
 function compareLive(
   live: readonly LivePerformance[],
   directions: Readonly<Record<string, MetricDirection>>,

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
-import type { Approver, ChangePlan } from '../access/approval.ts';
+import { type Approver, approvedBy, type ChangePlan } from '../access/approval.ts';
+import { untouched } from '../access/approval_policy.ts';
 import { changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
@@ -7,7 +8,7 @@ import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 import { collectGarbage } from './collect_garbage.ts';
-import { findVersion, requireModel } from './lookup.ts';
+import { findVersionName, requireModel } from './lookup.ts';
 import { untilSettled } from './settled.ts';
 
 export interface Deletion {
@@ -23,9 +24,9 @@ export interface Deletion {
 export interface DeletionOutcome {
   versions: string[];
   applied: boolean;
-  /** What goes, and what stays, a sentence each. */
+  /** What is deleted, and what stays, a sentence each. */
   effects: string[];
-  /** Of a preview: confirms exactly this deletion, once. */
+  /** Of a preview only: confirms exactly this deletion, once. */
   confirm: { token: string; expiresAt: number } | undefined;
   bytesFreed: number;
 }
@@ -60,9 +61,7 @@ export async function deleteVersions(
   const { database } = dependencies;
   const { modelId } = deletion;
   const only =
-    deletion.version === undefined
-      ? undefined
-      : (await findVersion(database, modelId, deletion.version)).version;
+    deletion.version === undefined ? undefined : await findVersionName(database, modelId, deletion.version);
   return untilSettled(async (stale) => {
     const doomed = await readDoomed(database, modelId, only);
     requireArchived(modelId, doomed);
@@ -71,7 +70,13 @@ export async function deleteVersions(
     const outcome = { versions, effects: plan.summary };
     if (deletion.dryRun) {
       const { confirm: token, expiresAt } = await approver.preview(plan);
-      return { ...outcome, applied: false, confirm: { token, expiresAt }, bytesFreed: 0 };
+      return {
+        ...outcome,
+        effects: plan.summary.map(conditional),
+        applied: false,
+        confirm: { token, expiresAt },
+        bytesFreed: 0,
+      };
     }
     const approval = await approver.obtain(plan, deletion.confirm);
     await changeModel(dependencies, origin, { modelId, version: only }, async (transaction, at) => {
@@ -83,12 +88,12 @@ export async function deleteVersions(
       return {
         result: undefined,
         before: { versions: doomed.map(({ version, artifact_sha256 }) => ({ version, artifact_sha256 })) },
-        after: { deleted: versions, ...(approval.by !== null && { approved_by: approval.by }) },
+        after: { deleted: versions, ...approvedBy(approval) },
       };
     });
     const bytesFreed = await collectGarbage(
       dependencies,
-      doomed.map((row) => row.artifact_sha256),
+      doomed.map((row) => ({ sha256: row.artifact_sha256, bytes: row.artifact_bytes })),
     );
     return { ...outcome, applied: true, confirm: undefined, bytesFreed };
   });
@@ -118,8 +123,8 @@ async function readDoomed(
     .where('versions.model_id', '=', modelId);
   if (version !== undefined) query = query.where('versions.version', '=', version);
   const rows = await query.orderBy('versions.number').execute();
-  // Deleted by another since it was found: says so, with what there is.
-  if (version !== undefined && rows.length === 0) await findVersion(database, modelId, version);
+  // Another call deleted it meanwhile: the error says so and names what exists.
+  if (version !== undefined && rows.length === 0) await findVersionName(database, modelId, version);
   return rows;
 }
 
@@ -141,6 +146,18 @@ function requireArchived(modelId: string, doomed: readonly Doomed[]): void {
         .join(', ')}.`,
       'Call promote_model with target_stage=archived first.',
     );
+}
+
+/** A sentence of a plan in the conditional, for a preview, in which nothing is done. */
+function conditional(sentence: string): string {
+  return sentence
+    .replace(' is deleted for good', ' would be deleted for good')
+    .replace(/ go; no call brings them back/, ' would go; no call would bring them back')
+    .replace(
+      'logged predictions stay, and its names are not given again',
+      'logged predictions would stay, and its names would not be given again',
+    )
+    .replace(/^Its aliases go:/, 'Its aliases would go:');
 }
 
 async function planOf(
@@ -170,13 +187,12 @@ async function planOf(
       ...(lost.length > 0 ? [`Its aliases go: ${lost.slice(0, 20).join(', ')}.`] : []),
       ...(reason === undefined ? [] : [`Reason given: ${reason}`]),
     ],
-    reversible: false,
-    personRequired: false,
+    change: { ...untouched({ production: undefined, weights: [] }), deletes: true },
     facts: { whole, versions: doomed.map(({ version, artifact_sha256 }) => [version, artifact_sha256]) },
   };
 }
 
-/** What belongs to a version and goes with it; its history and its logged predictions stay. */
+/** The rows that are deleted with a version; its history and its logged predictions stay. */
 const tablesOfVersions = [
   'aliases',
   'version_parents',

@@ -1,15 +1,17 @@
+import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import type { StageTransitionRow } from '../storage/schema.ts';
 import { type Alias, readAliases } from './aliases.ts';
 import { type GatePolicy, type GuardedStage, readGatePolicies } from './gate_policy.ts';
 import { isOneOf, readLineage, showReference, type VersionReference } from './lineage.ts';
-import { findVersion, requireModel } from './lookup.ts';
+import { findVersionName, requireModel } from './lookup.ts';
 import type { Stage } from './stages.ts';
 import { parseTags } from './update.ts';
-import { type VersionRecord, versionRecord } from './version_record.ts';
+import { type VersionHead, type VersionRecord, versionRecord } from './version_record.ts';
 
-export interface DescribedVersion {
-  record: VersionRecord;
+/** @typeParam Told what is told of the version itself: all, or what lists show */
+export interface DescribedVersion<Told extends VersionHead = VersionRecord> {
+  record: Told;
   metrics: Record<string, number>;
   tags: Record<string, string>;
   aliases: string[];
@@ -18,7 +20,7 @@ export interface DescribedVersion {
   parents: string[];
 }
 
-export interface StageTransition {
+interface StageTransition {
   transitionId: string;
   version: string;
   /** 1, 2, 3 … for each version. */
@@ -40,17 +42,26 @@ export interface DescribedModel {
   aliases: Alias[];
   /** What a version must pass to enter a stage. */
   gates: Partial<Record<GuardedStage, GatePolicy>>;
-  /** How many versions there are of the kind asked for; `versions` holds the newest of them. */
+  /** How many versions match the filter; `versions` holds the newest of them. */
   totalVersions: number;
   versions: DescribedVersion[];
+  /** What cannot be read of versions that would be listed; those are left out. */
+  faults: string[];
   stageHistory: StageTransition[];
   /** Ancestors and descendants of the versions shown; of another model as `model:version`. */
   lineage: { parent: string; child: string; parentDeleted: boolean }[];
-  /** Whether there are more generations or steps than are told. */
+  /** Whether there are more generations or steps than are listed. */
   lineageTruncated: boolean;
 }
 
 const lineageLimits = { generations: 5, steps: 50 };
+
+/** Which versions are listed: one, those in a stage, or the newest. */
+export interface VersionFilter {
+  version?: string | undefined;
+  stage?: Stage | undefined;
+  limit: number;
+}
 
 /**
  * Everything about one model: its newest versions (or the one asked for, by name or alias, or those in a stage),
@@ -60,10 +71,10 @@ const lineageLimits = { generations: 5, steps: 50 };
 export async function describeModel(
   database: Database,
   modelId: string,
-  filter: { version?: string | undefined; stage?: Stage | undefined; limit: number },
+  filter: VersionFilter,
 ): Promise<DescribedModel> {
   const model = await requireModel(database, modelId);
-  const version = filter.version && (await findVersion(database, modelId, filter.version)).version;
+  const version = filter.version && (await findVersionName(database, modelId, filter.version));
   let selected = database.selectFrom('versions').where('model_id', '=', modelId);
   if (version !== undefined) selected = selected.where('version', '=', version);
   if (filter.stage !== undefined) selected = selected.where('stage', '=', filter.stage);
@@ -77,9 +88,19 @@ export async function describeModel(
     .where('number', 'in', newest)
     .orderBy('number', 'desc')
     .execute();
+  const faults: string[] = [];
+  const records = rows.flatMap((row) => {
+    try {
+      return versionRecord(row);
+    } catch (error) {
+      if (!(error instanceof ModelYardError) || version !== undefined) throw error;
+      faults.push(error.message);
+      return [];
+    }
+  });
   const shown = rows.map((row) => ({ modelId, version: row.version }));
   const [versions, aliases, gates, stageHistory, lineage] = await Promise.all([
-    describeVersions(database, rows.map(versionRecord)),
+    describeVersions(database, records),
     readAliases(database, modelId),
     readGatePolicies(database, modelId),
     readStageHistory(database, modelId, version, filter.limit),
@@ -88,11 +109,12 @@ export async function describeModel(
   return {
     createdAt: model.created_at,
     description: model.description,
-    tags: parseTags(model.tags),
+    tags: parseTags(modelId, model.tags),
     aliases,
     gates,
     totalVersions: Number(total),
     versions,
+    faults,
     stageHistory,
     lineage: lineage.derivations.map(({ parent, child }) => ({
       parent: showReference(parent, modelId),
@@ -131,10 +153,10 @@ async function readStageHistory(
 }
 
 /** Adds metrics, tags, aliases, parents and the time of deployment to versions of any models, in five queries. */
-export async function describeVersions(
+export async function describeVersions<Told extends VersionHead>(
   database: Database,
-  records: readonly VersionRecord[],
-): Promise<DescribedVersion[]> {
+  records: readonly Told[],
+): Promise<DescribedVersion<Told>[]> {
   if (records.length === 0) return [];
   const isShown = isOneOf(['model_id', 'version'], records);
   const numbers = records.map(({ number }) => number);

@@ -1,4 +1,4 @@
-/** One descriptive fact that was changed; null where there was or is none. */
+/** One descriptive field that was changed; null where there was or is no value. */
 export interface FieldChange {
   /** Such as `description`, `tags.team`, `metrics.auc`, `aliases.champion`. */
   field: string;
@@ -6,7 +6,7 @@ export interface FieldChange {
   after: unknown;
 }
 
-/** What is different of the named values that are given; null takes one away. */
+/** The given named values that differ; null removes one. */
 export function mapChanges<T extends string | number>(
   field: string,
   before: ReadonlyMap<string, T>,
@@ -16,4 +16,12 @@ export function mapChanges<T extends string | number>(
     const old = before.get(name) ?? null;
     return old === after ? [] : [{ field: `${field}.${name}`, before: old, after }];
   });
+}
+
+/** The requested changes of named values; null removes all that exist. */
+export function namedChanges<Value>(
+  before: ReadonlyMap<string, Value>,
+  given: Record<string, Value | null> | null | undefined,
+): Record<string, Value | null> {
+  return given === null ? Object.fromEntries([...before.keys()].map((name) => [name, null])) : (given ?? {});
 }

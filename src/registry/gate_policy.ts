@@ -1,22 +1,24 @@
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
+import { memberName } from '../json_shape.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
+import { readStored } from '../storage/stored_json.ts';
 
 /** The stages whose entry a model can guard. */
 export const guardedStages = ['staging', 'production'] as const;
 export type GuardedStage = (typeof guardedStages)[number];
 
-const metrics = z.record(z.string().min(1).max(256), z.number());
+const metrics = z.record(memberName, z.number());
 
 const metricNames = z.array(z.string().min(1).max(256)).max(100);
 
-/** What must hold before a version enters a stage; nothing is asked that is not named. */
+/** What must hold before a version enters a stage; a condition that is not given is not checked. */
 export const gatePolicySchema = z
   .strictObject({
     min_metrics: metrics.optional(),
     max_metrics: metrics.optional(),
-    not_worse_than_incumbent: z.record(z.string().min(1).max(256), z.number().min(0)).optional(),
+    not_worse_than_incumbent: z.record(memberName, z.number().min(0)).optional(),
     lower_is_better: metricNames.optional(),
     higher_is_better: metricNames.optional(),
     probe: z.boolean().optional(),
@@ -38,6 +40,12 @@ export type GatePolicy = z.output<typeof gatePolicySchema>;
 /** Policies by stage; null: none. */
 export type GatePolicies = Partial<Record<GuardedStage, GatePolicy | null | undefined>>;
 
+/** @throws INTERNAL when it is damaged */
+export function parseGatePolicy(row: { model_id: string; stage: string; policy: string }): GatePolicy {
+  const of = `the gates of ${row.model_id} for ${row.stage}`;
+  return readStored(gatePolicySchema, row.policy, { table: 'gate_policies', column: 'policy', of });
+}
+
 /** The policy for entering a stage; empty when none was set. */
 export async function readGatePolicy(
   database: Database,
@@ -50,7 +58,7 @@ export async function readGatePolicy(
     .where('model_id', '=', modelId)
     .where('stage', '=', stage)
     .executeTakeFirst();
-  return row === undefined ? {} : gatePolicySchema.parse(JSON.parse(row.policy));
+  return row === undefined ? {} : parseGatePolicy({ model_id: modelId, stage, policy: row.policy });
 }
 
 export async function readGatePolicies(
@@ -64,11 +72,11 @@ export async function readGatePolicies(
     .orderBy('stage')
     .execute();
   return Object.fromEntries(
-    rows.map(({ stage, policy }) => [stage, gatePolicySchema.parse(JSON.parse(policy))]),
+    rows.map(({ stage, policy }) => [stage, parseGatePolicy({ model_id: modelId, stage, policy })]),
   );
 }
 
-/** Sets the policies given, whole; null takes a stage's policy away. */
+/** Replaces the given policies as a whole; null removes a stage's policy. */
 export async function writeGatePolicies(
   transaction: Transaction<Tables>,
   modelId: string,

@@ -1,5 +1,6 @@
 import { ModelYardError } from '../errors.ts';
 import type { GatePolicy } from './gate_policy.ts';
+import type { StoredVersion } from './lookup.ts';
 import { type MetricDirection, metricDirection } from './metric_direction.ts';
 import { compareSignatures } from './signature_compatibility.ts';
 import type { VersionRecord } from './version_record.ts';
@@ -10,34 +11,41 @@ export interface Gate {
   detail: string;
 }
 
-/** What gates have to know of serving and monitoring. */
+/** What gates need from serving and monitoring. */
 export interface GateEvidence {
   /** @throws ARTIFACT_MISMATCH */
   verifyArtifact(record: VersionRecord): Promise<void>;
   /** Runs the probe that the version was deployed with. @returns why it failed, or undefined. */
   probeFailure(record: VersionRecord): Promise<string | undefined>;
-  /** How a version's answers as a shadow compare with those that were given. */
+  /** How a version's predictions as a shadow compare with the answers given. */
   shadowAgreement(record: VersionRecord): Promise<{ calls: number; agreement: number | null }>;
-  /** What of a version's last day has drifted critically. @throws NO_REFERENCE, NOT_ENOUGH_DATA */
+  /**
+   * The features of a version's last day with critical drift.
+   *
+   * @throws NO_REFERENCE, NOT_ENOUGH_DATA
+   */
   criticalDrift(record: VersionRecord): Promise<string[]>;
 }
 
-/** One of the two versions that gates compare. */
-export interface Contender {
+/** The version that asks to be promoted. */
+interface Contender {
   record: VersionRecord;
   metrics: Record<string, number>;
 }
 
+/** The version that it is compared with; what is stored of it may be damaged. */
+export type Incumbent = Pick<StoredVersion, 'version' | 'stored'> & Pick<Contender, 'metrics'>;
+
 export interface Candidacy {
   candidate: Contender;
   /** The version in the stage that the candidate would replace. */
-  incumbent: Contender | undefined;
+  incumbent: Incumbent | undefined;
   /** When the candidate came into staging, if it is there. */
   inStagingSince: number | undefined;
   now: number;
 }
 
-/** Runs all gates of a policy, whatever the first ones say; a gate that cannot be judged has not passed. */
+/** Runs all gates of a policy, whatever the first ones say; a gate that cannot be judged is not passed. */
 export async function runGates(
   evidence: GateEvidence,
   policy: GatePolicy,
@@ -70,7 +78,7 @@ function artifactGate(evidence: GateEvidence, record: VersionRecord): Promise<Ga
 
 type Judgement = Omit<Gate, 'name'>;
 
-/** A gate whose evidence fails for a known reason has not passed, and says why. */
+/** A gate whose evidence fails for a known reason is not passed, and says why. */
 async function judged(name: string, judge: () => Promise<Judgement>): Promise<Gate> {
   try {
     return { name, ...(await judge()) };
@@ -108,7 +116,7 @@ function compareWithIncumbent(
   name: string,
   tolerance: number,
   candidate: Contender,
-  incumbent: Contender | undefined,
+  incumbent: Incumbent | undefined,
 ): Judgement {
   if (incumbent === undefined) return { passed: true, detail: 'There is no incumbent.' };
   const direction = directionBy(policy, name);
@@ -120,21 +128,21 @@ function compareWithIncumbent(
   const own = candidate.metrics[name];
   const other = incumbent.metrics[name];
   if (own === undefined || other === undefined) {
-    const lacking = own === undefined ? candidate : incumbent;
+    const lacking = own === undefined ? candidate.record.version : incumbent.version;
     return {
       passed: false,
-      detail: `${lacking.record.version} has no metric ${name}: add it with update_model.`,
+      detail: `${lacking} has no metric ${name}: add it with update_model.`,
     };
   }
   const worseBy = direction === 'higher' ? other - own : own - other;
   return {
-    // Differences of decimals carry a rounding error that is nobody's loss.
+    // A tolerance for rounding errors in differences of decimals.
     passed: worseBy <= tolerance + 1e-12 * Math.max(1, Math.abs(own), Math.abs(other)),
-    detail: `${name} is ${own}, of the incumbent ${incumbent.record.version} ${other}: ${worseBy > 0 ? `worse by ${Number(worseBy.toPrecision(6))}, ${tolerance} is allowed` : 'not worse'}.`,
+    detail: `${name} is ${own}, of the incumbent ${incumbent.version} ${other}: ${worseBy > 0 ? `worse by ${Number(worseBy.toPrecision(6))}, ${tolerance} is allowed` : 'not worse'}.`,
   };
 }
 
-/** What the policy says holds over what the name says. */
+/** The policy's direction, or else the one that the name implies. */
 function directionBy(policy: GatePolicy, name: string): MetricDirection | undefined {
   if (policy.lower_is_better?.includes(name)) return 'lower';
   return policy.higher_is_better?.includes(name) ? 'higher' : metricDirection(name);
@@ -160,14 +168,21 @@ function stagingGate(policy: GatePolicy, { candidate, inStagingSince, now }: Can
 function signatureGate({ candidate, incumbent }: Candidacy): Gate {
   const name = 'signature';
   if (incumbent === undefined) return { name, passed: true, detail: 'There is no incumbent.' };
-  const { breaking } = compareSignatures(incumbent.record, candidate.record);
+  const { version, stored } = incumbent;
+  if ('damage' in stored)
+    return {
+      name,
+      passed: false,
+      detail: `Whether callers of ${version} can call it unchanged cannot be said: ${stored.damage.message} ${stored.damage.hint} Or take this gate out (update_model with gates), or promote with force.`,
+    };
+  const { breaking } = compareSignatures(stored.record, candidate.record);
   return {
     name,
     passed: breaking.length === 0,
     detail:
       breaking.length === 0
-        ? `Callers of ${incumbent.record.version} can call it unchanged.`
-        : `It breaks callers of ${incumbent.record.version}: ${breaking.slice(0, 10).join(' ')}`,
+        ? `Callers of ${version} can call it unchanged.`
+        : `It breaks callers of ${version}: ${breaking.slice(0, 10).join(' ')}`,
   };
 }
 

@@ -12,12 +12,12 @@ export interface VersionReference {
 }
 
 /** One step of lineage: the child was derived from the parent. */
-export interface Derivation {
+interface Derivation {
   parent: VersionReference;
   child: VersionReference;
 }
 
-/** `version` of the model at hand, or `model:version` of any. */
+/** A `version` of the given model, or `model:version` of any. */
 export function parseReference(text: string, modelId: string): VersionReference {
   const colon = text.indexOf(':');
   return colon === -1
@@ -50,8 +50,8 @@ export async function readParents(database: Database, child: VersionReference): 
 }
 
 /**
- * Says from what a version was derived, in the place of what was said before. A parent that was deleted since may
- * stay among them, but not be added.
+ * Replaces the parents of a version. A parent that was deleted since may stay among them, but not be added.
+ *
  * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND; INVALID_INPUT naming the cycle that a parent would close
  */
 export async function writeParents(
@@ -59,7 +59,7 @@ export async function writeParents(
   child: VersionReference,
   given: readonly string[],
 ): Promise<void> {
-  // Changes of lineage follow one another over all models: two that are each right could close a cycle together.
+  // Changes of lineage are serialised over all models, since two that are each valid could close a cycle together.
   await lockTrail(transaction);
   const kept = await readParents(transaction, child);
   const parents = new Map<string, VersionReference>();
@@ -91,7 +91,7 @@ async function requireNoCycle(
   parent: VersionReference,
 ): Promise<void> {
   const target = keyOf(child);
-  // By what each ancestor was reached, so that the way back can be told.
+  // By which version each ancestor was reached, so that the path can be named.
   const reachedBy = new Map<string, string | undefined>([[keyOf(parent), undefined]]);
   for (let generation = [parent]; generation.length > 0; ) {
     const found = generation.find((reference) => keyOf(reference) === target);
@@ -112,7 +112,7 @@ async function requireNoCycle(
   }
 }
 
-/** Ancestors that are looked through before a parent is refused. */
+/** Ancestors that are checked before a parent is refused. */
 const maxAncestors = 100_000;
 
 function cycle(child: VersionReference, reachedBy: ReadonlyMap<string, string | undefined>): ModelYardError {
@@ -130,13 +130,13 @@ function cycle(child: VersionReference, reachedBy: ReadonlyMap<string, string | 
 export interface Lineage {
   /** Nearest generations first. */
   derivations: Derivation[];
-  /** Which of the versions in it were deleted, as `model:version`. */
+  /** Which of them were deleted, as `model:version`. */
   deleted: Set<string>;
-  /** Whether there is more than is told. */
+  /** Whether there are more than are listed. */
   truncated: boolean;
 }
 
-/** The ancestors and descendants of some versions, so many generations each way. */
+/** The ancestors and descendants of some versions, up to so many generations each way. */
 export async function readLineage(
   database: Database,
   roots: readonly VersionReference[],
@@ -213,7 +213,7 @@ async function deletedAmong(
   return deleted;
 }
 
-/** In parts, since a statement takes only so many parameters. */
+/** In parts, since the number of parameters of a statement is limited. */
 function parts(references: readonly VersionReference[]): VersionReference[][] {
   const size = 400;
   return Array.from({ length: Math.ceil(references.length / size) }, (_, index) =>

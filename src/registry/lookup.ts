@@ -1,7 +1,7 @@
-import { closest, distance } from 'fastest-levenshtein';
 import { ModelYardError } from '../errors.ts';
+import { nearestName } from '../nearest_name.ts';
 import type { Database } from '../storage/database.ts';
-import type { ModelRow } from '../storage/schema.ts';
+import type { ModelRow, VersionRow } from '../storage/schema.ts';
 import { readAliases } from './aliases.ts';
 import { type VersionRecord, versionRecord } from './version_record.ts';
 
@@ -11,6 +11,44 @@ import { type VersionRecord, versionRecord } from './version_record.ts';
  * @throws MODEL_NOT_FOUND or VERSION_NOT_FOUND, naming what exists and the nearest name.
  */
 export async function findVersion(database: Database, modelId: string, name: string): Promise<VersionRecord> {
+  return versionRecord(await findVersionRow(database, modelId, name));
+}
+
+/** A version of which what is stored may be damaged: its name and number stand all the same. */
+export interface StoredVersion {
+  version: string;
+  number: number;
+  stored: { record: VersionRecord } | { damage: ModelYardError };
+}
+
+/** @throws as findVersion, but not where it is damaged */
+export async function findStoredVersion(
+  database: Database,
+  modelId: string,
+  name: string,
+): Promise<StoredVersion> {
+  const row = await findVersionRow(database, modelId, name);
+  return { version: row.version, number: row.number, stored: storedVersion(row) };
+}
+
+export function storedVersion(row: VersionRow): StoredVersion['stored'] {
+  try {
+    return { record: versionRecord(row) };
+  } catch (error) {
+    if (!(error instanceof ModelYardError)) throw error;
+    return { damage: error };
+  }
+}
+
+/**
+ * The version of that name or alias, by name alone: also one of which the rest is damaged.
+ * @throws as findVersion
+ */
+export async function findVersionName(database: Database, modelId: string, name: string): Promise<string> {
+  return (await findVersionRow(database, modelId, name)).version;
+}
+
+async function findVersionRow(database: Database, modelId: string, name: string): Promise<VersionRow> {
   const row =
     (await database
       .selectFrom('versions')
@@ -29,7 +67,7 @@ export async function findVersion(database: Database, modelId: string, name: str
       .where('aliases.model_id', '=', modelId)
       .where('aliases.alias', '=', name)
       .executeTakeFirst());
-  if (row !== undefined) return versionRecord(row);
+  if (row !== undefined) return row;
   await requireModel(database, modelId);
   const known = await database
     .selectFrom('versions')
@@ -52,8 +90,9 @@ export async function findVersion(database: Database, modelId: string, name: str
 }
 
 /**
- * Reads what is said of a model itself.
- * @throws MODEL_NOT_FOUND, naming what exists and the nearest name.
+ * Reads a model itself.
+ *
+ * @throws MODEL_NOT_FOUND, naming what exists and the nearest name
  */
 export async function requireModel(database: Database, modelId: string): Promise<ModelRow> {
   const found = await database
@@ -81,7 +120,7 @@ export async function requireModel(database: Database, modelId: string): Promise
   );
 }
 
-/** @param aliases names that stand for one of the known, each with how it is shown. */
+/** @param aliases names of known versions, each with how it is shown */
 function suggestion(
   wanted: string,
   known: string[],
@@ -89,11 +128,10 @@ function suggestion(
   aliases: readonly (readonly [name: string, shown: string])[] = [],
 ): string {
   const names = [...known, ...aliases.map(([name]) => name)];
-  const nearest = names.length === 0 ? undefined : closest(wanted, names);
-  const near = nearest !== undefined && distance(wanted, nearest) <= Math.max(2, wanted.length / 3);
+  const nearest = nearestName(wanted, names);
   const listed = known.slice(0, 10).join(', ') + (known.length > 10 ? ', … (search_models lists all)' : '');
   const standIns = aliases.slice(0, 10).map(([, shown]) => shown);
   const alsoKnown =
     standIns.length === 0 ? '' : ` Aliases: ${standIns.join(', ')}${aliases.length > 10 ? ', …' : ''}.`;
-  return `${near ? `Did you mean ${nearest}? ` : ''}Existing ${what}: ${listed}.${alsoKnown}`;
+  return `${nearest !== undefined ? `Did you mean ${nearest}? ` : ''}Existing ${what}: ${listed}.${alsoKnown}`;
 }

@@ -2,15 +2,15 @@ export const metricDirections = ['higher', 'lower'] as const;
 export type MetricDirection = (typeof metricDirections)[number];
 
 const higherIsBetter = [
-  // Classes.
+  // Classification.
   'acc|accuracy|auc|auroc|auprc|aucpr|aucroc|rocauc|prauc|ap|map|m_ap|average_precision|balanced_accuracy',
   'precision|recall|sensitivity|specificity|f1|f2|fbeta|f_beta|tpr|tnr|ppv|npv|true_(?:positive|negative)_rate',
   'predictive_value|kappa|mcc|matthews|informedness|youden|g_?mean|jaccard|iou|dice|gini|ks|lift|gain|skill',
-  // Numbers.
+  // Regression.
   'r_?2|r_?sq|r_?squared|explained_variance|d_?2|pearson|spearman|kendall|correlation|concordance|c_?index',
-  // Rankings, texts, pictures, densities, clusters.
+  // Rankings, texts, images, densities, clusters.
   'ndcg|dcg|mrr|hit_rate|hit_ratio|bleu|rouge|meteor|exact_match|ssim|psnr|likelihood|elbo|silhouette',
-  // Service.
+  // Serving.
   'throughput|qps|rps|per_s|per_sec|per_second',
 ];
 const lowerIsBetter = [
@@ -20,18 +20,18 @@ const lowerIsBetter = [
   'divergence|distance|wasserstein|davies_bouldin|regret|cost|latency|duration|time',
 ];
 
-/** Whole words, such as the one between underlines, with a number behind it or not: `ndcg@10`, `mAP50`. */
+/** Whole words, such as one between underscores, also with a number after it: `ndcg@10`, `mAP50`. */
 function words(names: readonly string[]): RegExp {
   return new RegExp(`(?<![^_])(?:${names.join('|')})\\d*(?![^_])`, 'g');
 }
 const higher = words(higherIsBetter);
 const lower = words(lowerIsBetter);
 
-/** What a metric's name ends with when it is not the metric: how it spreads or differs, or where it was reached. */
+/** Endings that make a name something other than the metric: its spread or difference, or where it was reached. */
 const aside =
   /(?<![^_])(std|stdev|stddev|sd|sem|var|(?<!explained_)variance|gap|drop|diff|difference|delta|change|improvement|reduction|increase|decrease|threshold|epoch|step|iteration)$/;
 
-/** scikit-learn's scorers turn losses round, and a negative likelihood is a loss. */
+/** scikit-learn's scorers negate losses; but a negative likelihood is a loss. */
 const turnedRound =
   /(?<![^_])neg(?:ative)?_(?=negative|log|likelihood|mean|root|median|max|brier|mse|rmse|mae|mape|msle|rmsle|error|loss)/g;
 
@@ -50,7 +50,7 @@ export function metricDirection(name: string): MetricDirection | undefined {
   if (aside.test(text)) return undefined;
   const [ups, downs] = [lastEnd(text, higher), lastEnd(text, lower)];
   if (ups === downs) return undefined;
-  // A coefficient of determination in whatever loss: scikit-learn's d2_absolute_error_score.
+  // A coefficient of determination for any loss: scikit-learn's d2_absolute_error_score.
   const isHigher = ups > downs || /(?<![^_])d2_/.test(text);
   const turns = text.match(turnedRound)?.length ?? 0;
   return isHigher === (turns % 2 === 0) ? 'higher' : 'lower';

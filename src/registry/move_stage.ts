@@ -17,8 +17,9 @@ export interface StageStep {
 }
 
 /**
- * Moves a version to another stage: first the step in the history, then the stage. The database's own triggers
- * refuse a step that is illegal, and a stage that changes without one.
+ * Moves a version to another stage: first the transition in the history, then the stage. Triggers in the database
+ * refuse an illegal transition, and a stage that changes without one.
+ *
  * @returns the transition's id
  */
 export async function moveStage(transaction: Transaction<Tables>, step: StageStep): Promise<string> {

@@ -7,10 +7,11 @@ export interface ProductionEntry {
 }
 
 /**
- * The versions that stand one below the other in production, the latest last: a promotion puts one on top, a
- * rollback takes off all that came after the version it goes back to. So two rollbacks in a row go two
- * versions back, and not to and fro.
- * @param entries in the order in which they happened.
+ * The versions that were in production, one below the other, the latest last: a promotion adds one on top, a rollback
+ * removes all above the version it returns to. So two rollbacks in a row go back two versions instead of back and
+ * forth.
+ *
+ * @param entries in the order in which they happened
  */
 export function productionLine(entries: readonly ProductionEntry[]): string[] {
   const line: string[] = [];
@@ -23,8 +24,9 @@ export function productionLine(entries: readonly ProductionEntry[]): string[] {
 }
 
 /**
- * The version to go back to: the one below `current`, or the one on top when nothing is in production.
- * @param exists whether a version can still be gone back to; others are passed over.
+ * The version to roll back to: the one below `current`, or the top one when nothing is in production.
+ *
+ * @param exists whether a version can still be returned to; others are skipped
  */
 export function versionBefore(
   line: readonly string[],

@@ -1,44 +1,18 @@
-import type { Transaction } from 'kysely';
-import { lockTrail } from '../access/audit.ts';
-import { changeModel } from '../access/change_model.ts';
-import { readableFile } from '../access/file_access.ts';
-import { nameOf, type Origin } from '../access/origin.ts';
+import type { Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
+import { type OpenedFile, openReadable } from '../files/file_access.ts';
+import type { FileRef } from '../files/opened_file.ts';
 import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
-import type { Tables } from '../storage/schema.ts';
 import { requireFreeName } from './aliases.ts';
-import { classesOf, labelledOutputs } from './class_labels.ts';
-import { parseReference, writeParents } from './lineage.ts';
-import { findVersion } from './lookup.ts';
-import type { ModelInspector, ModelOrigin } from './model_inspector.ts';
-import { searchText } from './search_text.ts';
-import { deriveFeatures, type Signature, type TensorSpec } from './signature.ts';
+import { labelledOutputs } from './class_labels.ts';
+import { insertVersion } from './insert_version.ts';
+import { parseReference } from './lineage.ts';
+import { findVersionName } from './lookup.ts';
+import type { ModelInspector } from './model_inspector.ts';
+import type { Registration } from './registration.ts';
+import { deriveFeatures, type TensorSpec } from './signature.ts';
 import { type VersionRecord, versionRecord } from './version_record.ts';
-
-/** The facts a caller gives of a version; all but the identifiers and the source are descriptive. */
-export interface Registration {
-  modelId: string;
-  version: string;
-  source: string;
-  featureNames?: string[] | undefined;
-  classLabels?: string[] | undefined;
-  framework?: string | undefined;
-  algorithm?: string | undefined;
-  metrics?: Record<string, number> | undefined;
-  hyperparameters?: Record<string, unknown> | undefined;
-  tags?: Record<string, string> | undefined;
-  description?: string | undefined;
-  author?: string | undefined;
-  /** `version`, or `model:version` of another model. */
-  parentVersion?: string | undefined;
-  /** The file itself, where the source names another place from which it was brought. */
-  file?: string | undefined;
-  /** Feature names that come with the file: taken where the caller gives none and they fit. */
-  suggestedFeatureNames?: string[] | undefined;
-  /** What else is to be written in the transaction that makes the record. */
-  also?: ((transaction: Transaction<Tables>) => Promise<void>) | undefined;
-}
 
 export interface RegisterDependencies {
   database: Database;
@@ -49,7 +23,8 @@ export interface RegisterDependencies {
 }
 
 /**
- * Registers a version in stage development: checks the path, copies the file into the artifact store,
+ * Registers a version in stage development: checks the path, copies the file (with the tensors that are in files
+ * beside it) into the artifact store,
  * loads it once to read its signature, then writes the record. Registering the same bytes with the same
  * names again changes nothing and returns what is there.
  * @throws INVALID_INPUT, PATH_NOT_ALLOWED, LIMIT_EXCEEDED, ARTIFACT_INVALID, SIGNATURE_MISMATCH, VERSION_EXISTS.
@@ -60,9 +35,31 @@ export async function registerVersion(
   origin: Origin,
   signal?: AbortSignal,
 ): Promise<{ record: VersionRecord; created: boolean }> {
+  const { file } = registration;
+  if (file !== undefined) return registerFile(dependencies, registration, file, origin, signal);
+  const opened = await localFile(registration.source, dependencies.allowedRoots);
+  try {
+    const whole = await dependencies.inspector.wholeFile(opened, signal);
+    try {
+      return await registerFile(dependencies, registration, whole.file, origin, signal);
+    } finally {
+      await whole.remove();
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Registers a file with its tensors inside. */
+async function registerFile(
+  dependencies: RegisterDependencies,
+  registration: Registration,
+  file: FileRef,
+  origin: Origin,
+  signal: AbortSignal | undefined,
+): Promise<{ record: VersionRecord; created: boolean }> {
   const { database, artifacts } = dependencies;
   const { modelId, version } = registration;
-  const file = registration.file ?? (await localFile(registration.source, dependencies.allowedRoots));
   await requireParent(database, registration);
   const artifact = await artifacts.add(file, signal);
 
@@ -78,10 +75,15 @@ export async function registerVersion(
   const signature = {
     inputs: inspected.inputs,
     outputs: labelledOutputs(inspected.outputs, registration.classLabels),
-    features: features.map((feature) => ({
-      ...feature,
-      ...(inspected.nullable?.get(feature.input)?.[feature.column] && { nullable: true as const }),
-    })),
+    features: features.map((feature) => {
+      const nullable = inspected.nullable?.get(feature.input)?.[feature.column];
+      const missing = inspected.missingCategories?.get(feature.input)?.[feature.column] ?? null;
+      return {
+        ...feature,
+        ...(nullable && { nullable: true as const }),
+        ...(missing !== null && { missing_category: missing }),
+      };
+    }),
   };
   try {
     await orDiscard(dependencies, artifact, () =>
@@ -94,26 +96,26 @@ export async function registerVersion(
       ),
     );
   } catch (error) {
-    // Another process registered it meanwhile: judge its record as if it had been there before.
+    // Another process registered it meanwhile: its record is treated as if it had been there before.
     const winner = isUniqueViolation(error) ? await readVersion(database, modelId, version) : undefined;
     if (winner === undefined) throw error;
     requireSame(winner, artifact, registration);
     return { record: winner, created: false };
   }
-  // Another call that was refused with the same bytes may have discarded them before this one's record was there.
+  // Another call with the same bytes that was refused may have discarded them before this record existed.
   if (!(await artifacts.isPresent(artifact))) await artifacts.add(file, signal);
   const record = await readVersion(database, modelId, version);
   if (record === undefined) throw new Error(`${modelId} ${version} vanished after it was registered`);
   return { record, created: true };
 }
 
-/** By the names the caller gave, else by those that came with the file, unless they do not fit. */
+/** Named by the caller, or else by the names that came with the file, unless they do not fit. */
 function featuresOf(
   inputs: readonly TensorSpec[],
   { featureNames, suggestedFeatureNames: suggested }: Registration,
 ): ReturnType<typeof deriveFeatures> {
   if (featureNames !== undefined || suggested === undefined) return deriveFeatures(inputs, featureNames);
-  // Inputs of one column each have their names in the graph, perhaps in another order.
+  // Inputs of one column have their names in the graph, perhaps in another order.
   if (inputs.length === suggested.length && inputs.every(({ name }) => suggested.includes(name)))
     return deriveFeatures(inputs, undefined);
   try {
@@ -142,7 +144,7 @@ async function readVersion(
   return row === undefined ? undefined : versionRecord(row);
 }
 
-async function localFile(source: string, allowedRoots: readonly string[]): Promise<string> {
+async function localFile(source: string, allowedRoots: readonly string[]): Promise<OpenedFile> {
   if (/^(runs|models):/.test(source))
     throw new ModelYardError(
       'MLFLOW_UNAVAILABLE',
@@ -155,7 +157,7 @@ async function localFile(source: string, allowedRoots: readonly string[]): Promi
       `source=${source} is a URL; only files on this machine can be registered.`,
       'Download the ONNX file and give its path.',
     );
-  return readableFile(source, allowedRoots);
+  return openReadable(source, allowedRoots);
 }
 
 async function requireParent(database: Database, registration: Registration): Promise<void> {
@@ -163,7 +165,7 @@ async function requireParent(database: Database, registration: Registration): Pr
   if (parentVersion === undefined) return;
   const parent = parseReference(parentVersion, modelId);
   try {
-    await findVersion(database, parent.modelId, parent.version);
+    await findVersionName(database, parent.modelId, parent.version);
   } catch (error) {
     if (!(error instanceof ModelYardError)) throw error;
     throw new ModelYardError(
@@ -174,10 +176,10 @@ async function requireParent(database: Database, registration: Registration): Pr
   }
 }
 
-/** What makes a file useless as a version's artifact, whoever gives it. */
+/** Errors that make a file useless as an artifact of any version. */
 const useless: readonly string[] = ['ARTIFACT_INVALID', 'VERSION_EXISTS'];
 
-/** Runs a check; the bytes of a file that does not pass are not kept, unless a version has them. */
+/** Runs a check; when it fails, the file's bytes are discarded, unless a version refers to them. */
 async function orDiscard<T>(
   { database, artifacts }: RegisterDependencies,
   artifact: Artifact,
@@ -199,7 +201,7 @@ async function orDiscard<T>(
   }
 }
 
-/** A version's bytes, feature names and class labels never change. */
+/** Refuses different bytes, feature names or class labels, which never change for a version. */
 function requireSame(existing: VersionRecord, artifact: Artifact, registration: Registration): void {
   const { featureNames, classLabels } = registration;
   const names = existing.signature.features.map((feature) => feature.name);
@@ -221,90 +223,4 @@ function requireSame(existing: VersionRecord, artifact: Artifact, registration: 
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index]);
-}
-
-async function insertVersion(
-  dependencies: RegisterDependencies,
-  registration: Registration,
-  artifact: Artifact,
-  inspected: ModelOrigin & { signature: Signature; warnings: string[] },
-  origin: Origin,
-): Promise<void> {
-  const { modelId, version } = registration;
-  const { signature, producer, opsets, warnings } = inspected;
-  const key = { model_id: modelId, version };
-  const described = {
-    author: registration.author ?? null,
-    framework: registration.framework ?? null,
-    algorithm: registration.algorithm ?? null,
-    description: registration.description ?? null,
-  };
-  const classLabels = registration.classLabels ?? classesOf(signature.outputs);
-  await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
-    await transaction
-      .insertInto('models')
-      .values({ model_id: modelId, created_at: at, revision: await lastRevision(transaction, modelId) })
-      .onConflict((conflict) => conflict.column('model_id').doNothing())
-      .execute();
-    await requireFreeName(transaction, modelId, version);
-    const number = await nextNumber(transaction);
-    await transaction
-      .insertInto('versions')
-      .values({
-        ...key,
-        number,
-        stage: 'development',
-        created_at: at,
-        created_by: nameOf(origin.caller),
-        source: registration.source,
-        artifact_sha256: artifact.sha256,
-        artifact_bytes: artifact.bytes,
-        signature: JSON.stringify(signature),
-        class_labels: classLabels === undefined ? null : JSON.stringify(classLabels),
-        ...described,
-        producer,
-        opsets: opsets.length === 0 ? null : JSON.stringify(Object.fromEntries(opsets)),
-        search_text: searchText({ modelId, version, tags: registration.tags ?? {}, ...described }),
-        hyperparameters:
-          registration.hyperparameters === undefined ? null : JSON.stringify(registration.hyperparameters),
-        warnings: JSON.stringify(warnings),
-      })
-      .execute();
-    const metrics = Object.entries(registration.metrics ?? {}).map(([name, value]) => ({
-      number,
-      name,
-      value,
-    }));
-    if (metrics.length > 0) await transaction.insertInto('version_metrics').values(metrics).execute();
-    const tags = Object.entries(registration.tags ?? {}).map(([name, value]) => ({ number, name, value }));
-    if (tags.length > 0) await transaction.insertInto('version_tags').values(tags).execute();
-    if (registration.parentVersion !== undefined)
-      await writeParents(transaction, { modelId, version }, [registration.parentVersion]);
-    await registration.also?.(transaction);
-    return {
-      result: undefined,
-      before: undefined,
-      after: { stage: 'development', artifact_sha256: artifact.sha256, source: registration.source },
-    };
-  });
-}
-
-/** Registrations of all models follow one another from here on: no two get the same number. */
-async function nextNumber(transaction: Transaction<Tables>): Promise<number> {
-  await lockTrail(transaction);
-  const { last } = await transaction
-    .selectFrom('versions')
-    .select((eb) => eb.fn.max('number').as('last'))
-    .executeTakeFirstOrThrow();
-  return (last ?? 0) + 1;
-}
-
-/** Above those of a model of this name that was deleted: its history goes on. */
-async function lastRevision(transaction: Transaction<Tables>, modelId: string): Promise<number> {
-  const { last } = await transaction
-    .selectFrom('stage_transitions')
-    .select((eb) => eb.fn.max('revision').as('last'))
-    .where('model_id', '=', modelId)
-    .executeTakeFirstOrThrow();
-  return (last ?? 0) + 1;
 }

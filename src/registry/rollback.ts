@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
-import type { Approver } from '../access/approval.ts';
+import { type Approver, approvedBy, type ChangePlan, stillAgreed } from '../access/approval.ts';
+import { untouched } from '../access/approval_policy.ts';
 import { changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
@@ -8,8 +9,9 @@ import type { Tables } from '../storage/schema.ts';
 import { findVersion, requireModel } from './lookup.ts';
 import { moveStage } from './move_stage.ts';
 import { productionLine, versionBefore } from './production_line.ts';
-import { productionVersion, type StageDependencies } from './promote.ts';
 import { untilSettled } from './settled.ts';
+import { type Preview, previewOfChange, type StageDependencies } from './stage_change.ts';
+import { describeShares, type GuardedStanding, readStanding } from './standing.ts';
 import type { VersionRecord } from './version_record.ts';
 
 export interface Rollback {
@@ -21,21 +23,23 @@ export interface Rollback {
 }
 
 export interface RollbackOutcome {
-  /** What was in production; null when nothing was. */
+  /** The version that was in production; null when there was none. */
   fromVersion: string | null;
   toVersion: string;
   applied: boolean;
-  /** Where the traffic went before; null when the model served nothing, and then the rollback moves none. */
+  /** The version that was active before; null when the model served nothing: then the rollback moves no traffic. */
   previousActive: string | null;
   transitionId: string | null;
   undo: string;
   warnings: string[];
+  preview?: Preview | undefined;
 }
 
 interface Facts {
   current: string | undefined;
   target: VersionRecord;
   activeVersion: string | undefined;
+  guarded: GuardedStanding;
 }
 
 /**
@@ -52,50 +56,47 @@ export async function rollbackModel(
   approver: Approver,
 ): Promise<RollbackOutcome> {
   const { database, deployer, evidence } = dependencies;
-  const { modelId, reason } = rollback;
+  const { modelId } = rollback;
   await requireModel(database, modelId);
   return untilSettled(async (stale) => {
     const facts = await readFacts(database, rollback);
     const { current, target, activeVersion } = facts;
     await evidence.verifyArtifact(target);
     const movesTraffic = activeVersion !== undefined;
+    const { dryRun } = rollback;
+    const takenBack =
+      current === undefined
+        ? `promote_model with version=${target.version} and target_stage=archived`
+        : `rollback_model with to_version=${current}`;
     const outcome = {
       fromVersion: current ?? null,
       toVersion: target.version,
       previousActive: activeVersion ?? null,
-      undo:
-        current === undefined
-          ? `Call promote_model with version=${target.version} and target_stage=archived.`
-          : `Call rollback_model with to_version=${current}.`,
+      undo: dryRun ? `Afterwards ${takenBack} would take it back.` : `Call ${takenBack}.`,
       warnings: movesTraffic
         ? []
-        : [`${modelId} serves nothing, so no traffic was moved: call deploy_model to serve it.`],
+        : [
+            `${modelId} serves nothing, so no traffic ${dryRun ? 'would be' : 'was'} moved: call deploy_model to serve it.`,
+          ],
     };
-    if (rollback.dryRun) return { ...outcome, applied: false, transitionId: null };
-    const approval = await approver.obtain({
-      modelId,
-      summary: [
-        `Model ${modelId} goes back to version ${target.version} in production.`,
-        ...(current === undefined ? [] : [`Version ${current}, now in production, is archived.`]),
-        ...(movesTraffic ? [`All traffic goes to version ${target.version} (now ${activeVersion}).`] : []),
-        `Reason given: ${reason}`,
-      ],
-      reversible: true,
-      personRequired: false,
-      facts: {
-        from: current ?? null,
-        to: target.version,
-        artifact: target.artifact.sha256,
-        active: activeVersion ?? null,
-      },
-    });
+    const plan = planOf(rollback, facts);
+    if (dryRun)
+      return {
+        ...outcome,
+        applied: false,
+        transitionId: null,
+        preview: previewOf(modelId, facts, approver.needs(plan.change) !== 'nobody'),
+      };
+    const approval = await approver.obtain(plan);
     if (movesTraffic) await deployer.prepare(target, origin);
     const transitionId = await changeModel(
       dependencies,
       origin,
       { modelId, version: target.version },
       async (transaction, at) => {
-        if (fingerprint(await readFacts(transaction, rollback)) !== fingerprint(facts)) throw stale;
+        const now = await readFacts(transaction, rollback);
+        if (fingerprint(now) !== fingerprint(facts)) throw stale;
+        if (!stillAgreed(approver, approval, plan, planOf(rollback, now))) throw stale;
         await approval.use(transaction, at);
         const by = nameOf(origin.caller);
         const result = await applyRollback(transaction, rollback, facts, at, by);
@@ -106,18 +107,64 @@ export async function rollbackModel(
           after: {
             production: target.version,
             active: movesTraffic ? target.version : null,
-            ...(approval.by !== null && { approved_by: approval.by }),
+            ...approvedBy(approval),
           },
         };
       },
     );
-    deployer.routeChanged(modelId);
     return { ...outcome, applied: true, transitionId };
   });
 }
 
+function previewOf(modelId: string, { current, target, activeVersion }: Facts, asksPerson: boolean): Preview {
+  const wouldArchive = current === undefined ? [] : [current];
+  return previewOfChange(
+    [
+      `${modelId} would go back to ${target.version} in production`,
+      ...wouldArchive.map((version) => `${version} would be archived`),
+      ...(activeVersion === undefined
+        ? []
+        : [`all traffic would go to ${target.version}, once it were loaded`]),
+    ],
+    asksPerson,
+    wouldArchive,
+  );
+}
+
+function planOf({ modelId, reason }: Rollback, { target, activeVersion, guarded }: Facts): ChangePlan {
+  const { standing, productionWantsPerson } = guarded;
+  const { production: current } = standing;
+  const movesTraffic = activeVersion !== undefined;
+  return {
+    modelId,
+    summary: [
+      `Model ${modelId} goes back to version ${target.version} in production.`,
+      ...(current === undefined ? [] : [`Version ${current}, now in production, is archived.`]),
+      ...(movesTraffic
+        ? [`All traffic goes to version ${target.version} (now: ${describeShares(standing)}).`]
+        : []),
+      `Reason given: ${reason}`,
+    ],
+    change: {
+      ...untouched(standing),
+      after: {
+        production: target.version,
+        weights: movesTraffic ? [[target.version, 1]] : standing.weights,
+      },
+      productionWantsPerson,
+    },
+    facts: {
+      from: current ?? null,
+      to: target.version,
+      artifact: target.artifact.sha256,
+      traffic: standing.weights,
+    },
+  };
+}
+
 async function readFacts(database: Database, { modelId, toVersion }: Rollback): Promise<Facts> {
-  const current = await productionVersion(database, modelId);
+  const guarded = await readStanding(database, modelId);
+  const current = guarded.standing.production;
   const route = await database
     .selectFrom('routes')
     .select('active_version')
@@ -127,6 +174,7 @@ async function readFacts(database: Database, { modelId, toVersion }: Rollback): 
     current,
     target: await targetOf(database, modelId, current, toVersion),
     activeVersion: route?.active_version,
+    guarded,
   };
 }
 

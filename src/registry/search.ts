@@ -12,7 +12,7 @@ import {
 } from './search_order.ts';
 import { readStatistics, type SearchStatistics } from './search_statistics.ts';
 import { keepUntilChanged, readTrailEnd } from './until_changed.ts';
-import { versionRecord } from './version_record.ts';
+import { type VersionHead, versionHead, versionHeadColumns } from './version_record.ts';
 import { has, intersect, numbersOf, parseNumbers, setOf, type VersionSet } from './version_set.ts';
 
 export interface VersionSearch extends SearchConditions {
@@ -24,9 +24,9 @@ export interface VersionSearch extends SearchConditions {
 
 export interface FoundVersions {
   total: number;
-  versions: DescribedVersion[];
+  versions: DescribedVersion<VersionHead>[];
   nextCursor: string | null;
-  /** Of the whole registry; with the first page only. */
+  /** Figures of the whole registry, with the first page only. */
   statistics: SearchStatistics | undefined;
 }
 
@@ -53,10 +53,10 @@ export async function searchVersions(database: Database, search: VersionSearch):
   };
 }
 
-/** Of 100 000 versions each takes at most 12 KB; null leaves nobody out. */
+/** A set takes at most 12 KB for 100 000 versions; null is the set of all. */
 const keepSets = keepUntilChanged<VersionSet | null>(200);
 
-/** The versions that fulfil all conditions; undefined where there are none. */
+/** The versions that meet all conditions; undefined where that is every version. */
 async function findAll(
   registry: { database: Database; end: number },
   search: SearchConditions,
@@ -77,22 +77,22 @@ async function findAll(
   return found;
 }
 
-/** A third of what reading the numbers costs. */
+/** Costs a third of reading the numbers. */
 async function count(database: Database, from: RawBuilder<unknown>): Promise<number> {
   const { rows } = await sql<{ count: number }>`select count(*) as count from ${from}`.execute(database);
   return Number(rows[0]?.count ?? 0);
 }
 
-/** As one text: a row a number would cost ten times as much. A subquery with a limit comes in its order. */
+/** Read as one text, since a row a number would cost ten times as much. A subquery with a limit keeps its order. */
 async function readNumbers(database: Database, numbered: RawBuilder<unknown>): Promise<number[]> {
   const { rows } = await sql<{ numbers: string | null }>`
     select string_agg(cast(number as text), ',') as numbers from (${numbered}) as numbered`.execute(database);
   return parseNumbers(rows[0]?.numbers ?? null);
 }
 
-/** So few are asked for by their numbers. */
+/** Up to this many versions are read by their numbers. */
 const few = 200;
-/** How many times as far as it should have to go the first walk along the order goes. */
+/** The first walk along the order goes this many times as far as it should need to. */
 const patience = 4;
 
 /** The numbers of one page and of the first version after it, in the order. */
@@ -113,11 +113,11 @@ async function readPage(
     (await walk(steps)).filter((number) => has(found, number)).slice(0, wanted);
   const near = Math.ceil((patience * wanted * all) / found.size);
   const page = await foundWithin(near);
-  // What is found may lie at the other end of the order.
+  // The matching versions may lie at the other end of the order.
   return page.length === wanted || near >= all ? page : foundWithin(all);
 }
 
-/** Numbers are in the order of age: nothing has to be looked up. */
+/** Numbers are assigned in the order of age, so nothing has to be read. */
 function pageByAge(found: VersionSet, { direction }: SortOrder, after: Cursor | undefined): number[] {
   const numbers = numbersOf(found);
   if (direction === 'desc') numbers.reverse();
@@ -126,11 +126,17 @@ function pageByAge(found: VersionSet, { direction }: SortOrder, after: Cursor | 
   return numbers.filter((number) => (direction === 'asc' ? number > seen : number < seen));
 }
 
-/** The whole rows, which are long, of those that are shown and of no others. */
-async function readVersions(database: Database, numbers: readonly number[]): Promise<DescribedVersion[]> {
+async function readVersions(
+  database: Database,
+  numbers: readonly number[],
+): Promise<DescribedVersion<VersionHead>[]> {
   if (numbers.length === 0) return [];
-  const rows = await database.selectFrom('versions').selectAll().where('number', 'in', numbers).execute();
-  const records = new Map(rows.map((row) => [row.number, versionRecord(row)]));
+  const rows = await database
+    .selectFrom('versions')
+    .select(versionHeadColumns)
+    .where('number', 'in', numbers)
+    .execute();
+  const records = new Map(rows.map((row) => [row.number, versionHead(row)]));
   return describeVersions(
     database,
     numbers.flatMap((number) => records.get(number) ?? []),

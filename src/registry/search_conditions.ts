@@ -3,9 +3,9 @@ import type { Stage } from './stages.ts';
 
 export const metricOperators = ['>=', '>', '<=', '<', '=', '!='] as const;
 
-/** What a version must be to be found; all of it. */
+/** The conditions that a version must meet, all of them. */
 export interface SearchConditions {
-  /** Part of what registry/search_text.ts gathers, in any case. */
+  /** Part of the text that registry/search_text.ts collects, case-insensitive. */
   query?: string | undefined;
   modelId?: string | undefined;
   stage?: Stage | undefined;
@@ -16,17 +16,17 @@ export interface SearchConditions {
   metrics?: { name: string; op: (typeof metricOperators)[number]; value: number }[] | undefined;
 }
 
-/** A condition that one index answers by itself. */
+/** A condition that a single index answers. */
 export interface Condition {
-  /** The same for the same condition only. */
+  /** Equal for equal conditions only. */
   name: string;
-  /** What stands after `from`: its row d has the number of a version that fulfils it, each once. */
+  /** The text after `from`: each of its rows d has the number of a version that meets the condition, once. */
   from: RawBuilder<unknown>;
-  /** Whether every version may well fulfil it, as one that is ordered by: counting comes before reading. */
+  /** Whether every version may meet it, as with the metric of an order: then it is counted before it is read. */
   mayBeOfAll: boolean;
 }
 
-/** @param ordering the metric that versions are ordered by: those without it are not found */
+/** @param ordering the metric that versions are ordered by; versions without it do not match */
 export function conditionsOf(search: SearchConditions, ordering: string | undefined): Condition[] {
   const { query, modelId, stage, framework, alias, tags = {}, metrics = [] } = search;
   const measured = new Set([
@@ -51,7 +51,7 @@ function named(name: unknown[], from: RawBuilder<unknown>, mayBeOfAll = false): 
   return { name: JSON.stringify(name), from, mayBeOfAll };
 }
 
-/** Of one model where it is known: its texts stand together. */
+/** Restricted to one model where it is given, since the texts of a model are stored together. */
 function textIs(query: string, modelId: string | undefined): Condition {
   const pattern = `%${query.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
   const model = modelId === undefined ? sql`` : sql` and d.model_id = ${modelId}`;
@@ -77,7 +77,7 @@ function tagIs(name: string, value: string): Condition {
   return named(['tag', name, value], sql`version_tags as d where d.name = ${name} and d.value = ${value}`);
 }
 
-/** Having the metric, within all the bounds that are given for it. */
+/** Has the metric, within all the given bounds. */
 export function metricIs(metric: string, given: SearchConditions['metrics'] = []): Condition {
   const bounds = given.filter(({ name }) => name === metric).map(({ op, value }) => ({ op, value }));
   const holds = bounds.map(({ op, value }) => sql` and d.value ${sql.raw(op)} ${value}`);

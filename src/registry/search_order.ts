@@ -1,14 +1,16 @@
 import { type RawBuilder, sql } from 'kysely';
 import { z } from 'zod';
 import { ModelYardError } from '../errors.ts';
+import { pageCursor, readPageCursor } from '../page_cursor.ts';
 import type { DescribedVersion } from './describe.ts';
 import { metricIs, type SearchConditions } from './search_conditions.ts';
+import type { VersionHead } from './version_record.ts';
 
 const number = z.number().int();
 
 /**
- * The columns of row d that each order goes by; an index has them so. The last tells any two versions apart. Which is
- * newer the numbers say, not the clocks of those who registered.
+ * The columns of row d that define each order; there is an index for each. The last one makes the order total. Age
+ * goes by numbers, not by the clocks of those who registered.
  */
 const orders = {
   created_at: { columns: ['number'], cursor: z.tuple([number]) },
@@ -18,7 +20,7 @@ const orders = {
 
 export interface SortOrder {
   key: keyof typeof orders;
-  /** Of the order by a metric. */
+  /** For an order by a metric: its name. */
   metric: string | undefined;
   direction: 'asc' | 'desc';
 }
@@ -40,34 +42,29 @@ export function parseOrder(orderBy: string): SortOrder {
   };
 }
 
-/** What the order goes by, of the last version that was seen: its number comes last. */
+/** The values that the order goes by, of the last version seen; its number comes last. */
 export type Cursor = readonly (string | number)[];
 
-/** A cursor says which order it is of: in another one it would lead to some page, and to a wrong one. */
+/** The order's name, which a cursor holds: used with another order it would give a wrong page. */
 function nameOf({ key, metric, direction }: SortOrder): string {
   return `${metric === undefined ? key : `metric:${metric}`} ${direction}`;
 }
 
 /** @throws INVALID_INPUT */
 export function parseCursor(text: string, order: SortOrder): Cursor {
-  try {
-    const [name, ...cursor]: unknown[] = z
-      .array(z.unknown())
-      .parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
-    z.literal(nameOf(order)).parse(name);
-    return orders[order.key].cursor.parse(cursor);
-  } catch (error) {
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      'cursor is not one that search_models gave for this order_by.',
-      'Pass next_cursor unchanged, with the order_by of the page that it came with.',
-      { cause: error },
-    );
-  }
+  const schema = z
+    .array(z.unknown())
+    .refine(([name]) => name === nameOf(order))
+    .transform(([, ...cursor]) => cursor)
+    .pipe(orders[order.key].cursor);
+  return readPageCursor(schema, text, { tool: 'search_models', same: 'order_by' });
 }
 
 /** The cursor to what comes after a version. */
-export function cursorAfter({ record, metrics }: DescribedVersion, order: SortOrder): string {
+export function cursorAfter(
+  { record, metrics }: Pick<DescribedVersion<VersionHead>, 'record' | 'metrics'>,
+  order: SortOrder,
+): string {
   const { key, metric = '' } = order;
   const facts = {
     model_id: record.modelId,
@@ -75,10 +72,10 @@ export function cursorAfter({ record, metrics }: DescribedVersion, order: SortOr
     value: metrics[metric] ?? 0,
   };
   const cursor = [nameOf(order), ...orders[key].columns.map((column) => facts[column])];
-  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
+  return pageCursor(cursor);
 }
 
-/** What stands after `select d.number from`: the versions in the order, from the cursor on. */
+/** The text after `select d.number from`: the versions in the order, starting at the cursor. */
 export function inOrder(
   { key, metric, direction }: SortOrder,
   after: Cursor | undefined,
@@ -90,7 +87,7 @@ export function inOrder(
   const beyond = sql.raw(direction === 'asc' ? '>' : '<');
   const cut =
     after === undefined ? sql`` : sql` and (${sql.join(columns)}) ${beyond} (${sql.join([...after])})`;
-  // Each of the few looks itself up: an index of the order would be walked through for them.
+  // Each of the few is looked up by itself; an index of the order would be scanned for them.
   const few = sql.join((only ?? []).map((one) => sql`(${sql.lit(one)})`));
   const among =
     only === undefined

@@ -5,14 +5,14 @@ export interface SearchStatistics {
   models: number;
   versions: number;
   byStage: Record<string, number>;
-  /** By framework as it is written; versions without one are not in it. */
+  /** By framework as it is spelled; versions without one are left out. */
   byFramework: Record<string, number>;
   artifactBytes: number;
 }
 
 const keep = keepUntilChanged<SearchStatistics>(1);
 
-/** The figures of the whole registry. */
+/** Statistics of the whole registry. */
 export function readStatistics(registry: { database: Database; end: number }): Promise<SearchStatistics> {
   return keep(registry, 'statistics', () => countAll(registry.database));
 }

@@ -1,4 +1,4 @@
-/** The facts that a search for text looks at. */
+/** The fields that a text search covers. */
 export interface SearchedFacts {
   modelId: string;
   version: string;
@@ -10,8 +10,8 @@ export interface SearchedFacts {
 }
 
 /**
- * What a search for text looks at, in one column: a short scan where the facts themselves would be a long one.
- * In lower case here, where case is known beyond ASCII; line feeds keep a match within one fact.
+ * The fields of a text search in one column, which is faster to scan than the fields themselves. Lower-cased here,
+ * since the database knows case for ASCII only; line feeds keep a match within one field.
  */
 export function searchText(facts: SearchedFacts): string {
   const { modelId, version, author, framework, algorithm, description, tags } = facts;

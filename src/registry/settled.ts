@@ -1,12 +1,13 @@
 import { ModelYardError } from '../errors.ts';
 
-/** How often a change is planned anew because another was made meanwhile. */
+/** How often a change is planned again because another was made meanwhile. */
 const attempts = 20;
 
 /**
- * Plans and makes a change whose plan takes time (gates, a person's answer, loading): when what it was planned
- * on changed meanwhile, `make` throws `stale` out of its transaction and the change is planned anew.
- * @throws STORAGE_UNAVAILABLE when the model never stood still long enough
+ * Plans and makes a change whose plan takes time (gates, a person's answer, loading). When the facts of the plan
+ * changed meanwhile, `make` throws `stale` out of its transaction and the change is planned again.
+ *
+ * @throws STORAGE_UNAVAILABLE when the model kept changing
  */
 export async function untilSettled<T>(make: (stale: Error) => Promise<T>): Promise<T> {
   const stale = new Error('what the change was planned on has changed');

@@ -8,34 +8,44 @@ import { datatypes } from './datatypes.ts';
  */
 
 /**
- * What an output is in a prediction: the class (or cluster, or verdict) of a row; the probabilities of the
- * classes, by column; or scores that are no probabilities.
+ * What an output is: the class (or cluster, or verdict) of a row; the probabilities of the classes, by column; scores
+ * that are not probabilities; or something about the whole call that is not one per row, such as the objects found in
+ * all images together.
  */
-export const outputRoles = ['label', 'probabilities', 'scores'] as const;
+const outputRoles = ['label', 'probabilities', 'scores', 'call'] as const;
 
-export const tensorSpecSchema = z.strictObject({
+const tensorSpecSchema = z.strictObject({
   name: z.string(),
   datatype: z.enum(datatypes),
   /** Dimensions; -1 is free. */
   shape: z.array(z.number().int()),
-  /** The graph leaves the number of dimensions open: `shape` is empty, but this is no scalar. */
+  /** The graph leaves the number of dimensions open: `shape` is empty, but the tensor is not a scalar. */
   unranked: z.literal(true).optional(),
-  /** Of an output that is not a value in its own right. */
+  /** Absent for an output that is a plain value. */
   role: z.enum(outputRoles).optional(),
-  /** Of the label, or of the scores where there is none: the classes as the model codes them, in the order of the columns. */
+  /**
+   * For the label, or for the scores where there is none: the classes as the model codes them, in the order of the
+   * columns.
+   */
   classes: z.array(z.union([z.string(), z.number()])).optional(),
+  /** For a label: the output with the scores, one column a class; the label must have the largest. */
+  decided_by: z.string().optional(),
+  /** The axis of the rows, where it is not the first free one. */
+  row_axis: z.number().int().optional(),
 });
 export type TensorSpec = z.infer<typeof tensorSpecSchema>;
 
-export const featureSchema = z.strictObject({
+const featureSchema = z.strictObject({
   name: z.string(),
   datatype: z.enum(datatypes),
   /** The input tensor that takes the feature … */
   input: z.string(),
   /** … and the column in it. */
   column: z.number().int(),
-  /** The model takes a missing value here: null in a record is NaN in the tensor. */
+  /** The model accepts a missing value here: null in a record becomes NaN in the tensor. */
   nullable: z.literal(true).optional(),
+  /** The encoder's category that may stand for a missing value. */
+  missing_category: z.string().optional(),
 });
 export type Feature = z.infer<typeof featureSchema>;
 
@@ -103,7 +113,7 @@ export function deriveFeatures(
   return { features, warnings };
 }
 
-/** How many feature columns an input of rank 1 or 2 has; undefined when it is not tabular. */
+/** The number of feature columns of an input of rank 1 or 2; undefined when it is not tabular. */
 function columnsOf(input: TensorSpec): number | 'free' | undefined {
   const [, columns] = input.shape;
   if (input.shape.length === 1) return 1;
@@ -111,11 +121,19 @@ function columnsOf(input: TensorSpec): number | 'free' | undefined {
   return columns === -1 ? 'free' : columns;
 }
 
+const shownDimensions = 16;
+
+/** `-1,3`, at most sixteen dimensions. */
+export function describeShape(shape: readonly number[]): string {
+  const more = shape.length - shownDimensions;
+  return shape.slice(0, shownDimensions).join(',') + (more > 0 ? `,… ${more} more` : '');
+}
+
 /** `x FP32[-1,3], y INT64[-1]`, at most ten of them. */
 export function describeTensors(tensors: readonly TensorSpec[]): string {
   const shown = tensors.slice(0, 10).map(({ name, datatype, shape, unranked }) => {
     const short = name.length > 80 ? `${name.slice(0, 80)}…` : name;
-    return `${short} ${datatype}[${unranked ? 'any shape' : shape.join(',')}]`;
+    return `${short} ${datatype}[${unranked ? 'any shape' : describeShape(shape)}]`;
   });
   return shown.join(', ') + (tensors.length > 10 ? ` and ${tensors.length - 10} more` : '');
 }

@@ -2,7 +2,7 @@ import { classesOf } from './class_labels.ts';
 import type { DatatypeName } from './datatypes.ts';
 import { describeTensors, type Feature, type Signature, type TensorSpec } from './signature.ts';
 
-/** What a caller of a version sees of it; a version record is one. */
+/** What callers see of a version; a version record has it all. */
 export interface CalledSignature {
   signature: Signature;
   /** The names given to the classes; undefined where the model's own are used. */
@@ -10,7 +10,7 @@ export interface CalledSignature {
 }
 
 export interface SignatureDifferences {
-  /** Why calls that were right before are refused or misread now, a sentence each; empty: callers need no change. */
+  /** Why calls that were valid before are refused or misread now, a sentence each; empty: callers need no change. */
   breaking: string[];
   /** What else is different. */
   other: string[];
@@ -39,7 +39,7 @@ function compareInputs(before: Signature, after: Signature, found: SignatureDiff
     found.breaking.push('It has no named features any more: it is called with tensors, not with records.');
   else if (hasFeatures) found.other.push('It has named features now, and can be called with records.');
   compareBatch(before.inputs, after.inputs, found);
-  // Records are made into whatever tensors the model takes: their form matters to callers of tensors alone.
+  // Records are turned into the tensors that the model takes, so shapes matter only to callers that send tensors.
   compareInputTensors(before.inputs, after.inputs, (sentence, isBreaking) => {
     if (isBreaking && !hadFeatures) found.breaking.push(sentence);
     else if (isTabular && isBreaking) found.other.push(`For callers of tensors: ${sentence}`);

@@ -1,8 +1,8 @@
 import type { Database } from '../storage/database.ts';
 
 /**
- * Where the audit trail ends. Every change of the registry moves it, so what is read after it holds for as long as it
- * stays: what comes in between is read again after the next look.
+ * The end of the audit trail, which every change of the registry moves: what is read after reading it is valid until it
+ * moves. A change between the two readings is found by the next look at the end.
  */
 export async function readTrailEnd(database: Database): Promise<number> {
   const { sequence } = await database.selectFrom('audit_head').select('sequence').executeTakeFirstOrThrow();
@@ -11,7 +11,7 @@ export async function readTrailEnd(database: Database): Promise<number> {
 
 /**
  * Keeps what was read of each database until its registry changes.
- * @param most so many values are kept; the oldest go
+ * @param most values that are kept; the oldest are dropped
  */
 export function keepUntilChanged<Value>(most: number) {
   const kept = new WeakMap<Database, { end: number; values: Map<string, Value> }>();

@@ -6,10 +6,11 @@ import { nameOf, type Origin } from '../access/origin.ts';
 import { may } from '../access/roles.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Tables } from '../storage/schema.ts';
+import { readStored } from '../storage/stored_json.ts';
 import { readAliases, requireNoVersion, writeAlias } from './aliases.ts';
-import { type FieldChange, mapChanges } from './field_changes.ts';
+import { type FieldChange, mapChanges, namedChanges } from './field_changes.ts';
 import { type GatePolicies, guardedStages, readGatePolicies, writeGatePolicies } from './gate_policy.ts';
-import { findVersion, requireModel } from './lookup.ts';
+import { findVersion, findVersionName, requireModel } from './lookup.ts';
 import { updateVersion, type VersionFacts } from './update_version.ts';
 
 /** New values of descriptive facts; what is undefined stays as it is. */
@@ -17,16 +18,16 @@ export interface ModelUpdate extends VersionFacts {
   modelId: string;
   /** A version or an alias of one; without it, description and tags are the model's own. */
   version?: string | undefined;
-  /** Alias to the version that has it from now on, or null to take it away. */
+  /** Alias to its new version, or null to remove the alias. */
   aliases?: Record<string, string | null> | undefined;
-  /** The whole policy for entering a stage, or null to take it away. */
+  /** The whole policy for entering a stage, or null to remove it. */
   gates?: GatePolicies | undefined;
 }
 
 export interface ModelUpdated {
   /** The version's own name; undefined when the model itself was described. */
   version: string | undefined;
-  /** Empty when everything was so already: then nothing is written, also not to the audit trail. */
+  /** Empty when nothing was different: then nothing is written, not even to the audit trail. */
   changed: FieldChange[];
 }
 
@@ -69,7 +70,7 @@ export async function updateModel(
   });
 }
 
-/** Who could take a gate away could pass it without force. */
+/** Removing a gate would be a way past it without force. */
 function requireAdmin({ caller }: Origin): void {
   if (may(caller, 'ADMIN')) return;
   throw new ModelYardError(
@@ -100,16 +101,18 @@ function requireOwnFacts(update: ModelUpdate): void {
 const storedTags = z.record(z.string(), z.string());
 
 /** The tags of a model as its row has them. */
-export function parseTags(text: string | null): Record<string, string> {
-  return text === null ? {} : storedTags.parse(JSON.parse(text));
+export function parseTags(modelId: string, text: string | null): Record<string, string> {
+  if (text === null) return {};
+  return readStored(storedTags, text, { table: 'models', column: 'tags', of: modelId });
 }
 
 async function updateOwn(
   transaction: Transaction<Tables>,
-  { modelId, description, tags: given = {} }: ModelUpdate,
+  { modelId, description, tags: wanted }: ModelUpdate,
 ): Promise<FieldChange[]> {
   const row = await requireModel(transaction, modelId);
-  const tags = new Map(Object.entries(parseTags(row.tags)));
+  const tags = new Map(Object.entries(parseTags(modelId, row.tags)));
+  const given = namedChanges(tags, wanted);
   const tagChanges = mapChanges('tags', tags, given);
   for (const [name, value] of Object.entries(given)) {
     if (value === null) tags.delete(name);
@@ -140,11 +143,11 @@ async function updateAliases(
   by: string,
 ): Promise<FieldChange[]> {
   if (given === undefined) return [];
-  // Each is looked up as things were before: one alias may be given to the version that another has.
+  // Targets are looked up before any alias changes: one alias may be set to the version that another one names.
   const wanted: Record<string, string | null> = {};
   for (const [alias, name] of Object.entries(given)) {
     if (name !== null) await requireNoVersion(transaction, modelId, alias);
-    wanted[alias] = name === null ? null : (await findVersion(transaction, modelId, name)).version;
+    wanted[alias] = name === null ? null : await findVersionName(transaction, modelId, name);
   }
   const before = new Map(
     (await readAliases(transaction, modelId)).map(({ alias, version }) => [alias, version]),

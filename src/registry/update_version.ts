@@ -1,23 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Transaction } from 'kysely';
 import type { Tables } from '../storage/schema.ts';
-import { type FieldChange, mapChanges } from './field_changes.ts';
+import { type FieldChange, mapChanges, namedChanges } from './field_changes.ts';
 import { readParents, type VersionReference, writeParents } from './lineage.ts';
 import { findVersion } from './lookup.ts';
 import { searchText } from './search_text.ts';
 import type { VersionRecord } from './version_record.ts';
 
-/** New values of the facts that describe a version; undefined leaves one as it is, null takes it away. */
+/** New values of the facts that describe a version; undefined leaves one as it is, null removes it. */
 export interface VersionFacts {
   description?: string | null | undefined;
   author?: string | null | undefined;
   framework?: string | null | undefined;
   algorithm?: string | null | undefined;
-  tags?: Record<string, string | null> | undefined;
-  metrics?: Record<string, number | null> | undefined;
-  /** All of them: those that are left out are gone. */
+  tags?: Record<string, string | null> | null | undefined;
+  metrics?: Record<string, number | null> | null | undefined;
+  /** All tags: those that are left out are removed. */
   hyperparameters?: Record<string, unknown> | null | undefined;
-  /** All of them, as `version` or `model:version`. */
+  /** All parents, as `version` or `model:version`. */
   parentVersions?: string[] | undefined;
 }
 
@@ -25,7 +25,7 @@ const textFields = ['description', 'author', 'framework', 'algorithm'] as const;
 
 /**
  * Changes what describes a version.
- * @returns what was different
+ * @returns the fields that changed
  * @throws VERSION_NOT_FOUND, also of a parent; INVALID_INPUT for a cycle of parents
  */
 export async function updateVersion(
@@ -38,6 +38,8 @@ export async function updateVersion(
   const record = await findVersion(transaction, subject.modelId, subject.version);
   const tags = await readNamed(transaction, 'version_tags', record);
   const metrics = await readNamed(transaction, 'version_metrics', record);
+  const newTags = namedChanges(tags, given.tags);
+  const newMetrics = namedChanges(metrics, given.metrics);
   const texts = textFields.flatMap((field): FieldChange[] => {
     const after = given[field];
     return after === undefined || after === record[field] ? [] : [{ field, before: record[field], after }];
@@ -45,18 +47,18 @@ export async function updateVersion(
   const changed = [
     ...texts,
     ...hyperparameterChange(record, given),
-    ...mapChanges('tags', tags, given.tags ?? {}),
-    ...mapChanges('metrics', metrics, given.metrics ?? {}),
+    ...mapChanges('tags', tags, newTags),
+    ...mapChanges('metrics', metrics, newMetrics),
     ...(await changeParents(transaction, subject, given.parentVersions)),
   ];
   if (changed.length === 0) return changed;
 
-  for (const [name, value] of Object.entries(given.tags ?? {})) {
+  for (const [name, value] of Object.entries(newTags)) {
     await writeNamed(transaction, 'version_tags', record, name, value);
     if (value === null) tags.delete(name);
     else tags.set(name, value);
   }
-  for (const [name, value] of Object.entries(given.metrics ?? {}))
+  for (const [name, value] of Object.entries(newMetrics))
     await writeNamed(transaction, 'version_metrics', record, name, value);
   const { description, author, framework, algorithm } = record;
   const facts = { description, author, framework, algorithm };

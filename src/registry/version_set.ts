@@ -1,10 +1,10 @@
-/** Versions by their numbers, a bit each: a hundred thousand take 12 KB, and cutting two sets takes microseconds. */
+/** A set of versions by their numbers, one bit each: 100 000 take 12 KB, and intersecting two sets takes microseconds. */
 export interface VersionSet {
   bits: Uint32Array;
   size: number;
 }
 
-/** Of numbers as the database lists them: whole, with a comma between two; null for none. */
+/** From the database's list of whole numbers with commas between them; null for an empty list. */
 export function parseNumbers(list: string | null): number[] {
   const numbers: number[] = [];
   if (list === null) return numbers;
@@ -30,7 +30,7 @@ export function setOf(numbers: readonly number[]): VersionSet {
   return { bits, size: countBits(bits) };
 }
 
-/** What is in both. */
+/** The intersection. */
 export function intersect(one: VersionSet, other: VersionSet): VersionSet {
   const length = Math.min(one.bits.length, other.bits.length);
   const bits = one.bits.slice(0, length);

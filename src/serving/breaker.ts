@@ -8,11 +8,11 @@ export interface BreakerPolicy {
   windowMs: number;
   buckets: number;
   minimumCalls: number;
-  /** Share of failed calls that opens it. */
+  /** Share of failed calls that opens the breaker. */
   failureShare: number;
-  /** Share of slow calls that opens it. */
+  /** Share of slow calls that opens the breaker. */
   slowShare: number;
-  /** A call is slow from here on. */
+  /** Calls that take at least this long are slow. */
   slowMs: number;
   openMs: number;
   maxOpenMs: number;
@@ -32,11 +32,11 @@ export const defaultBreakerPolicy: BreakerPolicy = {
   trials: 5,
 };
 
-/** What all processes share. */
+/** The state that all processes share. */
 export interface SharedBreaker {
-  /** Until when it is open; undefined when closed. Past it, the breaker is half-open. */
+  /** When it stops being open; undefined when closed. Afterwards the breaker is half-open. */
   reopensAt: number | undefined;
-  /** How long it was opened for last. */
+  /** For how long it was last opened. */
   openMs: number;
 }
 
@@ -63,7 +63,7 @@ interface Bucket {
 /** The calls of the last window, by buckets, oldest first. */
 export type CallWindow = readonly Bucket[];
 
-/** The window after one more call. A clock that went back counts into the newest bucket. */
+/** The window after one more call. If the clock was set back, the call counts in the newest bucket. */
 export function recordCall(
   window: CallWindow,
   outcome: CallOutcome,
@@ -86,7 +86,7 @@ export function recordCall(
   ];
 }
 
-/** A call that failed at once is not slow, and one that was slow and failed is both. */
+/** A call that fails at once is not slow; one that takes long and fails is both. */
 function isSlow(outcome: CallOutcome, policy: BreakerPolicy): boolean {
   return outcome.latencyMs >= policy.slowMs;
 }
@@ -113,7 +113,7 @@ export function opened(shared: SharedBreaker | undefined, policy: BreakerPolicy,
   return { reopensAt: now + openMs, openMs };
 }
 
-/** Whether a trial call went wrong: it failed, or it was as slow as what opened the breaker. */
+/** Whether a trial call failed or was slow. */
 export function trialFailed(outcome: CallOutcome, policy: BreakerPolicy): boolean {
   return outcome.failed || isSlow(outcome, policy);
 }

@@ -1,34 +1,22 @@
-import { changeModel } from '../access/change_model.ts';
-import { nameOf, type Origin } from '../access/origin.ts';
+import { type Approver, type ChangePlan, stillAgreed } from '../access/approval.ts';
+import { untouched } from '../access/approval_policy.ts';
+import type { Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
-import { findVersion } from '../registry/lookup.ts';
-import type { Registration } from '../registry/register.ts';
+import type { Register } from '../registry/registration.ts';
+import { untilSettled } from '../registry/settled.ts';
+import { describeShares, type GuardedStanding, readStanding } from '../registry/standing.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
-import type { Engine, LoadReport } from './engine/engine.ts';
-import { scoreRecords } from './predict.ts';
-import { judgeProbe, type Probe, parseProbe } from './probe.ts';
-import { activateVersion, readRoute } from './routes.ts';
-import { engineModel, type ServedModels } from './served_models.ts';
+import { engineModel } from './deployed_version.ts';
+import type { Engine } from './engine/engine.ts';
+import { judgeProbe, probeSizes } from './probe.ts';
+import { type DeployedRegistration, type Progress, registeredVersion } from './registered_version.ts';
+import { scoreInput } from './score_version.ts';
+import type { ServedModels } from './served_models.ts';
+import { type DeploymentSettings, readDeployment, recordDeployment } from './stored_deployment.ts';
 
-/** What deployment needs of the registry when the version is new. */
-export type Register = (
-  registration: Registration,
-  origin: Origin,
-  signal?: AbortSignal,
-  /** Told of what is downloaded, where the source is not a file here. */
-  downloaded?: (receivedBytes: number, totalBytes: number) => void,
-) => Promise<{ record: VersionRecord; created: boolean }>;
-
-export interface Deployment {
-  /** `source` is missing when the version is registered already. */
-  registration: Omit<Registration, 'source'> & { source?: string | undefined };
-  setActive: boolean;
-  errorThreshold?: number | undefined;
-  latencyThresholdMs?: number | undefined;
-  probe?: Probe | undefined;
-  /** Engine hosts side by side; undefined keeps what it was, or one. */
-  instances?: number | undefined;
+export interface Deployment extends DeploymentSettings {
+  registration: DeployedRegistration;
 }
 
 export interface DeploymentOutcome {
@@ -44,36 +32,62 @@ export interface DeployDependencies {
   database: Database;
   engine: Engine;
   served: ServedModels;
+  /** The registry's, for a version that is new. */
   register: Register;
   clock: () => number;
 }
 
-export type Progress = (done: number, total: number, message: string) => void;
-
 /**
  * Makes a version serve: registers it where it is new, loads, warms and probes it, and only then records it
- * as deployed and moves the traffic, in one transaction. When any step fails, what served before goes on.
- * @throws what registration and loading throw; GATE_FAILED by the probe; CANCELLED
+ * as deployed and moves the traffic, in one transaction. When any step fails, what served before goes on. Where the
+ * change of traffic needs a person's word, it is asked for before anything is loaded.
+ * @throws what registration and loading throw; GATE_FAILED by the probe; APPROVAL_REQUIRED; CANCELLED
  */
 export async function deployVersion(
   dependencies: DeployDependencies,
   deployment: Deployment,
   origin: Origin,
+  approver: Approver,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<DeploymentOutcome> {
-  const { engine } = dependencies;
+  const { database, engine } = dependencies;
   progress(0, 3, 'registering');
-  const { record, warnings } = await registeredVersion(dependencies, deployment, origin, progress, signal);
+  const { record, created, warnings } = await registeredVersion(
+    dependencies,
+    deployment.registration,
+    origin,
+    progress,
+    signal,
+  );
   requireNotCancelled(signal);
-  progress(1, 3, 'loading and warming');
-  const stored = await readDeployment(dependencies.database, record);
-  const report = await engine.load(engineModel(record, deployment.instances ?? stored.instances));
-  requireNotCancelled(signal);
-  progress(2, 3, 'probing');
-  await probeOrRequireWarm(engine, record, deployment.probe ?? stored.probe, report);
-  requireNotCancelled(signal);
-  const previousActive = await recordDeployment(dependencies, record, deployment, origin);
+  const planIn = async (now: Database) =>
+    deploymentPlan(record, deployment.setActive, created, await readStanding(now, record.modelId));
+  const { report, untried, previousActive } = await untilSettled(async (stale) => {
+    const plan = await planIn(database);
+    const approval = await approver.obtain(plan);
+    requireNotCancelled(signal);
+    progress(1, 3, 'loading and warming');
+    const stored = await readDeployment(database, record);
+    const probe = deployment.probe ?? stored.probe;
+    const sizes = probe && probeSizes(record, probe);
+    const report = await engine.load(engineModel(record, deployment.instances ?? stored.instances, sizes));
+    requireNotCancelled(signal);
+    progress(2, 3, 'probing');
+    if (probe !== undefined) judgeProbe(probe, await scoreInput(engine, record, probe.input));
+    requireNotCancelled(signal);
+    const active = await recordDeployment(dependencies, record, deployment, sizes, origin, {
+      approval,
+      async requireAgreed(transaction) {
+        if (!stillAgreed(approver, approval, plan, await planIn(transaction))) throw stale;
+      },
+    });
+    return {
+      report,
+      untried: probe === undefined ? report.warmupFailure : undefined,
+      previousActive: active,
+    };
+  });
   progress(3, 3, 'ready');
   const active = deployment.setActive ? record.version : previousActive;
   return {
@@ -84,11 +98,37 @@ export async function deployVersion(
     warmupMs: report.warmupMs,
     warnings: [
       ...warnings,
+      ...(untried === undefined ? [] : [notRunYet(record, untried)]),
       ...(record.stage === 'archived' ? [`${record.version} is archived; it serves all the same.`] : []),
       ...(active === null
         ? [`No version of ${record.modelId} is active: predict must name a version until one is.`]
         : []),
     ],
+  };
+}
+
+function deploymentPlan(
+  { modelId, version, artifact }: VersionRecord,
+  setActive: boolean,
+  created: boolean,
+  { standing, productionWantsPerson }: GuardedStanding,
+): ChangePlan {
+  const after = setActive ? { ...standing, weights: [[version, 1] as const] } : standing;
+  return {
+    modelId,
+    summary: [
+      `Version ${version} of model ${modelId} is deployed; the calls go to ${describeShares(after)}.`,
+      `Now they go to ${describeShares(standing)}.`,
+    ],
+    change: { ...untouched(standing), after, productionWantsPerson },
+    facts: {
+      version,
+      artifact: artifact.sha256,
+      production: standing.production ?? null,
+      traffic: standing.weights,
+      active: setActive,
+    },
+    kept: created ? `version ${version} was registered, and nothing else was changed` : undefined,
   };
 }
 
@@ -99,9 +139,9 @@ export async function prepareVersion(
   origin: Origin,
 ): Promise<void> {
   const { instances, probe, isDeployed } = await readDeployment(dependencies.database, record);
-  const report = await dependencies.engine.load(engineModel(record, instances));
-  await probeOrRequireWarm(dependencies.engine, record, probe, report);
-  if (!isDeployed) await recordDeployment(dependencies, record, undefined, origin);
+  await dependencies.engine.load(engineModel(record, instances, probe && probeSizes(record, probe)));
+  if (probe !== undefined) judgeProbe(probe, await scoreInput(dependencies.engine, record, probe.input));
+  if (!isDeployed) await recordDeployment(dependencies, record, undefined, undefined, origin, undefined);
 }
 
 /** Runs the probe that a version was deployed with. @returns why it failed, or undefined when it passes. */
@@ -112,8 +152,8 @@ export async function storedProbeFailure(
   const { instances, probe } = await readDeployment(database, record);
   if (probe === undefined) return 'No probe is set: deploy the version with one first.';
   try {
-    await engine.load(engineModel(record, instances));
-    judgeProbe(probe, await scoreRecords(engine, record, probe.inputs));
+    await engine.load(engineModel(record, instances, probeSizes(record, probe)));
+    judgeProbe(probe, await scoreInput(engine, record, probe.input));
     return undefined;
   } catch (error) {
     if (!(error instanceof ModelYardError)) throw error;
@@ -121,135 +161,14 @@ export async function storedProbeFailure(
   }
 }
 
-/** What an earlier deployment of the version set. */
-async function readDeployment(
-  database: Database,
-  { modelId, version }: VersionRecord,
-): Promise<{ instances: number; probe: Probe | undefined; isDeployed: boolean }> {
-  const row = await database
-    .selectFrom('deployments')
-    .select(['instances', 'probe'])
-    .where('model_id', '=', modelId)
-    .where('version', '=', version)
-    .executeTakeFirst();
-  const probe = row?.probe ?? null;
-  return {
-    instances: row?.instances ?? 1,
-    probe: probe === null ? undefined : parseProbe(probe),
-    isDeployed: row !== undefined,
-  };
-}
-
-async function registeredVersion(
-  { database, register }: DeployDependencies,
-  { registration }: Deployment,
-  origin: Origin,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<{ record: VersionRecord; warnings: string[] }> {
-  const { source, ...facts } = registration;
-  if (source === undefined) {
-    const record = await findVersion(database, registration.modelId, registration.version).catch(
-      (error: unknown) => {
-        if (!(error instanceof ModelYardError)) throw error;
-        throw new ModelYardError(
-          error.code,
-          error.message,
-          `${error.hint} To register a new version here, give its source.`,
-        );
-      },
-    );
-    return { record, warnings: [...record.warnings, ...unusedFacts({ ...facts, version: record.version })] };
-  }
-  const { record, created } = await register({ ...facts, source }, origin, signal, (received, total) =>
-    progress(Math.min(received / total, 0.99), 3, `downloaded ${(received / 1e6).toFixed(1)} MB`),
-  );
-  return { record, warnings: [...record.warnings, ...(created ? [] : unusedFacts(facts))] };
-}
-
-/** Facts given for a version that is registered already are not written; say so. */
-function unusedFacts(facts: Omit<Registration, 'source'>): string[] {
-  const { modelId: _, version, ...rest } = facts;
-  const given = Object.entries(rest).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-  const descriptive = given
-    .filter((name) => name !== 'featureNames' && name !== 'classLabels')
-    .map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
-  return descriptive.length === 0
-    ? []
-    : [`${version} was registered before; not changed: ${descriptive.join(', ')}.`];
-}
-
-async function probeOrRequireWarm(
-  engine: Engine,
-  record: VersionRecord,
-  probe: Probe | undefined,
-  report: LoadReport,
-): Promise<void> {
-  if (probe !== undefined) judgeProbe(probe, await scoreRecords(engine, record, probe.inputs));
-  else if (report.warmupFailure !== undefined)
-    throw new ModelYardError(
-      report.warmupFailure.code,
-      `${record.modelId} ${record.version} loads, but its warm-up run on zeros failed. ${report.warmupFailure.message}`,
-      'Call deploy_model again with a probe: inputs that the model can answer.',
-    );
-}
-
-/**
- * @param deployment undefined: deployed by a promotion; an existing deployment keeps its settings.
- * @returns the version that was active before, or null.
- */
-async function recordDeployment(
-  dependencies: DeployDependencies,
-  record: VersionRecord,
-  deployment: Omit<Deployment, 'registration'> | undefined,
-  origin: Origin,
-): Promise<string | null> {
-  const { modelId, version } = record;
-  const by = nameOf(origin.caller);
-  const previous = await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
-    const when = { deployed_at: at, deployed_by: by };
-    const given = deployment === undefined ? {} : givenSettings(deployment, at);
-    await transaction
-      .insertInto('deployments')
-      .values({
-        model_id: modelId,
-        version,
-        ...when,
-        error_threshold: null,
-        latency_threshold_ms: null,
-        instances: 1,
-        probe: null,
-        probed_at: null,
-        probe_failure: null,
-        ...given,
-      })
-      .onConflict((conflict) => {
-        const key = conflict.columns(['model_id', 'version']);
-        return deployment === undefined ? key.doNothing() : key.doUpdateSet({ ...when, ...given });
-      })
-      .execute();
-    const before = await readRoute(transaction, modelId);
-    if (deployment?.setActive) await activateVersion(transaction, modelId, version, at, by);
-    const after = await readRoute(transaction, modelId);
-    return {
-      result: before?.activeVersion ?? null,
-      before: { route: before },
-      after: { route: after, deployed: true },
-    };
-  });
-  dependencies.served.forget(modelId);
-  return previous;
-}
-
-/** The settings that a deployment gives; those it leaves out stay as they were. */
-function givenSettings(deployment: Omit<Deployment, 'registration'>, at: number) {
-  const { errorThreshold, latencyThresholdMs, instances, probe } = deployment;
-  return {
-    ...(errorThreshold !== undefined && { error_threshold: errorThreshold }),
-    ...(latencyThresholdMs !== undefined && { latency_threshold_ms: latencyThresholdMs }),
-    ...(instances !== undefined && { instances }),
-    ...(probe !== undefined && { probe: JSON.stringify(probe), probed_at: at, probe_failure: null }),
-  };
+/** That the model fails on inputs which were made up says nothing of proper ones. */
+function notRunYet({ modelId, version }: VersionRecord, failure: ModelYardError): string {
+  const reason = failure.message.replace(/\.$/, '');
+  const what =
+    failure.code === 'ENGINE_CRASHED'
+      ? `${reason.replace(/^T/, 't')} on inputs that were made up to try it, which it need not on proper ones`
+      : `it failed on inputs that were made up to try it, which proper ones need not (${reason})`;
+  return `${modelId} ${version} has not run yet: ${what}. Call deploy_model again with a probe, inputs that it must answer, to have it tried.`;
 }
 
 function requireNotCancelled(signal: AbortSignal): void {
@@ -257,6 +176,6 @@ function requireNotCancelled(signal: AbortSignal): void {
     throw new ModelYardError(
       'CANCELLED',
       'The deployment was cancelled.',
-      'What served before goes on serving.',
+      'What served before goes on serving: call again if it is wanted.',
     );
 }

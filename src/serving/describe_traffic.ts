@@ -1,8 +1,8 @@
 import type { Database } from '../storage/database.ts';
-import { readRoute } from './routes.ts';
 import type { Route } from './routing.ts';
+import { readRoute } from './stored_route.ts';
 
-/** How a shadow version's answers compare with those that were given. */
+/** How a shadow version's predictions compare with the answers given. */
 export interface ShadowAgreement {
   shadowVersion: string;
   primaryVersion: string;
@@ -34,7 +34,7 @@ export async function describeTraffic(database: Database, modelId: string): Prom
   return { route, deployedVersions: deployed.map((row) => row.version), shadows };
 }
 
-/** How a version agreed with all those that answered while it was the shadow. */
+/** A version's agreement with all versions that answered while it was the shadow. */
 export async function totalAgreement(
   database: Database,
   modelId: string,
@@ -48,7 +48,7 @@ export async function totalAgreement(
   };
 }
 
-export async function readShadowAgreement(database: Database, modelId: string): Promise<ShadowAgreement[]> {
+async function readShadowAgreement(database: Database, modelId: string): Promise<ShadowAgreement[]> {
   const rows = await database
     .selectFrom('shadow_totals')
     .selectAll()

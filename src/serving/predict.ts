@@ -1,28 +1,24 @@
-import { uuidv7 } from 'uuidv7';
+import type { Cancelling } from '../cancelling.ts';
 import { ModelYardError } from '../errors.ts';
-import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { answeringVersion } from './answering_version.ts';
 import type { Breakers } from './breakers.ts';
-import { type PredictedValue, type RowPrediction, readPredictions } from './codec/predictions.ts';
-import { encodeRecords, type JsonRecord } from './codec/records.ts';
-import { decodeTensor, type TensorJson } from './codec/tensors.ts';
+import { type CallerIds, type KnownIds, requireIds, rowDigests } from './caller_ids.ts';
+import { type ChosenOutputs, chooseOutputs } from './chosen_outputs.ts';
+import { type RowPrediction, readPredictions } from './codec/predictions.ts';
+import type { TensorJson } from './codec/tensors.ts';
 import type { Engine } from './engine/engine.ts';
-import { tooLargeAnswer } from './engine/model_host.ts';
+import { RunFailure } from './engine/fault.ts';
+import { type OnRun, waitedForTurn } from './engine/job.ts';
 import type { NamedTensors } from './engine/protocol.ts';
-import { waitedForTurn } from './engine/version_pool.ts';
+import { explainFailure, failedEntry } from './failed_call.ts';
+import { requireFewElements, requireFits, sentTensors, valueWarnings } from './predict_answer.ts';
 import { encodeInput, loggedFeatures, type PredictInput, rowCount } from './predict_input.ts';
+import { newPredictionId } from './prediction_id.ts';
 import type { PredictionSink, RouteKind } from './prediction_sink.ts';
-import { chooseVersion } from './routing.ts';
-import {
-  engineModel,
-  explainNotRouted,
-  findServed,
-  type ServedModel,
-  type ServedModels,
-  type ServedVersion,
-  servedVersion,
-} from './served_models.ts';
+import { callSignature, runRows } from './run_rows.ts';
+import type { ServedModel, ServedModels, ServedVersion } from './served_models.ts';
 import { runShadow } from './shadow.ts';
 
 export const maxRowsPerCall = 1000;
@@ -32,15 +28,21 @@ export interface PredictRequest {
   /** Pins the version; otherwise the route decides. */
   version?: string | undefined;
   entityKey?: string | undefined;
+  /** The caller's own, one a row; undefined: new ones. A call repeated with the same ids is logged once. */
+  predictionIds?: readonly string[] | undefined;
   input: PredictInput;
+  /** Only these outputs are computed and sent; undefined: all. */
+  outputs?: readonly string[] | undefined;
   /** Aborted when the caller no longer waits. */
-  signal?: AbortSignal | undefined;
+  signal?: Cancelling | undefined;
 }
 
 export interface PredictAnswer {
   version: string;
   route: RouteKind;
-  predictions: (RowPrediction & { predictionId: string })[];
+  predictions: readonly RowPrediction[];
+  /** One a row. */
+  predictionIds: readonly string[];
   outputs: Map<string, TensorJson> | undefined;
   latencyMs: number;
   warnings: string[];
@@ -52,6 +54,7 @@ export interface PredictDependencies {
   engine: Engine;
   breakers: Breakers;
   sink: PredictionSink;
+  callerIds: CallerIds;
   clock: () => number;
   random: () => number;
   logger: Logger;
@@ -62,164 +65,197 @@ export interface PredictDependencies {
  * wrong (TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED) is logged too and counts for its breaker; what the caller
  * did wrong is and does neither. A shadow version runs after the answer.
  * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, NOT_DEPLOYED, SIGNATURE_MISMATCH, LIMIT_EXCEEDED, CIRCUIT_OPEN,
- *   TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED
+ *   TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED; INVALID_INPUT for prediction ids that were used for something else
  */
 export async function predict(
   dependencies: PredictDependencies,
   request: PredictRequest,
 ): Promise<PredictAnswer> {
-  const { served, breakers, sink, clock } = dependencies;
-  const { modelId, input } = request;
+  const { served, callerIds, clock } = dependencies;
+  const { modelId, input, predictionIds: ids } = request;
   const started = performance.now();
   if (input.kind === 'records') requireRowLimit(input.records.length);
   const model = await served.read(modelId);
-  const { version, route, warnings } = await choose(dependencies, model, request);
-  const { record } = version;
+  const choice = await answeringVersion(dependencies, model, request);
+  const { record } = choice.version;
   const tensors = encodeInput(record, input);
+  const chosen = chooseOutputs(callSignature(record.signature).outputs, request.outputs);
   const rows = rowCount(record.signature, input, tensors);
   requireRowLimit(rows);
+  const { version, route, warnings } = choice;
+  const call = { model, version, route, warnings, tensors, chosen, rows, at: clock(), started };
+  if (ids === undefined) return answer(dependencies, request, call, undefined);
 
-  const common = {
-    at: clock(),
-    modelId,
-    version: record.version,
-    route,
-    entityKey: request.entityKey ?? null,
-  };
-  const ticket = breakers.begin(version);
-  let outputs: NamedTensors;
-  let predictions: RowPrediction[];
+  requireIds(ids, rows);
+  const digests = rowDigests(input, rows, request.entityKey);
+  const claims = ids.map((predictionId, row) => ({ predictionId, digest: digests[row] ?? '' }));
+  const known = await callerIds.claim({ modelId, version: record.version, at: call.at }, claims);
+  const release = () =>
+    callerIds.release(
+      modelId,
+      ids.filter((id) => !known.has(id)),
+    );
+  // A call that is repeated is answered by the version that answered it first.
+  const [first, ...others] = new Set([...known.values()].map(({ version }) => version));
+  if (first !== undefined && (others.length > 0 || first !== record.version)) {
+    await release();
+    if (others.length > 0 || request.version !== undefined) throw otherVersion(modelId, [first, ...others]);
+    return predict(dependencies, { ...request, version: first });
+  }
   try {
-    outputs = await dependencies.engine.run(version.engineModel, tensors, request.signal);
-    requireAnswerLimit(outputs);
-    predictions = readPredictions(record.signature.outputs, outputs, record.classLabels, rows);
+    return await answer(dependencies, request, call, { ids, digests, known });
   } catch (error) {
-    const latencyMs = performance.now() - started;
-    const counts = error instanceof ModelYardError && countsAgainstModel.includes(error.code);
-    const blamed = counts && error.cause !== waitedForTurn;
-    breakers.end(version, ticket, blamed ? { failed: true, latencyMs } : 'not_counted');
-    if (counts) await sink.append({ ...common, latencyMs, ...failure(error) });
+    await release().catch(() => undefined);
     throw error;
   }
-  breakers.end(version, ticket, { failed: false, latencyMs: performance.now() - started });
+}
 
-  const identified = predictions.map((prediction) => ({ ...prediction, predictionId: uuidv7() }));
+function otherVersion(modelId: string, versions: readonly string[]): ModelYardError {
+  return new ModelYardError(
+    'INVALID_INPUT',
+    `prediction_ids were used before for predictions of ${modelId} ${versions.join(', ')}.`,
+    versions.length > 1
+      ? 'Repeat the calls as they were, one by one, or give ids of their own.'
+      : `Leave version out, or name ${versions[0]}, to repeat the call; else give ids of their own.`,
+  );
+}
+
+interface ChosenCall {
+  model: ServedModel;
+  version: ServedVersion;
+  route: RouteKind;
+  warnings: string[];
+  tensors: NamedTensors;
+  chosen: ChosenOutputs;
+  rows: number;
+  at: number;
+  started: number;
+}
+
+/** Runs, logs and answers a call. @param own the ids that the caller brought */
+async function answer(
+  dependencies: PredictDependencies,
+  request: PredictRequest,
+  call: ChosenCall,
+  own: { ids: readonly string[]; digests: string[]; known: KnownIds } | undefined,
+): Promise<PredictAnswer> {
+  const { breakers, sink } = dependencies;
+  const { modelId, input } = request;
+  const { model, version, route, tensors, chosen, rows, started } = call;
+  const { record } = version;
+  const entityKey = request.entityKey ?? null;
+  const routeSetAt = route === 'weighted' ? model.routeSetAt : undefined;
+  const ticket = breakers.begin(version);
+  const prepare = () => {
+    const predictionIds = own?.ids ?? Array.from({ length: rows }, newPredictionId);
+    const features = loggedFeatures(record, input, rows);
+    const entry = { at: call.at, modelId, version: record.version, route, routeSetAt, entityKey };
+    return {
+      predictionIds,
+      features,
+      log: sink.begin({ ...entry, predictionIds, features, digests: own?.digests }),
+    };
+  };
+  let prepared: ReturnType<typeof prepare> | undefined;
+  let outputs: NamedTensors;
+  let predictions: RowPrediction[];
+  let [runMs, queueMs] = [0, 0];
+  try {
+    // A model with a fixed number of rows runs several times: the slowest counts.
+    const onRun: OnRun = (timing) => {
+      runMs = Math.max(runMs, timing.runMs);
+      queueMs += timing.queueMs;
+    };
+    const options = { signal: request.signal, outputs: chosen.fetched, onRun };
+    const running = runRows(dependencies.engine, version.engineModel, tensors, options);
+    // When the host has been given the rows: what costs the caller no time there would cost it afterwards.
+    process.nextTick(() => {
+      try {
+        prepared = prepare();
+      } catch {
+        // It is met again below, where the call can be told.
+      }
+    });
+    outputs = await running;
+    requireFewElements(record.signature, outputs, rows);
+    predictions = readPredictions(chosen.fetched, outputs, record.classLabels, rows);
+  } catch (error) {
+    const latencyMs = performance.now() - started;
+    breakers.end(version, ticket, countsAgainstModel(error) ? { failed: true, latencyMs } : 'not_counted');
+    if (!(error instanceof ModelYardError) || !modelCodes.includes(error.code)) throw error;
+    const { engine } = dependencies;
+    const asked = { signal: request.signal, outputs: chosen.fetched };
+    const failure = await explainFailure({ engine, version, input, tensors, rows, asked }, error);
+    const features = loggedFeatures(record, input, rows);
+    const common = { at: call.at, modelId, version: record.version, route, routeSetAt, entityKey, latencyMs };
+    await sink.append({ ...common, ...failedEntry(failure, features, rows) });
+    throw failure.error;
+  }
+  // The wait in the queue is the load's doing: only the run's own time can make a model slow.
+  breakers.end(version, ticket, { failed: false, latencyMs: runMs });
+
+  const sent = sentTensors(input, chosen, outputs);
+  requireFits(record.signature, outputs, predictions, sent);
   const latencyMs = performance.now() - started;
-  const features = loggedFeatures(record, input, rows);
-  await sink.append({
-    ...common,
-    latencyMs,
-    predictionIds: identified.map((prediction) => prediction.predictionId),
-    features,
-    values: identified.map((prediction) => prediction.value),
-    probabilities: identified.map((prediction) => prediction.probabilities ?? null),
-    error: null,
-  });
-  const shadow = route === 'pinned' ? undefined : model.versions.get(model.route?.shadowVersion ?? '');
+  const { predictionIds, features, log } = prepared ?? prepare();
+  const isLogged =
+    own !== undefined && predictionIds.every((predictionId) => own.known.get(predictionId)?.logged === true);
+  if (!isLogged)
+    await log({
+      latencyMs,
+      queueMs,
+      values: predictions.map(({ value }) => value),
+      probabilities: predictions.map(({ probabilities }) => probabilities ?? null),
+      error: null,
+    });
+  const isRepeated = own !== undefined && own.known.size > 0;
+  const shadow =
+    route === 'pinned' || isRepeated ? undefined : model.versions.get(model.route?.shadowVersion ?? '');
   // A standby that took over may be the shadow itself.
   if (shadow !== undefined && shadow !== version)
     runShadow(dependencies, {
       shadow,
-      entityKey: common.entityKey,
+      entityKey,
       input,
+      outputs: request.outputs,
       rows,
       features,
       primary: record,
       predictions,
+      predictionIds,
+      areCallersIds: own !== undefined,
+      primaryLatencyMs: latencyMs,
     });
   return {
     version: record.version,
     route,
-    predictions: identified,
-    outputs:
-      input.kind === 'tensors'
-        ? new Map([...outputs].map(([name, tensor]) => [name, decodeTensor(tensor)]))
-        : undefined,
+    predictions,
+    predictionIds,
+    outputs: sent,
     latencyMs,
-    warnings: [...warnings, ...warningsOf(identified)],
+    warnings: [
+      ...call.warnings,
+      ...(isRepeated
+        ? [
+            `${own.known.size} of ${rows} prediction_ids were used before for the same rows: answered again by ${record.version}, logged once.`,
+          ]
+        : []),
+      ...(model.isOutdated ? [outdated] : []),
+      ...valueWarnings(chosen.fetched, predictions),
+    ],
   };
 }
 
-/** The version that answers, by the caller's pin or the route and the breakers. */
-async function choose(
-  { database, breakers, random }: PredictDependencies,
-  model: ServedModel,
-  { modelId, version: pinned, entityKey }: PredictRequest,
-): Promise<{ version: ServedVersion; route: RouteKind; warnings: string[] }> {
-  const isCallable = (name: string) => {
-    const candidate = model.versions.get(name);
-    return candidate !== undefined && breakers.allows(candidate);
-  };
-  if (pinned !== undefined) {
-    const version = servedVersion(model, pinned) ?? (await findServed(database, modelId, pinned, model));
-    if (!breakers.allows(version)) throw circuitOpen(modelId, [version]);
-    return { version, route: 'pinned', warnings: [] };
-  }
-  const choice = chooseVersion(modelId, model.route, entityKey, isCallable, random());
-  const version = 'version' in choice ? model.versions.get(choice.version) : undefined;
-  if ('version' in choice && version !== undefined)
-    return {
-      version,
-      route: choice.route,
-      warnings:
-        choice.route === 'fallback'
-          ? [
-              `The circuit breaker of the version this call would have gone to is open; ${choice.version} answered instead.`,
-            ]
-          : [],
-    };
-  const routed = [...model.versions.values()].filter(({ record }) =>
-    model.route?.weights.some(([name]) => name === record.version),
-  );
-  if (routed.length > 0) throw circuitOpen(modelId, routed);
-  return explainNotRouted(database, modelId, model);
-}
+const outdated =
+  'The database is away: the version was chosen by the last known routes, and the prediction waits in the journal.';
 
-export function circuitOpen(modelId: string, versions: readonly ServedVersion[]): ModelYardError {
-  const times = versions.flatMap(({ breaker }) => breaker?.reopensAt ?? []);
-  const names = versions.map(({ record }) => record.version).join(', ');
-  const when = times.length === 0 ? 'soon' : `at ${new Date(Math.min(...times)).toISOString()}`;
-  return new ModelYardError(
-    'CIRCUIT_OPEN',
-    `The circuit breaker of ${modelId} ${names} is open after failures or slow answers; it lets calls try again ${when}.`,
-    'Call again then, see the cause with health_check, or close it with reset_circuit_breaker.',
-  );
-}
+/** The failures of a call that reached the model. */
+const modelCodes: readonly string[] = ['TIMEOUT', 'ENGINE_CRASHED', 'INFERENCE_FAILED', 'ARTIFACT_MISMATCH'];
 
-function failure(error: ModelYardError) {
-  return {
-    predictionIds: [uuidv7()],
-    features: null,
-    values: [],
-    probabilities: [],
-    error: { code: error.code, message: error.message },
-  };
-}
-
-/** Runs a version on records without logging: for probes and for scoring reference data. */
-export async function scoreRecords(
-  engine: Engine,
-  record: VersionRecord,
-  records: readonly JsonRecord[],
-): Promise<RowPrediction[]> {
-  const outputs = await engine.run(engineModel(record, undefined), encodeRecords(record.signature, records));
-  return readPredictions(record.signature.outputs, outputs, record.classLabels, records.length);
-}
-
-/** The failures that are the model's, not the caller's. */
-const countsAgainstModel: readonly string[] = [
-  'TIMEOUT',
-  'ENGINE_CRASHED',
-  'INFERENCE_FAILED',
-  'ARTIFACT_MISMATCH',
-];
-
-/** Elements of the outputs that one answer may have. */
-const maxAnswerElements = 1_000_000;
-
-function requireAnswerLimit(outputs: NamedTensors): void {
-  const elements = [...outputs.values()].reduce((sum, { data }) => sum + data.length, 0);
-  if (elements > maxAnswerElements) throw tooLargeAnswer(elements, maxAnswerElements);
+/** Whether a failure is the model's, not its caller's nor the load's. */
+export function countsAgainstModel(error: unknown): boolean {
+  if (!(error instanceof ModelYardError) || !modelCodes.includes(error.code)) return false;
+  return error instanceof RunFailure ? error.fault === 'model' : error.cause !== waitedForTurn;
 }
 
 function requireRowLimit(rows: number): void {
@@ -229,13 +265,4 @@ function requireRowLimit(rows: number): void {
       `The call has ${rows} rows; at most ${maxRowsPerCall} are answered at once.`,
       `Split the rows into calls of at most ${maxRowsPerCall}, or give them to predict_file.`,
     );
-}
-
-function warningsOf(predictions: readonly RowPrediction[]): string[] {
-  const isMissing = (value: PredictedValue): boolean =>
-    value === null || (Array.isArray(value) && value.some(isMissing));
-  const missing = predictions.filter(({ value }) => isMissing(value)).length;
-  return missing === 0
-    ? []
-    : [`${missing} of ${predictions.length} predictions hold NaN or infinity, which JSON shows as null.`];
 }

@@ -1,9 +1,12 @@
-import type { Signature } from '../registry/signature.ts';
+import type { Signature, TensorSpec } from '../registry/signature.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
+import { isFloat } from './codec/datatypes.ts';
+import { nonFiniteNumber } from './codec/elements.ts';
 import { encodeRecords, type JsonRecord } from './codec/records.ts';
 import { encodeTensors, type TensorJson } from './codec/tensors.ts';
 import { batchRows } from './engine/batching.ts';
 import type { NamedTensors } from './engine/protocol.ts';
+import { callSignature } from './run_rows.ts';
 
 /** What a predict call gives the model: records of features, or tensors by input name. */
 export type PredictInput =
@@ -14,17 +17,22 @@ export type PredictInput =
 export function encodeInput(record: VersionRecord, input: PredictInput): NamedTensors {
   return input.kind === 'records'
     ? encodeRecords(record.signature, input.records)
-    : encodeTensors(record.signature.inputs, input.tensors, record.signature.features);
+    : encodeTensors(callSignature(record.signature).inputs, input.tensors);
 }
 
 /** The rows of a call: the records, or the first dimension that all inputs share and the outputs can have, else 1. */
-export function rowCount({ outputs }: Signature, input: PredictInput, tensors: NamedTensors): number {
+export function rowCount(signature: Signature, input: PredictInput, tensors: NamedTensors): number {
+  const { outputs } = callSignature(signature);
   if (input.kind === 'records') return input.records.length;
   const rows = batchRows(tensors);
-  return rows !== undefined && outputs.every(({ shape }) => shape[0] === -1 || shape[0] === rows) ? rows : 1;
+  const fits = ({ role, row_axis, shape }: TensorSpec) => {
+    const size = shape[row_axis ?? 0];
+    return role === 'call' || size === -1 || size === rows;
+  };
+  return rows !== undefined && outputs.every(fits) ? rows : 1;
 }
 
-/** The features as the caller gave them, column by column. */
+/** The features as the caller gave them, column by column; NaN and infinities, which JSON has no literal for, as null. */
 export function loggedFeatures(
   record: VersionRecord,
   input: PredictInput,
@@ -39,6 +47,12 @@ export function loggedFeatures(
     const flat: unknown[] = data.some(Array.isArray) ? data.flat(Number.POSITIVE_INFINITY) : data;
     const rank = inputs.find((spec) => spec.name === feature.input)?.shape.length ?? 2;
     const width = rank === 1 ? 1 : flat.length / rows;
-    return [feature.name, Array.from({ length: rows }, (_, row) => flat[row * width + feature.column])];
+    const given = (row: number) => flat[row * width + feature.column];
+    return [
+      feature.name,
+      Array.from({ length: rows }, (_, row) =>
+        isFloat(feature.datatype) && nonFiniteNumber(given(row)) !== undefined ? null : given(row),
+      ),
+    ];
   });
 }

@@ -2,14 +2,14 @@ import { messageOf } from '../errors.ts';
 import { findVersion } from '../registry/lookup.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { engineKey } from './deployed_version.ts';
 import type { Engine } from './engine/engine.ts';
-import { scoreRecords } from './predict.ts';
 import { judgeProbe, parseProbe } from './probe.ts';
-import { engineKey } from './served_models.ts';
+import { scoreInput } from './score_version.ts';
 
 /**
- * Runs the probes of the versions that are loaded in this process, every `intervalMs`, and keeps what came of
- * it with the deployment, where health_check finds it. A version that is not loaded is not loaded for its probe.
+ * Runs the probes of the versions that are loaded in this process, every `intervalMs`, and stores the results with the
+ * deployments for health_check. No version is loaded for its probe alone.
  * @returns stops it.
  */
 export function startProbeRounds(options: {
@@ -70,11 +70,8 @@ async function probeFailure(
   text: string,
 ): Promise<string | null> {
   try {
-    const probe = parseProbe(text);
-    judgeProbe(
-      probe,
-      await scoreRecords(engine, await findVersion(database, modelId, version), probe.inputs),
-    );
+    const probe = parseProbe({ model_id: modelId, version, probe: text });
+    judgeProbe(probe, await scoreInput(engine, await findVersion(database, modelId, version), probe.input));
     return null;
   } catch (error) {
     return messageOf(error);

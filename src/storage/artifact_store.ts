@@ -1,11 +1,12 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ModelYardError } from '../errors.ts';
+import { type FileRef, piecesOf, sizeOf } from '../files/opened_file.ts';
+import { ownedName } from './owned_name.ts';
 import { syncDirectory } from './sync_directory.ts';
 
-/** An immutable file in the store, known by the SHA-256 of its bytes. */
+/** An immutable file in the store, identified by the SHA-256 of its bytes. */
 export interface Artifact {
   sha256: string;
   bytes: number;
@@ -17,13 +18,14 @@ export interface ArtifactStore {
    * under its final name is always whole. Bytes that are there already are kept.
    * @throws LIMIT_EXCEEDED above the size limit, ARTIFACT_INVALID for an empty file, CANCELLED.
    */
-  add(file: string, signal?: AbortSignal): Promise<Artifact>;
+  add(file: FileRef, signal?: AbortSignal): Promise<Artifact>;
   /**
-   * Takes in bytes that are said to be an artifact's, as `add` does with a file's.
-   * @throws ARTIFACT_MISMATCH when they are not; nothing is kept then.
+   * Stores the bytes of a known artifact, as `add` stores a file's.
+   *
+   * @throws ARTIFACT_MISMATCH when they are not the artifact's; nothing is kept then
    */
   receive(artifact: Artifact, content: AsyncIterable<Buffer>): Promise<void>;
-  /** Absolute path of an artifact; whoever loads it verifies the bytes. */
+  /** Absolute path of an artifact. Whoever loads it verifies the bytes. */
   pathOf(sha256: string): string;
   /**
    * Re-hashes a stored artifact.
@@ -32,9 +34,9 @@ export interface ArtifactStore {
   verify(artifact: Artifact): Promise<void>;
   /** Removes an artifact that nothing refers to. */
   discard(artifact: Artifact): Promise<void>;
-  /** Every artifact that is there, with the time its file was made, milliseconds since 1970. */
+  /** Every stored artifact, with the time when its file was made, milliseconds since 1970. */
   list(): AsyncIterable<Artifact & { at: number }>;
-  /** A quick look: is the file there with the right size? */
+  /** Whether the file exists with the right size, without reading it. */
   isPresent(artifact: Artifact): Promise<boolean>;
 }
 
@@ -49,13 +51,13 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
 
   /** Writes an incoming file and, when it is whole, gives it the name of its hash. */
   const takeIn = async (copy: (incoming: string) => Promise<Artifact>) => {
-    const incoming = join(directory, 'incoming', randomUUID());
-    await mkdir(dirname(incoming), { recursive: true });
+    const incoming = join(directory, 'incoming', ownedName());
+    await mkdir(dirname(incoming), { recursive: true, mode: 0o700 });
     try {
       const artifact = await copy(incoming);
       const final = pathOf(artifact.sha256);
-      // Stored bytes that were damaged since are replaced by these good ones; the rename is atomic.
-      await mkdir(dirname(final), { recursive: true });
+      // A stored file that was damaged is replaced by these good bytes; the rename is atomic.
+      await mkdir(dirname(final), { recursive: true, mode: 0o700 });
       await rename(incoming, final);
       await syncDirectory(dirname(final));
       return artifact;
@@ -69,8 +71,8 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
     isPresent,
 
     async add(file, signal) {
-      // Said at once where the size is known; a file that grows meanwhile is caught while it is copied.
-      if ((await stat(file)).size > maxBytes) throw tooLarge(maxBytes);
+      // Refused at once where the size is known; a file that grows meanwhile is refused while it is copied.
+      if ((await sizeOf(file)) > maxBytes) throw tooLarge(maxBytes);
       return takeIn((incoming) => copyHashed(contentOf(file), incoming, maxBytes, signal));
     },
 
@@ -113,7 +115,7 @@ export function damagedArtifact(sha256: string, missing: boolean): ModelYardErro
   return new ModelYardError(
     'ARTIFACT_MISMATCH',
     `The stored artifact ${sha256.slice(0, 12)}… is ${missing ? 'missing or unreadable' : 'damaged: its bytes no longer have that SHA-256'}.`,
-    'Register the same file again (any model and version) to put the good bytes back; it is not served until then.',
+    `Register the same file again (any model and version) to put the good bytes back; it is not served until then.${missing ? ' Where machines share a PostgreSQL database, they also need a MODEL_REGISTRY_DIR that all of them see.' : ''}`,
   );
 }
 
@@ -129,7 +131,11 @@ async function copyHashed(
   try {
     for await (const chunk of content) {
       if (signal?.aborted)
-        throw new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was registered.');
+        throw new ModelYardError(
+          'CANCELLED',
+          'The call was cancelled.',
+          'Nothing was registered: call again if it is wanted.',
+        );
       bytes += chunk.length;
       if (bytes > maxBytes) throw tooLarge(maxBytes);
       hash.update(chunk);
@@ -144,14 +150,12 @@ async function copyHashed(
   return { sha256: hash.digest('hex'), bytes };
 }
 
-/** The SHA-256 of a file's bytes, in hexadecimal; in pieces, so that nobody is held up. */
+/** The SHA-256 of a file's bytes, in hexadecimal; read in pieces, so that other calls are not held up. */
 export async function hashOf(file: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of contentOf(file)) hash.update(chunk);
   return hash.digest('hex');
 }
 
-async function* contentOf(file: string): AsyncGenerator<Buffer> {
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
-    if (Buffer.isBuffer(chunk)) yield chunk;
-}
+/** In large pieces, since artifacts are large. */
+const contentOf = (file: FileRef) => piecesOf(file, 1 << 20);

@@ -1,9 +1,22 @@
 import { join } from 'node:path';
-import { Kysely, PostgresDialect } from 'kysely';
-import { ModelYardError, messageOf, systemCodeOf } from '../errors.ts';
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import { systemCodeOf } from '../errors.ts';
+import { fileIdentity } from './file_identity.ts';
 import { migrate } from './migrate.ts';
+import { type PoolLimits, postgresPool } from './postgres_pool.ts';
 import type { Tables } from './schema.ts';
 import { sqliteDialect } from './sqlite_dialect.ts';
+import { patienceMs } from './sqlite_handles.ts';
+import { connectingError, openingError, storageError } from './storage_error.ts';
+import { joinStore, requireSqliteFile } from './store_identity.ts';
+
+const closingPatienceMs = 500;
+
+/**
+ * How long a transaction of a server may be without a statement, milliseconds; a command that copies files may take
+ * longer.
+ */
+const longestIdleMs = 20_000;
 
 export type Database = Kysely<Tables>;
 export type StoreKind = 'sqlite' | 'postgresql';
@@ -11,6 +24,12 @@ export type StoreKind = 'sqlite' | 'postgresql';
 export interface OpenDatabase {
   database: Database;
   kind: StoreKind;
+  /** What has happened to SQLite's file since it was opened, in words; undefined while all is well. */
+  fault(): string | undefined;
+  /** @throws STORAGE_UNAVAILABLE when SQLite's file is no longer the one that was opened */
+  requireIntact(): void;
+  /** From now on nothing waits long for other writers of SQLite's file, since it is about to be closed. */
+  hurry(): void;
   close(): Promise<void>;
 }
 
@@ -25,70 +44,73 @@ export function sqliteFile(directory: string): string {
 }
 
 /**
- * Opens the database and brings its tables up to date. Safe to call in several processes at once on the same
- * database.
- * @throws STORAGE_UNAVAILABLE
+ * Opens the database, brings its tables up to date and makes sure that the directory is of the same store. Safe to call
+ * in several processes at once on the same database.
+ * @throws STORAGE_UNAVAILABLE, also for a directory of another store
  */
-export async function openDatabase(address: DatabaseAddress): Promise<OpenDatabase> {
-  const opened = await connectDatabase(address);
+export function openDatabase(address: DatabaseAddress): Promise<OpenDatabase> {
+  return openMigrated(address, (opened) => joinStore(opened, address.directory));
+}
+
+/** Like openDatabase, but the directory may belong to another store, for callers that do not use it. */
+export function openTables(address: DatabaseAddress): Promise<OpenDatabase> {
+  return openMigrated(address, async () => undefined);
+}
+
+async function openMigrated(
+  address: DatabaseAddress,
+  check: (opened: OpenDatabase) => Promise<void>,
+): Promise<OpenDatabase> {
+  const { directory, databaseUrl } = address;
+  if (databaseUrl === undefined) requireSqliteFile(directory, sqliteFile(directory));
+  const opened = await connectDatabase(address, { idleMs: longestIdleMs });
   try {
     await migrate(opened.database);
+    await check(opened);
   } catch (error) {
     await opened.close().catch(() => undefined);
-    throw storageError(error);
+    throw databaseUrl === undefined ? storageError(error) : openingError(error);
   }
   return opened;
 }
 
-/** Opens the database as it is, whatever tables it has. SQLite's file is made where there is none. */
-export async function connectDatabase({ directory, databaseUrl }: DatabaseAddress): Promise<OpenDatabase> {
+/**
+ * Opens the database as it is, whatever tables it has. Creates SQLite's file where there is none.
+ *
+ * @throws STORAGE_UNAVAILABLE when DATABASE_URL leads to none
+ */
+export async function connectDatabase(
+  { directory, databaseUrl }: DatabaseAddress,
+  limits?: PoolLimits,
+): Promise<OpenDatabase> {
+  const identity = databaseUrl === undefined ? fileIdentity(sqliteFile(directory)) : undefined;
+  const patience = { ms: patienceMs };
   const database = new Kysely<Tables>({
     dialect:
-      databaseUrl === undefined ? sqliteDialect(sqliteFile(directory)) : await postgresDialect(databaseUrl),
+      databaseUrl === undefined
+        ? sqliteDialect(sqliteFile(directory), identity, patience)
+        : new PostgresDialect({ pool: await postgresPool(databaseUrl, limits) }),
   });
+  if (databaseUrl !== undefined) await requireConnection(database);
   return {
     database,
     kind: databaseUrl === undefined ? 'sqlite' : 'postgresql',
+    fault: () => identity?.fault(),
+    requireIntact: () => identity?.require(),
+    hurry() {
+      patience.ms = closingPatienceMs;
+    },
     close: () => database.destroy(),
   };
 }
 
-async function postgresDialect(connectionString: string): Promise<PostgresDialect> {
-  const { default: pg } = await import('pg');
-  const int8 = pg.types.builtins.INT8;
-  const pool = new pg.Pool({
-    connectionString,
-    max: 10,
-    connectionTimeoutMillis: 5_000,
-    application_name: 'modelyard',
-    types: {
-      // bigint holds times and counts below 2^53 here: read it as a number, as SQLite does.
-      getTypeParser: (oid, format) =>
-        oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
-    },
-  });
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', () => undefined);
-  return new PostgresDialect({ pool });
-}
-
-// A violated constraint is a defect of the code that wrote, not a database that is away.
-const unavailable = /^(SQLITE_(?!CONSTRAINT)|08|53|57P|ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|28|3D000|40001|40P01)/;
-
-/** Turns a database failure into STORAGE_UNAVAILABLE; returns anything else as it is. */
-export function storageError(error: unknown): unknown {
-  const code = systemCodeOf(error);
-  const connectionLost =
-    /connection (terminated|timeout)|timeout exceeded when trying to connect|ConnectionFailed/i.test(
-      messageOf(error),
-    );
-  if (!connectionLost && (code === undefined || !unavailable.test(code))) return error;
-  return new ModelYardError(
-    'STORAGE_UNAVAILABLE',
-    `The database did not carry out the operation (${code ?? 'connection lost'}).`,
-    'Try again shortly; if it goes on, check that the database is reachable and its disk is not full.',
-    { cause: error },
-  );
+async function requireConnection(database: Database): Promise<void> {
+  try {
+    await sql`select 1`.execute(database);
+  } catch (error) {
+    await database.destroy().catch(() => undefined);
+    throw connectingError(error);
+  }
 }
 
 /** Whether a write failed because a row with that key exists already. */

@@ -4,42 +4,54 @@ import { basename, dirname, join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { ModelYardError, systemCodeOf } from '../errors.ts';
 import { syncDirectory } from './sync_directory.ts';
+import { noteUnfinished } from './unfinished_notes.ts';
 
-/** A file that comes into being whole or not at all: it is written under another name beside its own. */
+/** A file that appears complete or not at all: it is written under a temporary name in the same directory. */
 export interface OutputFile {
   handle: FileHandle;
   /**
    * Makes what was written durable and gives it its name.
-   * @throws INVALID_INPUT when something of that name has come into being meanwhile, unless it may be replaced
+   * @throws INVALID_INPUT when something of that name has appeared meanwhile, unless it may be replaced
    */
   commit(): Promise<void>;
   /** Removes what was written; harmless after commit. */
   discard(): Promise<void>;
 }
 
-/** Untouched for so long, an unfinished file is nobody's any more, whoever began it. */
+export interface OutputOptions {
+  replace?: boolean;
+  /** Throws when the directory is no longer where it may be written to. */
+  check?: () => Promise<void>;
+  /** The store's, whose next start removes what a killed process leaves of it. */
+  directory?: string;
+}
+
+/** An unfinished file that was not changed for this long has no owner any more, milliseconds. */
 const abandonedAfterMs = 3_600_000;
 
 const thisHost = hostname().replace(/[^A-Za-z0-9-]/g, '_');
-/** The unfinished files of this process. */
+/** The names of this process's unfinished files. */
 const unfinished = new Set<string>();
 
 /**
  * Begins a file that is to be called `path`, and removes what a killed process left of an earlier attempt at it.
- * @param path real path of a name in an existing directory, free unless `replace` is set
+ * @param path of a name in an existing directory, free unless `replace` is set
  * @param shownPath as the caller named it, for errors
  */
 export async function createOutputFile(
   path: string,
   shownPath: string,
-  { replace = false }: { replace?: boolean } = {},
+  { replace = false, check, directory }: OutputOptions = {},
 ): Promise<OutputFile> {
   await removeAbandoned(path);
   const temporary = `${prefixOf(path)}${thisHost}~${process.pid}~${uuidv7()}`;
-  const handle = await open(temporary, 'wx', 0o666).catch((error: unknown) => {
+  // Before the file is there: whenever the process is killed, the next start finds it.
+  const forget = directory === undefined ? undefined : await noteUnfinished(directory, temporary);
+  const handle = await open(temporary, 'wx', 0o666).catch(async (error: unknown) => {
+    await forget?.();
     throw notWritable(shownPath, error);
   });
-  unfinished.add(temporary);
+  unfinished.add(basename(temporary));
   let isOpen = true;
   const close = async () => {
     if (isOpen) await handle.close();
@@ -48,14 +60,20 @@ export async function createOutputFile(
   const discard = async () => {
     await close().catch(() => undefined);
     await unlink(temporary).catch(() => undefined);
-    unfinished.delete(temporary);
+    unfinished.delete(basename(temporary));
+    await forget?.();
   };
+  await check?.().catch(async (error: unknown) => {
+    await discard();
+    throw error;
+  });
   return {
     handle,
     async commit() {
       try {
         await handle.sync();
         await close();
+        await check?.();
         await (replace ? rename(temporary, path) : renameToFree(temporary, path));
         await syncDirectory(dirname(path));
       } catch (error) {
@@ -66,7 +84,7 @@ export async function createOutputFile(
           'Name another file.',
         );
       }
-      unfinished.delete(temporary);
+      unfinished.delete(basename(temporary));
     },
     discard,
   };
@@ -78,7 +96,7 @@ async function renameToFree(temporary: string, path: string): Promise<void> {
     await link(temporary, path);
   } catch (error) {
     if (systemCodeOf(error) === 'EEXIST') throw error;
-    // A file system without links: the look and the rename are as close together as can be.
+    // A file system without hard links: another file may appear between the check and the rename.
     const isTaken = await lstat(path).then(
       () => true,
       () => false,
@@ -102,7 +120,7 @@ async function removeAbandoned(path: string): Promise<void> {
     if (!name.startsWith(prefix)) continue;
     const file = join(directory, name);
     const [host, pid] = name.slice(prefix.length).split('~');
-    if (!unfinished.has(file) && (await isAbandoned(file, host, Number(pid))))
+    if (!unfinished.has(name) && (await isAbandoned(file, host, Number(pid))))
       await unlink(file).catch(() => undefined);
   }
 }

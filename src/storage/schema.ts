@@ -6,6 +6,7 @@ import type { ColumnType, Generated, Selectable } from 'kysely';
  */
 
 export interface Tables {
+  store_identity: { id: number; store_id: string };
   models: ModelRow;
   versions: VersionsTable;
   version_metrics: { number: number; name: string; value: number };
@@ -26,9 +27,9 @@ export interface Tables {
   reference_columns: ReferenceColumnRow;
   reference_rows: ReferenceRowsRow;
   journals: { journal: string; bytes_moved: number };
-  predictions: PredictionRow;
   prediction_segments: PredictionSegmentRow;
   prediction_segment_parts: PredictionSegmentPartRow;
+  caller_ids: CallerIdRow;
   log_tasks: { task: string; next_at: number };
   serving_totals: ServingTotalsRow;
   serving_minutes: ServingMinuteRow;
@@ -37,6 +38,7 @@ export interface Tables {
   mlflow_sender: MlflowSenderRow;
   mlflow_runs: MlflowRunRow;
   mlflow_measurements: MlflowMeasurementRow;
+  mlflow_comparisons: MlflowComparisonRow;
   alerts: AlertRow;
   alert_events: AlertEventRow;
   alert_rounds: AlertRoundRow;
@@ -85,11 +87,11 @@ interface VersionsTable {
   /** When and by whom its descriptive facts were last changed; null: never. */
   updated_at: number | null;
   updated_by: string | null;
-  /** What searches for text look at: registry/search_text.ts. */
+  /** The text that searches match; see registry/search_text.ts. */
   search_text: Generated<string>;
   /** How many stage transitions it has made: the sequence of the last. */
   transitions: Generated<number>;
-  /** Higher than those of all versions that there are when it is registered; its metrics and tags go by it. */
+  /** Greater than that of every version that exists when it is registered; its metrics and tags refer to it. */
   number: number;
 }
 
@@ -161,7 +163,10 @@ export interface ApprovalRow {
   denied_by: string | null;
   /** A grant is used once. */
   used_at: number | null;
-  /** When it stopped to stand for its change: used, answered otherwise, or followed by another after its time. */
+  /**
+   * When it ceased to apply: it was used, its change was approved otherwise, or another replaced it after it had
+   * expired.
+   */
   closed_at: number | null;
 }
 
@@ -180,6 +185,11 @@ export interface AuditEntryRow {
   /** JSON, or null. */
   before: string | null;
   after: string | null;
+  /**
+   * JSON of access/guarded_state.ts: hashes of the rows that the change left; null where the change was not of a
+   * model.
+   */
+  state: string | null;
   /** `done`, or an error's code. */
   outcome: string;
   detail: string | null;
@@ -201,10 +211,12 @@ interface DeploymentRow {
   /** When the probe last ran, and why it failed then (null: it passed). */
   probed_at: number | null;
   probe_failure: string | null;
+  /** JSON: the shapes of the inputs that the probe had, by input, or null. */
+  input_sizes: ColumnType<string | null, string | null | undefined, string | null>;
 }
 
 /** Where a model's calls go. No row, no traffic. */
-interface RouteRow {
+export interface RouteRow {
   model_id: string;
   /** The version with the most traffic. */
   active_version: string;
@@ -218,7 +230,7 @@ interface RouteRow {
 }
 
 /** A version's circuit breaker as all processes share it; no row, never opened. */
-export interface BreakerRow {
+interface BreakerRow {
   model_id: string;
   version: string;
   /** When it lets calls through again to try, or null when it is closed. */
@@ -249,11 +261,9 @@ interface ReferenceRow {
   created_by: string;
   source: string;
   row_count: number;
-  /** Of a reference from before there were columns of it: JSON of all profiles. Empty since. */
-  profile: string;
 }
 
-/** The profile of one column of a reference, as monitoring/stored_column.ts writes it. */
+/** The profile of one column of a reference, as monitoring/reference/stored_column.ts writes it. */
 interface ReferenceColumnRow {
   reference_id: string;
   part: 'features' | 'predictions';
@@ -264,32 +274,13 @@ interface ReferenceColumnRow {
   bytes: ColumnType<Buffer | ArrayBuffer, Buffer, Buffer>;
 }
 
-/** Whole rows of a reference, as monitoring/reference_rows.ts writes them. */
+/** Whole rows of a reference, as monitoring/reference/reference_rows.ts writes them. */
 interface ReferenceRowsRow {
   reference_id: string;
   row_count: number;
-  /** Rows of which it is known what really was. */
+  /** Rows with an outcome. */
   outcomes: number;
   bytes: ColumnType<Buffer | ArrayBuffer, Buffer, Buffer>;
-}
-
-/** A prediction as it was logged before there were segments; such rows are taken over into segments. */
-export interface PredictionRow {
-  prediction_id: string;
-  model_id: string;
-  version: string;
-  at: number;
-  route: string;
-  entity_key: string | null;
-  latency_ms: number;
-  /** JSON array of [feature, value] pairs, or null for a tensor call without known features. */
-  features: string | null;
-  /** JSON of the predicted value, or null when the call failed. */
-  value: string | null;
-  /** JSON array of [class, probability] pairs, or null. */
-  probabilities: string | null;
-  error_code: string | null;
-  error_message: string | null;
 }
 
 /** Logged rows of one version and day, as columns in the parts of the segment; never changed but for its outcomes. */
@@ -307,9 +298,12 @@ export interface PredictionSegmentRow {
   /** Rows that were answered to a caller: neither failed nor a shadow's. */
   answered: number;
   errors: number;
-  /** Rows of which it is known what really was. */
+  /** Rows with an outcome, but for a shadow's. */
   outcomes: number;
-  /** Rows, or more where rows are long: by it small segments are merged into larger ones. */
+  /** Rows of a shadow, those that failed included, and those of them that have an outcome. */
+  shadows: number;
+  shadow_outcomes: number;
+  /** The number of rows, more where rows are long; it decides which segments are merged. */
   weight: number;
   tier: number;
   /** Stored size of the parts. */
@@ -318,12 +312,26 @@ export interface PredictionSegmentRow {
   revision: number;
   /** Until then a process is merging it, or was killed doing so; 0: nobody is. */
   claimed_until: number;
+  /** When outcomes of its rows arrived last, milliseconds since 1970; 0: there are none. */
+  outcomes_at: number;
+}
+
+/** A prediction id that a caller brought. */
+interface CallerIdRow {
+  model_id: string;
+  prediction_id: string;
+  /** Of the content that it was first used for. */
+  digest: string;
+  version: string;
+  at: number;
+  /** 1 when its row is in the log. */
+  logged: number;
 }
 
 interface PredictionSegmentPartRow {
   segment_id: string;
   part: string;
-  /** Columns as monitoring/log/column_blob.ts writes them. */
+  /** Columns as prediction_log/column_blob.ts writes them. */
   bytes: ColumnType<Buffer | ArrayBuffer, Buffer, Buffer>;
 }
 
@@ -334,6 +342,8 @@ interface ServingTotalsRow {
   rows: number;
   errors: number;
   last_call_at: number;
+  /** When log_predictions told of its predictions last; 0: never. */
+  last_told_at: number;
   last_error_at: number | null;
   last_error: string | null;
 }
@@ -347,8 +357,10 @@ interface ServingMinuteRow {
   journal: string;
   calls: number;
   errors: number;
-  /** Latency sketch in milliseconds, as base64 of monitoring/latency.ts. */
+  /** Latency sketch in milliseconds, as base64; see prediction_log/latency.ts. */
   latency: string;
+  /** The same of the time that answered calls waited for a host; null where none is known. */
+  queue: string | null;
 }
 
 /** How far MLflow knows a model: one row a model that was ever to be sent. */
@@ -377,7 +389,7 @@ export interface MlflowSyncRow {
   synced_at: number | null;
 }
 
-export interface MlflowVersionRow {
+interface MlflowVersionRow {
   model_id: string;
   version: string;
   /** MLflow's number for it. */
@@ -435,6 +447,20 @@ export interface MlflowMeasurementRow {
   at: number;
   /** JSON object of numbers. */
   metrics: string;
+}
+
+/** The A/B test of a model that was last looked at for MLflow. */
+export interface MlflowComparisonRow {
+  model_id: string;
+  /** When its weights were set. */
+  set_at: number;
+  /** The test, as JSON: when the weights change it is looked at once more. */
+  test: string;
+  /** Tells outcomes that were compared already from others; null: none were yet. */
+  seen: string | null;
+  next_at: number;
+  /** A process that compares sets it ahead; others leave the row alone until then. */
+  claimed_until: number;
 }
 
 /** See monitoring/alerts/alert.ts for the words. */
@@ -514,10 +540,10 @@ interface WebhookDeliveryRow {
 }
 
 /** What is known of one stream of a version's calls by the detectors that watch it. */
-interface OnlineStreamRow {
+export interface OnlineStreamRow {
   model_id: string;
   version: string;
-  /** errors or latency; see monitoring/online/streams.ts. */
+  /** errors or latency; see change_detectors/streams.ts. */
   stream: string;
   /** JSON of the detectors' states and of what they are in the middle of. */
   detectors: string;

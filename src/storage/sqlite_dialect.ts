@@ -1,43 +1,66 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  type DialectAdapter,
-  type Driver,
-  SqliteAdapter,
-  SqliteDialect,
-  SqliteDriver,
-} from 'kysely';
-import LibsqlDatabase from 'libsql';
+import { type DialectAdapter, type Driver, SqliteAdapter, SqliteDialect } from 'kysely';
 import { systemCodeOf } from '../errors.ts';
-
-const cacheKilobytes = 64 * 1024;
-
-/** How long a statement waits for another process's write before it fails, milliseconds. */
-const busyTimeoutMs = 10_000;
+import type { FileIdentity } from './file_identity.ts';
+import { SqliteDriver, type SqliteFile } from './sqlite_driver.ts';
+import { openHandle, type SqliteHandle } from './sqlite_handle.ts';
+import { type Patience, patienceMs } from './sqlite_handles.ts';
 
 /**
- * SQLite through libsql, set up for several server processes on one file: write-ahead log, a busy
- * timeout, and transactions that take the write lock when they begin (a transaction that reads first and
- * upgrades later fails with SQLITE_BUSY instead of waiting).
+ * SQLite through libsql, set up for several server processes on one file: write-ahead log, and transactions that take
+ * the write lock when they begin (a transaction that reads first and upgrades later fails with SQLITE_BUSY instead of
+ * waiting). SQLite never waits by itself: it would hold the thread.
  */
-export function sqliteDialect(file: string): SqliteDialect {
-  return new ImmediateSqliteDialect({
-    database: async () => {
-      mkdirSync(dirname(file), { recursive: true });
-      const database = new LibsqlDatabase(file, { timeout: busyTimeoutMs });
-      database.exec(`pragma busy_timeout = ${busyTimeoutMs}`);
-      await patiently(() => database.exec('pragma journal_mode = wal'));
-      // FULL: a promotion that was answered survives a power cut too. Predictions do not wait for this database.
-      database.exec('pragma synchronous = full');
-      database.exec('pragma foreign_keys = on');
-      // In KiB: searches come back to the same indexes, which the default of 2 MB does not hold.
-      database.exec(`pragma cache_size = -${cacheKilobytes}`);
-      return database;
+export function sqliteDialect(
+  file: string,
+  identity?: FileIdentity,
+  patience: Patience = { ms: patienceMs },
+): SqliteDialect {
+  const isInMemory = file === ':memory:';
+  const setUp = async (handle: SqliteHandle): Promise<SqliteHandle> => {
+    for (const setting of settings) await patiently(() => handle.exec(`pragma ${setting}`));
+    identity?.opened();
+    return handle;
+  };
+  return new TwoHandlesDialect({
+    async openWriter() {
+      if (!isInMemory) makeOwnerOnly(file);
+      return setUp(openHandle(file));
     },
+    // In memory each handle has a database of its own.
+    openReader: isInMemory
+      ? undefined
+      : async () => {
+          const reader = await setUp(openHandle(file));
+          await reader.exec('pragma query_only = on');
+          return reader;
+        },
+    identity,
+    patience,
   });
+}
+
+const settings = [
+  'journal_mode = wal',
+  // A promotion that was answered survives a power cut too. Predictions do not wait for this database.
+  'synchronous = full',
+  'foreign_keys = on',
+  // In KiB: searches come back to the same indexes, which the default of 2 MB does not hold.
+  `cache_size = -${64 * 1024}`,
+];
+
+/**
+ * SQLite creates its database file with default permissions, and the files beside it with those of the database file.
+ */
+function makeOwnerOnly(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if (systemCodeOf(error) !== 'EEXIST') throw error;
+  }
 }
 
 /**
@@ -45,10 +68,10 @@ export function sqliteDialect(file: string): SqliteDialect {
  * close, removes it: whoever opens the file in that moment is told at once that it is busy.
  */
 async function patiently(open: () => unknown): Promise<void> {
-  const deadline = Date.now() + busyTimeoutMs;
+  const deadline = Date.now() + patienceMs;
   for (;;) {
     try {
-      open();
+      await open();
       return;
     } catch (error) {
       if (!systemCodeOf(error)?.startsWith('SQLITE_BUSY') || Date.now() > deadline) throw error;
@@ -57,26 +80,20 @@ async function patiently(open: () => unknown): Promise<void> {
   }
 }
 
-class ImmediateSqliteDialect extends SqliteDialect {
-  readonly #config: ConstructorParameters<typeof SqliteDialect>[0];
+class TwoHandlesDialect extends SqliteDialect {
+  readonly #file: SqliteFile;
 
-  constructor(config: ConstructorParameters<typeof SqliteDialect>[0]) {
-    super(config);
-    this.#config = config;
+  constructor(file: SqliteFile) {
+    super({ database: () => Promise.reject(new Error('the driver is ours')) });
+    this.#file = file;
   }
 
   override createDriver(): Driver {
-    return new ImmediateSqliteDriver(this.#config);
+    return new SqliteDriver(this.#file);
   }
 
   override createAdapter(): DialectAdapter {
     return new TransactionalSqliteAdapter();
-  }
-}
-
-class ImmediateSqliteDriver extends SqliteDriver {
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
 }
 

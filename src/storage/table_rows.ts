@@ -167,7 +167,7 @@ export function lineToRow(text: string): Cell[] {
 }
 
 /** Most parameters of one statement: SQLite takes 32 766, PostgreSQL 65 535. */
-const mostParameters = 6000;
+const maxParameters = 6000;
 
 /** Inserts rows whose cells are in the order of the table's columns. */
 export async function insertRows(
@@ -176,7 +176,7 @@ export async function insertRows(
   { name, columns }: TableDescription,
   rows: readonly Cell[][],
 ): Promise<void> {
-  const perStatement = Math.max(1, Math.floor(mostParameters / columns.length));
+  const perStatement = Math.max(1, Math.floor(maxParameters / columns.length));
   for (let start = 0; start < rows.length; start += perStatement) {
     const batch = rows.slice(start, start + perStatement);
     const places = batch.map((_, row) => `(${columns.map((_, column) => place(row, column)).join(',')})`);

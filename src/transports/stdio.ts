@@ -5,6 +5,7 @@ import {
   JSONRPCMessageSchema,
   type JSONRPCRequest,
 } from '@modelcontextprotocol/sdk/types.js';
+import type { DirectCalls } from './direct_calls.ts';
 
 /** The longest message taken; a longer one is answered with an error and skipped. */
 const maxMessageBytes = 64 * 1024 * 1024;
@@ -16,6 +17,8 @@ export interface StdioTransport extends Transport {
   ended: Promise<void>;
   /** Resolves when every request that came in has been answered and the answers are written. */
   idle(): Promise<void>;
+  /** Takes calls of tools before the SDK sees them. */
+  directCalls?: DirectCalls;
 }
 
 /**
@@ -34,6 +37,11 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     const settled = waitingForIdle;
     waitingForIdle = [];
     for (const resolve of settled) resolve();
+  };
+
+  const answered = (id: string | number) => {
+    unanswered.delete(id);
+    settleIdle();
   };
 
   let corked = false;
@@ -77,12 +85,8 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     },
 
     async send(message) {
-      const text = `${JSON.stringify(message)}\n`;
-      const written = write(text);
-      if ('id' in message && message.id !== undefined && !('method' in message)) {
-        unanswered.delete(message.id);
-        settleIdle();
-      }
+      const written = write(`${JSON.stringify(message)}\n`);
+      if ('id' in message && message.id !== undefined && !('method' in message)) answered(message.id);
       await written;
     },
 
@@ -96,6 +100,7 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     async close() {
       input.off('data', reader);
       input.pause();
+      transport.directCalls?.close();
       transport.onclose?.();
     },
   };
@@ -103,7 +108,9 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
   const receive = (line: string) => {
     let message: JSONRPCMessage;
     try {
-      message = parseMessage(line);
+      const given = withoutEmpty(JSON.parse(line));
+      if (isRequest(given) && given.method === 'tools/call' && takeDirectly(given)) return;
+      message = JSONRPCMessageSchema.parse(given);
     } catch {
       // The schema's own message is hundreds of lines about every kind of message that it is not.
       transport.onerror?.(new Error(`a line of ${line.length} characters is no JSON-RPC message`));
@@ -114,10 +121,24 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     if ('method' in message && message.method === 'notifications/cancelled') {
       // A cancelled request gets no answer.
       const requestId = message.params?.requestId;
-      if (typeof requestId === 'string' || typeof requestId === 'number') unanswered.delete(requestId);
+      if (typeof requestId === 'string' || typeof requestId === 'number') {
+        unanswered.delete(requestId);
+        transport.directCalls?.cancel(requestId);
+      }
     }
     transport.onmessage?.(message);
     settleIdle();
+  };
+
+  const takeDirectly = (request: JSONRPCRequest): boolean => {
+    const { id } = request;
+    const isTaken = transport.directCalls?.take(request, (members) => {
+      void write(`{${members},"jsonrpc":"2.0","id":${JSON.stringify(id)}}\n`);
+      answered(id);
+    });
+    // An answer comes in a later turn.
+    if (isTaken) unanswered.add(id);
+    return isTaken === true;
   };
 
   /** Answers what cannot be read as a message, if an id can be found in it. */
@@ -139,16 +160,17 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
   return transport;
 }
 
-/** @throws when the line is not JSON, or not a JSON-RPC message. */
-function parseMessage(line: string): JSONRPCMessage {
-  const parsed: unknown = JSON.parse(line);
-  return isRequest(parsed) ? parsed : JSONRPCMessageSchema.parse(parsed);
+/** Some clients write null for parameters and arguments that they have not. */
+function withoutEmpty(message: unknown): unknown {
+  if (typeof message !== 'object' || message === null || !('params' in message)) return message;
+  const { params, ...rest } = message;
+  if (params === null) return rest;
+  if (typeof params !== 'object' || !('arguments' in params) || params.arguments !== null) return message;
+  const { arguments: _, ...others } = params;
+  return { ...rest, params: others };
 }
 
-/**
- * Whether a value is a request, by its envelope: the SDK checks every request's parameters against the schema
- * of its method again, so what comes most is not parsed twice.
- */
+/** Whether a value is a request, by its envelope. */
 function isRequest(value: unknown): value is JSONRPCRequest {
   return (
     typeof value === 'object' &&

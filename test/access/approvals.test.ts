@@ -1,13 +1,16 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Approval, ApprovalMode, Ask, ChangePlan } from '../../src/access/approval.ts';
-import { answerRequest, listOpenRequests, readRequestById } from '../../src/access/approval_requests.ts';
-import { createApprovals, neededFor } from '../../src/access/approvals.ts';
+import type { Approval, Ask, ChangePlan } from '../../src/access/approval.ts';
+import { answerRequest } from '../../src/access/approval_changes.ts';
+import type { ApprovalMode } from '../../src/access/approval_policy.ts';
+import { listOpenRequests, readRequestById } from '../../src/access/approval_requests.ts';
+import { createApprovals } from '../../src/access/approvals.ts';
 import { changeModel } from '../../src/access/change_model.ts';
-import { type Origin, originOf } from '../../src/access/origin.ts';
+import { asAction, type Origin, originOf } from '../../src/access/origin.ts';
 import { ModelYardError } from '../../src/errors.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 import { inProcesses } from '../storage/processes.ts';
+import { intoProduction } from './approvers.ts';
 
 const hour = 3_600_000;
 const agent = originOf({ role: 'operator', readOnly: false, client: 'agent 1.0' }, 'promote_model', {});
@@ -19,27 +22,6 @@ const says =
     questions.push(question);
     return answer;
   };
-
-describe('who has to agree', () => {
-  test.each<[ApprovalMode, boolean, boolean, string, string]>([
-    // mode, the policy wants a person, the client can ask, reversible, irreversible
-    ['off', false, false, 'nobody', 'token'],
-    ['off', false, true, 'nobody', 'token'],
-    ['ask', false, false, 'nobody', 'token'],
-    ['ask', false, true, 'client', 'client'],
-    ['required', false, false, 'person', 'person'],
-    ['required', false, true, 'person', 'person'],
-    ['off', true, false, 'person', 'person'],
-    ['off', true, true, 'person', 'person'],
-    ['ask', true, false, 'person', 'person'],
-    ['ask', true, true, 'person', 'person'],
-    ['required', true, false, 'person', 'person'],
-    ['required', true, true, 'person', 'person'],
-  ])('%s, policy %s, can ask %s: %s, or %s for good', (mode, personRequired, canAsk, ...needed) => {
-    const needs = [true, false].map((reversible) => neededFor(mode, { personRequired, reversible }, canAsk));
-    expect(needs).toEqual(needed);
-  });
-});
 
 describeOnEachDatabase('approvals', (store) => {
   let database: Database;
@@ -56,8 +38,7 @@ describeOnEachDatabase('approvals', (store) => {
     const plan: ChangePlan = {
       modelId,
       summary: [`Model ${modelId}: version 2 goes to production.`, 'Version 1 is archived.'],
-      reversible: true,
-      personRequired: false,
+      change: intoProduction,
       facts,
     };
     return plan;
@@ -184,7 +165,7 @@ describeOnEachDatabase('approvals', (store) => {
   ] as const)('a person is required by $what, and the client cannot ask', ({ mode, personRequired }) => {
     const changeNow = async (facts?: Record<string, unknown>) => ({
       ...(await change(facts)),
-      personRequired,
+      change: { ...intoProduction, entryWantsPerson: personRequired },
     });
 
     test('nothing happens until the request is granted, and then once', async () => {
@@ -295,7 +276,7 @@ describeOnEachDatabase('approvals', (store) => {
 
   test('four processes that ask at once open one request, and use one grant once', async () => {
     const plan = await change();
-    const task = { name: 'obtain' as const, plan, origin: agent, now };
+    const task = { name: 'obtain' as const, plan, origin: asAction(agent, agent.action), now };
     const asked = await inProcesses(store, [task, task, task, task]);
     expect(new Set(asked).size).toBe(1);
     const open = (await listOpenRequests(database, now)).filter(({ modelId }) => modelId === plan.modelId);
@@ -309,7 +290,7 @@ describeOnEachDatabase('approvals', (store) => {
   describe('what cannot be taken back', () => {
     const destruction = async (facts?: Record<string, unknown>) => ({
       ...(await change(facts)),
-      reversible: false,
+      change: { ...intoProduction, deletes: true },
     });
 
     test.each([

@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest';
 import type { ChangePlan } from '../../src/access/approval.ts';
 import { questionOf } from '../../src/access/approval_question.ts';
 import { originOf } from '../../src/access/origin.ts';
-import { questionText, visibleText } from '../../src/access/shown_text.ts';
+import { questionText, visible, visibleText } from '../../src/access/shown_text.ts';
+import { intoProduction } from './approvers.ts';
+
+test('visible keeps every space, which tells names apart', () => {
+  expect(visible('a  b\nc\u202e')).toBe('a  b\\u{a}c\\u{202e}');
+});
 
 describe('visibleText', () => {
   test.each([
@@ -57,8 +62,7 @@ describe('the question', () => {
   const plan = (summary: string[]): ChangePlan => ({
     modelId: 'fraud',
     summary,
-    reversible: false,
-    personRequired: false,
+    change: { ...intoProduction, deletes: true },
     facts: {},
   });
   const origin = (client: string) =>

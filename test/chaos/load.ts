@@ -26,7 +26,8 @@ export function noEvents(): Events {
 /** How an honest error reads, by its code. */
 const honest: Record<string, RegExp> = {
   TIMEOUT: /did not answer within \d+ ms|waited \d+ ms for its turn|did not load within \d+ ms/,
-  ENGINE_CRASHED: /^The engine host that runs this model ended \(.+\)\.$/,
+  ENGINE_CRASHED:
+    /^The runtime (that runs this model )?\(onnxruntime [\d.]+\) ended (while it loaded this model )?\(.+\)/,
   CIRCUIT_OPEN: /^The circuit breaker of \S+ .+ is open .* try again (at \d{4}-\d\d-\d\dT.*Z|soon)\.$/,
   LIMIT_EXCEEDED: /^\d+ (calls wait for this version already|versions are loaded and busy)/,
 };

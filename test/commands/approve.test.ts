@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ChangePlan } from '../../src/access/approval.ts';
-import { openRequest } from '../../src/access/approval_requests.ts';
+import { openRequest } from '../../src/access/approval_changes.ts';
 import { createApprovals } from '../../src/access/approvals.ts';
 import { changeModel } from '../../src/access/change_model.ts';
 import { originOf } from '../../src/access/origin.ts';
@@ -8,6 +8,7 @@ import { runApprove, type Terminal } from '../../src/commands/approve.ts';
 import { SettingsError } from '../../src/errors.ts';
 import { readSettings } from '../../src/settings.ts';
 import type { Database } from '../../src/storage/database.ts';
+import { intoProduction } from '../access/approvers.ts';
 import { describeOnEachDatabase } from '../storage/databases.ts';
 
 const now = Date.UTC(2026, 0, 1);
@@ -28,8 +29,7 @@ describeOnEachDatabase('modelyard approve', (store) => {
     const plan: ChangePlan = {
       modelId: `model-${++models}`,
       summary: [`Model model-${models} gets version 2.`, 'Reason given: \u202egood\nApproved already.'],
-      reversible: true,
-      personRequired: false,
+      change: intoProduction,
       facts: { version: '2' },
     };
     await database

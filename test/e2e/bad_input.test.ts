@@ -45,7 +45,7 @@ beforeAll(async () => {
   await deploy('whole32', 'identity_int32');
   await deploy('whole64', 'identity_int64');
   await deploy('mixed', 'mixed_columns');
-  await deploy('four', 'fixed_batch');
+  await deploy('four', 'rows/fixed_rows_mixed');
   await deploy('image', 'image_like');
   await server.call('register_model', {
     model_id: 'linear',
@@ -85,7 +85,7 @@ const badCalls: BadCall[] = [
     given: { model_id: 'linear', inputs: [goodRow], modle: 'x' },
     code: 'INVALID_INPUT',
     says: /Unknown argument modle/,
-    advises: /model_id, inputs\?, tensors\?, version\?, entity_key\?/,
+    advises: /model_id, inputs\?, tensors\?, version\?, outputs\?, prediction_ids\?, entity_key\?/,
   },
   {
     what: 'an unknown argument of a tool without any that are required',
@@ -209,11 +209,19 @@ const badCalls: BadCall[] = [
     code: 'ARTIFACT_INVALID',
   },
   {
+    what: 'a model in training mode, whose every run changes the answers of the next',
+    tool: 'deploy_model',
+    given: register(testModel('rows/batch_norm_training')),
+    code: 'ARTIFACT_INVALID',
+    says: /training mode \(BatchNormalization\).*model\.eval\(\)/,
+  },
+  {
     what: 'a truncated ONNX file',
     tool: 'register_model',
     given: register(testModel('truncated')),
     code: 'ARTIFACT_INVALID',
-    advises: /whole ONNX file/,
+    says: /it is cut off/,
+    advises: /onnx\.checker/,
   },
   {
     what: 'random bytes as model',
@@ -399,7 +407,7 @@ const badCalls: BadCall[] = [
     tool: 'deploy_model',
     given: { model_id: 'linear', version: '1', probe: { inputs: [goodRow, goodRow], expect: [4.75] } },
     code: 'INVALID_INPUT',
-    says: /1 values for 2 inputs/,
+    says: /1 values for 2 rows/,
   },
 
   // Names
@@ -543,7 +551,7 @@ const badCalls: BadCall[] = [
     tool: 'predict',
     given: { model_id: 'mixed', inputs: [{ ...mixedRow, city: 7 }] },
     code: 'SIGNATURE_MISMATCH',
-    says: /expected text, got 7/,
+    says: /expected text.*got 7/,
   },
   {
     what: '1001 rows',
@@ -554,11 +562,11 @@ const badCalls: BadCall[] = [
     advises: /Split/,
   },
   {
-    what: 'three rows for a batch of four',
+    what: 'three rows for a batch of four that mixes them',
     tool: 'predict',
-    given: { model_id: 'four', inputs: [1, 2, 3].map((f0) => ({ f0, f1: 0 })) },
+    given: { model_id: 'four', inputs: [1, 2, 3].map((f0) => ({ f0, f1: 0, f2: 0 })) },
     code: 'SIGNATURE_MISMATCH',
-    says: /exactly 4 rows a call, but 3/,
+    says: /exactly 4 rows a call, but 3 were given\. Rows may change one another's answers \(Reshape\)/,
   },
   {
     what: 'records for a model of images',
@@ -763,7 +771,7 @@ const badCalls: BadCall[] = [
     given: { model_id: 'linear', current_data: [goodRow], reference_id: 'r1' },
     code: 'INVALID_INPUT',
     says: /has no reference r1/,
-    advises: /Its newest: /,
+    advises: /Name one of the newest: /,
   },
   {
     what: 'an outcome column that the rows do not have',
@@ -813,7 +821,7 @@ const badCalls: BadCall[] = [
     tool: 'set_reference_data',
     given: { model_id: 'linear', path: inAllowed('ragged.csv') },
     code: 'INVALID_INPUT',
-    says: /cannot be read as CSV/,
+    says: /line 2: The line has 2 cells, but the header 3/,
   },
   {
     what: 'a model as CSV file',

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer } from './client.ts';
-import { type Scratch, scratchDirectory, testModel } from './environment.ts';
-import { runCommand } from './running_command.ts';
+import { type Scratch, scratchDirectory, serverFile, testModel } from './environment.ts';
+import { runCommand, startCommand } from './running_command.ts';
 import { stores, type TestStore } from './stores.ts';
 
 describe('the command line', () => {
@@ -34,6 +35,30 @@ describe('the command line', () => {
     expect({ code, output }).toEqual({ code: 2, output: '' });
     expect(errors).toMatch(sentence);
     expect(errors.trim().split('\n')).toHaveLength(1);
+  });
+
+  test('what a check found is its exit code, also where nobody reads what it prints', async () => {
+    const own = scratchDirectory();
+    const server = await startServer({ directory: own.path });
+    const { artifact } = await server.call('register_model', {
+      model_id: 'm',
+      version: '1',
+      source: testModel('linear_float32'),
+    });
+    await server.close();
+    const { sha256 } = artifact;
+    rmSync(join(own.path, 'registry', 'artifacts', sha256.slice(0, 2), `${sha256.slice(2)}.onnx`));
+    const { process: command, ended } = startCommand(['verify'], { directory: own.path });
+    command.stdout?.destroy();
+    expect(await ended).toEqual({ code: 1, output: '', errors: '' });
+    own.remove();
+  });
+
+  // npx and the bin link of an installed package run the file itself.
+  test.skipIf(process.platform === 'win32')('what was built can be executed by its name alone', () => {
+    const { status, stdout, error } = spawnSync(serverFile, ['--version'], { encoding: 'utf8' });
+    expect({ status, error }).toEqual({ status: 0, error: undefined });
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+/);
   });
 
   test('a setting that is misspelt stops a command as it stops the server', async () => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/monitoring/drift/random.ts';
+import { seededRandom } from '../../src/statistics/random.ts';
 import { readSuccess, startServer, type TestServer, type ToolOutput } from './client.ts';
 import { type Scratch, scratchDirectory, testModel } from './environment.ts';
 
@@ -95,6 +95,24 @@ describe('a reference', () => {
     expect(first?.drifted_features).toContain('age');
   });
 
+  it('of numbers as text is equal to the float32 numbers that the model was called with', async () => {
+    const csv = join(scratch.path, 'decimals.csv');
+    const rows = rowsOf(200, (_, index) => ({ age: (index % 8) / 10 }));
+    writeFileSync(
+      csv,
+      `age,count,flag,city\n${rows.map((row) => Object.values(row).join(',')).join('\n')}\n`,
+    );
+    await setReference({ path: csv });
+    const since = new Date().toISOString();
+    const inputs = rows.map((row) => ({ ...row, age: Math.fround(row.age ?? 0) }));
+    await server.call('predict', { model_id: 'mixed', inputs });
+    for (const method of ['auto', 'psi']) {
+      const report = await server.call('detect_drift', { model_id: 'mixed', since, method });
+      expect(resultOf(report, 'age')).toMatchObject({ score: 0, current_n: 200 });
+      expect(report.is_drift).toBe(false);
+    }
+  });
+
   it('that is older can be named', async () => {
     const old = await setReference({ data: rowsOf(100) });
     const moved = rowsOf(100, () => ({ city: 'Bern' }));
@@ -107,7 +125,7 @@ describe('a reference', () => {
     expect(against).toMatchObject({ is_drift: true, reference: { reference_id: old.reference_id } });
   });
 
-  it('keeps what really was, from a column of the rows', async () => {
+  it('keeps the actual values, from a column of the rows', async () => {
     const sold = rowsOf(50).map((row, index) => ({ ...row, sold: index % 3 === 0 ? null : index % 2 }));
     expect(await setReference({ data: sold, outcome_column: 'sold' })).toMatchObject({
       rows: 50,
@@ -171,6 +189,7 @@ describe('what is asked of a report', () => {
     const report = await detect(current, { target: 'features' });
     expect(report).toMatchObject({
       is_drift: true,
+      drifted_features: expect.arrayContaining(['flag', 'age', 'city']),
       missing_shift: ['age'],
       unseen_categories: [
         {
@@ -184,7 +203,8 @@ describe('what is asked of a report', () => {
       absent_columns: ['flag'],
       warnings: ['Features without a column: flag.'],
     });
-    expect(report.recommendation).toContain('Restore "flag" first');
+    expect(report.recommendation).toContain('Look first at "flag": it is absent in the current rows');
+    expect(resultOf(report, 'flag')).toMatchObject({ is_drift: true, severity: 'high', cause: 'absent' });
     expect(resultOf(report, 'age')?.note).toContain('MISSING_SHARE');
   });
 
@@ -216,8 +236,12 @@ describe('what is asked of a report', () => {
   });
 
   it('a default answer about many drifted features stays below 2 000 tokens', async () => {
-    const { signature } = await server.call('deploy_model', { model_id: 'wide', version: '1' });
-    const names = signature.features.map(({ name }) => name);
+    const { versions } = await server.call('get_model', {
+      model_id: 'wide',
+      version: '1',
+      response_format: 'detailed',
+    });
+    const names = versions.flatMap(({ signature }) => signature?.features.map(({ name }) => name) ?? []);
     const wide = (shift: number) =>
       Array.from({ length: 60 }, () =>
         Object.fromEntries(names.map((name) => [name, random() / 3 + shift + 1 / 7])),
@@ -318,6 +342,8 @@ describe('nothing is too odd for a report', () => {
         expect.stringContaining('Predictions'),
       ].slice(0, 2),
     );
+    expect(report.drifted_features).toEqual(['count']);
+    expect(resultOf(report, 'count')).toMatchObject({ cause: 'type', severity: 'high' });
     expect(resultOf(report, 'age')).toMatchObject({ is_drift: false, current_missing: 0.01 });
   });
 
@@ -349,5 +375,36 @@ describe('nothing is too odd for a report', () => {
       await detect(rowsOf(100), { ...features, segment_by: 'flag' });
       await detect(rowsOf(100), { ...features, chart: true });
     }
+  });
+});
+
+describe('a reference of the call', () => {
+  it('is compared with and not kept; two are refused', async () => {
+    const stored = await setReference({ data: rowsOf(100) });
+    const moved = rowsOf(200, ({ age }) => ({ age: (age ?? 0) + 10 }));
+    const once = await detect(moved, { reference_data: moved });
+    expect(once).toMatchObject({ is_drift: false, drifted_predictions: [] });
+    expect(once.reference).toEqual({ source: '200 records of the call', rows: 200 });
+    const later = await detect(moved);
+    expect(later).toMatchObject({ is_drift: true, reference: { reference_id: stored.reference_id } });
+    const both = { reference_data: moved, reference_id: stored.reference_id };
+    expect(
+      await server.fail('detect_drift', { model_id: 'mixed', current_data: moved, ...both }),
+    ).toMatchObject({ code: 'INVALID_INPUT' });
+  });
+});
+
+describe('a model whose rows change one another’s answers', () => {
+  it('has its reference scored row by row, so that calls of one row do not drift from it', async () => {
+    const rows = Array.from({ length: 60 }, () =>
+      Object.fromEntries(['f0', 'f1', 'f2', 'f3'].map((name) => [name, random()])),
+    );
+    const model = { model_id: 'centred' };
+    await server.call('deploy_model', { ...model, version: '1', source: testModel('rows/mean_centred') });
+    const { warnings } = await server.call('set_reference_data', { ...model, data: rows });
+    expect(warnings.join(' ')).toMatch(/\(ReduceMean\): 60 were scored, each alone/);
+    for (const row of rows) await server.call('predict', { ...model, inputs: [row] });
+    const report = await server.call('detect_drift', model);
+    expect(report).toMatchObject({ is_drift: false, drifted_predictions: [] });
   });
 });

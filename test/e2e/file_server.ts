@@ -10,13 +10,15 @@ export interface FileServer {
   server: TestServer;
   folder: string;
   outside: string;
+  /** Where the servers keep their state. */
+  registry: string;
   inFolder(name: string): string;
   /** Writes a file into the directory and gives its path. */
   write(name: string, text: string | Buffer): string;
   /** The files in the directory that are not whole. */
   unfinished(): string[];
   /** Another server on the same registry and files. */
-  startAnother(): Promise<TestServer>;
+  startAnother(settings?: Record<string, string>): Promise<TestServer>;
   /** Deploys a test model as version 1 of a model of its name. */
   deploy(...models: string[]): Promise<void>;
   close(): Promise<void>;
@@ -29,14 +31,18 @@ export async function startFileServer(): Promise<FileServer> {
   mkdirSync(folder);
   mkdirSync(outside);
   const roots = [folder, join(nbaFile('season.csv'), '..'), join(testModel('linear_float32'), '..')];
-  const start = () =>
-    startServer({ directory: scratch.path, settings: { MODELYARD_ALLOWED_ROOTS: roots.join(delimiter) } });
+  const start = (settings: Record<string, string> = {}) =>
+    startServer({
+      directory: scratch.path,
+      settings: { MODELYARD_ALLOWED_ROOTS: roots.join(delimiter), ...settings },
+    });
   const server = await start();
   const inFolder = (name: string) => join(folder, name);
   return {
     server,
     folder,
     outside,
+    registry: join(scratch.path, 'registry'),
     inFolder,
     write(name, text) {
       writeFileSync(inFolder(name), text);

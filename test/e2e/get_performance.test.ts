@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uniforms } from '../monitoring/drift/recipe.ts';
 import { startServer, type TestServer } from './client.ts';
 import { testModel } from './environment.ts';
 import { stores, type TestStore } from './stores.ts';
@@ -152,6 +153,65 @@ describe.each(stores)('performance $name', ({ skipped, open }) => {
     expect(whole).toBeCloseTo(given.metrics.accuracy ?? Number.NaN, 9);
   });
 
+  it.skipIf(skipped)(
+    'of segments stands beside the reference’s of the same segments, and tells which fell',
+    async () => {
+      const given = cases.classification;
+      const model_id = 'segmented';
+      await deploy(model_id, given);
+      const inputs = given.rows.map((row) =>
+        Object.fromEntries(feature_names.map((name, at) => [name, row[at]])),
+      );
+      const { predictions } = await server.call('predict', { model_id, inputs });
+      // The place of every row by feature a: 100 rows in each quarter.
+      const byA = given.rows.map((_, row) => row).sort((x, y) => Number(inputs[x]?.a) - Number(inputs[y]?.a));
+      const placeOf = new Map(byA.map((row, place) => [row, place]));
+      /** The actual value of a row, of which the first `wrong` of its quarter are not what the model answers. */
+      const actualOf = (row: number, wrong: (quarter: number) => number) => {
+        const place = placeOf.get(row) ?? 0;
+        const answer = Number(predictions[row]?.value);
+        return place % 100 < wrong(Math.floor(place / 100)) ? 1 - answer : answer;
+      };
+      const data = inputs.map((input, row) => ({ ...input, outcome: actualOf(row, () => 10) }));
+      const set = await server.call('set_reference_data', { model_id, data, outcome_column: 'outcome' });
+      expect(set).toMatchObject({ rows: 400, kept_rows: 400, outcomes: 400 });
+      const outcomes = predictions.map(({ prediction_id }, row) => ({
+        prediction_id,
+        actual: actualOf(row, (quarter) => (quarter === 2 ? 40 : 10)),
+      }));
+      expect(await server.call('record_outcomes', { model_id, outcomes })).toMatchObject({ matched: 400 });
+
+      const asked = { model_id, segment_by: 'a' };
+      const detailed = await server.call('get_performance', { ...asked, response_format: 'detailed' });
+      const segments = detailed.segments ?? [];
+      expect(segments.map(({ rows }) => rows)).toEqual([100, 100, 100, 100]);
+      expect(segments.map(({ metrics }) => metrics.accuracy?.value)).toEqual([0.6, 0.9, 0.9, 0.9]);
+      expect(segments.map(({ reference }) => reference?.rows)).toEqual([100, 100, 100, 100]);
+      expect(segments.map(({ reference }) => reference?.metrics.accuracy)).toEqual([0.9, 0.9, 0.9, 0.9]);
+      const [fallen, ...others] = segments;
+      // Every metric but the accuracy of the segment that fell is what it was.
+      for (const { metrics, reference, drops } of others) {
+        for (const [name, value] of Object.entries(reference?.metrics ?? {}))
+          expect(metrics[name]?.value, name).toBeCloseTo(value ?? Number.NaN, 12);
+        expect(drops?.filter(({ dropped }) => dropped)).toEqual([]);
+      }
+      const [third] = byA.slice(200);
+      expect(fallen?.segment).toMatch(/^> [\d.]+ and ≤ [\d.]+$/);
+      expect(Number(fallen?.segment.split(' ')[1])).toBeLessThan(Number(inputs[third ?? 0]?.a) + 0.01);
+      const accuracy = fallen?.drops?.find(({ metric }) => metric === 'accuracy');
+      expect(accuracy).toMatchObject({ dropped: true });
+      expect(accuracy?.by).toBeCloseTo(1 / 3, 3);
+      // SciPy 1.17.1: scipy.stats.fisher_exact([[60, 40], [90, 10]], alternative='less').
+      expect(Number(accuracy?.p_value) / 6.216702786938701e-7).toBeCloseTo(1, 3);
+
+      const concise = await server.call('get_performance', asked);
+      expect(concise.notes[0]).toBe(
+        `segment a ${fallen?.segment}: accuracy 0.6 against 0.9 in the reference, p_adjusted 0.000007`,
+      );
+      expect(concise.segments?.slice(1).map(({ drops }) => drops)).toEqual([undefined, undefined, undefined]);
+    },
+  );
+
   it.skipIf(skipped)('of a regression is what scikit-learn says, from records, with pictures', async () => {
     const given = cases.regression;
     await deploy('regression', given);
@@ -237,6 +297,44 @@ describe.each(stores)('performance $name', ({ skipped, open }) => {
       });
     },
   );
+
+  it.skipIf(skipped)('says where its own estimate of the reference is off, of several classes', async () => {
+    const named = { model_id: 'overconfident', version: '1' };
+    await server.call('register_model', { ...named, source: testModel('classifier_string') });
+    const labels = ['high', 'low', 'medium'];
+    // Right in seven of ten rows, whatever the probability says: each class calibrated for itself cannot show that.
+    const uniform = uniforms(1);
+    const rows = (count: number, hoursAgo: number, isKnown: boolean) =>
+      Array.from({ length: count }, (_, row) => {
+        const weights = labels.map(() => uniform() ** 2);
+        const sum = weights.reduce((all, one) => all + one, 0);
+        const said = weights.indexOf(Math.max(...weights));
+        const actual = uniform() < 0.7 ? said : (said + 1 + Math.floor(2 * uniform())) % 3;
+        return {
+          features: { f0: row % 13, f1: row % 11, f2: 1, f3: 2 },
+          prediction: labels[said],
+          probabilities: Object.fromEntries(labels.map((label, at) => [label, (weights[at] ?? 0) / sum])),
+          ...(isKnown && { actual: labels[actual] }),
+          at: new Date(Date.now() - hoursAgo * 3_600_000).toISOString(),
+        };
+      });
+    const path = join(server.directory, 'overconfident.jsonl');
+    const tell = async (told: object[]) => {
+      writeFileSync(path, told.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      await server.call('log_predictions', { ...named, path });
+    };
+    await tell(rows(5000, 30, true));
+    await server.call('set_reference_data', { ...named, from_hours: 48 });
+    await tell(rows(300, 1, false));
+    const report = await server.call('get_performance', named);
+    const reference = report.reference?.metrics.accuracy ?? 0;
+    expect(reference).toBeCloseTo(0.7, 1);
+    const said = /for the reference itself it gives accuracy (0\.\d+), where (0\.\d+) is true/.exec(
+      report.notes.join(),
+    );
+    expect(Number(said?.[2])).toBeCloseTo(reference, 2);
+    expect(Math.abs(Number(said?.[1]) - reference)).toBeGreaterThan(0.01);
+  });
 
   it.skipIf(skipped)('refuses what it cannot measure', async () => {
     const refused = async (given: Record<string, unknown>) =>

@@ -87,7 +87,14 @@ describe.each(stores)('the log of predictions $name', ({ skipped, open }) => {
         error: null,
       },
     ]);
+    const alone = await server.call('list_predictions', { prediction_id });
+    expect(alone).toMatchObject({ total: 1, predictions: [{ prediction_id, model_id: 'm', value }] });
+    expect(await server.fail('list_predictions', {})).toMatchObject({
+      code: 'INVALID_INPUT',
+      hint: expect.stringContaining('prediction_id'),
+    });
     expect(await list({ prediction_id: 'unheard-of' })).toEqual({
+      note: expect.stringContaining('not instructions'),
       total: 0,
       predictions: [],
       next_cursor: null,
@@ -102,8 +109,8 @@ describe.each(stores)('the log of predictions $name', ({ skipped, open }) => {
         version: '1',
         route: 'pinned',
         value: null,
-        features: null,
-        error: expect.stringMatching(/^INFERENCE_FAILED: The model could not run on these inputs/),
+        features: { x: 101 },
+        error: expect.stringMatching(/^INFERENCE_FAILED: The model could not run on row 0/),
       });
   });
 

@@ -79,7 +79,13 @@ describe.each(stores)('the main job with the NBA example $name', ({ kind, skippe
       target_stage: 'staging',
       dry_run: true,
     });
-    expect(dryRun).toMatchObject({ from_stage: 'development', applied: false, transition_id: null });
+    expect(Object.entries(dryRun)[0]).toEqual(['preview', expect.stringMatching(/^Would be done: /)]);
+    expect(dryRun).toMatchObject({
+      would_apply: true,
+      from_stage: 'development',
+      applied: false,
+      transition_id: null,
+    });
     const staged = await server.call('promote_model', {
       model_id: 'nba',
       version: '1',

@@ -1,5 +1,9 @@
+import { appendFileSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { packTensors } from '../../src/serving/graph/external_tensors.ts';
 import { type MlflowServer, python, sharedMlflow, startMs } from '../mlflow/mlflow_server.ts';
 import { registryView } from '../mlflow/registry_view.ts';
 import { startServer, type TestServer } from './client.ts';
@@ -77,6 +81,7 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     const sources = {
       '1': 'models:/diabetes/1',
       run: `runs:/${run_id}/ridge`,
+      'run-alone': `runs:/${run_id}`,
       alias: 'models:/diabetes@champion',
       ...(model_id !== null && { logged: `models:/${model_id}` }),
     };
@@ -178,6 +183,12 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
   test.each<[string, (run: string) => string, string, RegExp]>([
     ['no such run', () => 'runs:/0123456789abcdef/model', 'INVALID_INPUT', /nothing at runs:/],
     ['no such path', (run) => `runs:/${run}/none`, 'INVALID_INPUT', /no artifact there/],
+    [
+      'a run of several models without a path',
+      (run) => `runs:/${run}`,
+      'INVALID_INPUT',
+      /models, and the source names none/,
+    ],
     ['a path that climbs', (run) => `runs:/${run}/../x`, 'INVALID_INPUT', /no address of a model/],
     ['no model', (run) => `runs:/${run}/notes`, 'INVALID_INPUT', /no file MLmodel there, but: readme\.txt/],
     [
@@ -196,13 +207,15 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     ['no such alias', () => 'models:/diabetes@none', 'INVALID_INPUT', /nothing at/],
     ['no such model', () => 'models:/m-0123', 'INVALID_INPUT', /nothing at|has no logged models/],
     ['no address', () => 'models:diabetes', 'INVALID_INPUT', /no address of a model/],
-  ])('refuses %s and leaves no trace', async (_, source, code, message) => {
+  ])('refuses %s and leaves no trace', async (what, source, code, message) => {
     const error = await server.fail('register_model', {
       model_id: 'refused',
       version: '1',
       source: source(science.network.run_id),
     });
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
+    if (/no (such path|model$)|several/.test(what))
+      expect(error.hint).toMatch(/The run holds .*network.*pickled.*files\/network\.onnx/);
     expect(await server.fail('get_model', { model_id: 'refused' })).toMatchObject({
       code: 'MODEL_NOT_FOUND',
     });
@@ -277,8 +290,8 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     expect(linear?.versions['2']?.tags).toMatchObject({ note: 'x' });
     expect(linear?.versions['2']?.tags).not.toHaveProperty('team');
 
-    await update({ description: null, tags: { owner: null }, aliases: { best: null, latest: null } });
-    await update({ version: 'two', tags: { note: null }, description: null });
+    await update({ description: '', tags: { owner: null }, aliases: { best: null, latest: null } });
+    await update({ version: 'two', tags: { note: null }, description: '' });
     expect(await server.call('sync_mlflow', { model_id: 'linear' })).toMatchObject({ queued: 0, failed: [] });
     const bare = (await view()).models.linear;
     expect(bare).toMatchObject({ description: '', aliases: { production: 2 } });
@@ -340,6 +353,36 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     await server.call('update_model', { model_id: 'diabetes', version: '1', metrics: { r2 } });
     await server.call('sync_mlflow', { model_id: 'diabetes' });
     expect((await view()).models.diabetes?.versions['1']?.tags).not.toHaveProperty('modelyard.metrics');
+  });
+
+  test('a model whose tensors are behind its graph is sent as two files, which mlflow.pyfunc loads', async () => {
+    // Here a small one; registration makes them of models above 2 GB.
+    const folder = fileURLToPath(new URL('../mlflow/external/', import.meta.url));
+    const source = join(server.directory, 'packed.onnx');
+    const pieces = packTensors(
+      readFileSync(join(folder, 'one_file.onnx')),
+      (name) => statSync(join(folder, name)).size,
+      1,
+    );
+    for (const piece of pieces)
+      appendFileSync(
+        source,
+        'location' in piece
+          ? readFileSync(join(folder, piece.location)).subarray(piece.offset, piece.offset + piece.length)
+          : piece,
+      );
+    await server.call('deploy_model', { model_id: 'packed', version: '1', source });
+    expect(await server.call('sync_mlflow', { model_id: 'packed' })).toMatchObject({ queued: 0, failed: [] });
+    const given = Array.from({ length: 20 }, (_, row) =>
+      Array.from({ length: 20 }, (_, at) => (row - at) / 8),
+    );
+    const expected = answers.parse(
+      await mlflow.script('ask_pyfunc.py', { uri: 'models:/packed/1', rows: given }),
+    );
+    expectClose((await valuesOf('packed', '1', 'x', given)).get('y'), expected.y);
+    // And back again, as one file that has all tensors in itself.
+    await server.call('deploy_model', { model_id: 'packed', version: 'back', source: 'models:/packed/1' });
+    expectClose((await valuesOf('packed', 'back', 'x', given)).get('y'), expected.y);
   });
 
   test('mlflow.pyfunc loads what was registered here, and answers the same', async () => {
@@ -553,7 +596,7 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
         { accuracy: 0.75 },
       ],
     ])(
-      'how well it answered is logged where it is known what really was: %s',
+      'how well it answered is logged where the actual value is known: %s',
       async (_, model, version, actualOf, metrics) => {
         if (model === 'sorted')
           await tracked.call('deploy_model', {
@@ -597,6 +640,65 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
           expect(logged.metrics[`monitoring/${name}`]).toBe(report.metrics[name]?.value);
       },
     );
+
+    test('an A/B test is logged beside its weights while outcomes come', async () => {
+      for (const [version, model] of [
+        ['1', 'linear_float32'],
+        ['2', 'linear_float32_b'],
+      ] as const)
+        await tracked.call('deploy_model', { model_id: 'ab', version, source: testModel(model) });
+      await tracked.call('set_traffic', { model_id: 'ab', weights: { 1: 0.5, 2: 0.5 } });
+      // Version 2 is wrong by four times as much.
+      const serve = async (from: number) => {
+        const calls = Array.from({ length: 40 }, async (_, index) => {
+          const { version, predictions } = await tracked.call('predict', {
+            model_id: 'ab',
+            entity_key: `customer ${from + index}`,
+            inputs: Array.from({ length: 10 }, (_row, row) => ({ f0: row, f1: index, f2: 1 })),
+          });
+          return predictions.map(({ prediction_id, value }, row) => ({
+            prediction_id,
+            actual: Number(value) + (version === '1' ? 1 : 4) + 0.1 * (row % 5) + 0.01 * index,
+          }));
+        });
+        const outcomes = (await Promise.all(calls)).flat();
+        await tracked.call('record_outcomes', { model_id: 'ab', outcomes });
+      };
+      const runOf = async (version: string) =>
+        (await runs()).find(
+          ({ params, status }) =>
+            params.model_id === 'ab' && params.version === version && status === 'RUNNING',
+        );
+      await serve(0);
+      const logged = await until(
+        'the comparison is logged',
+        async () => {
+          const run = await runOf('2');
+          return run?.metrics['ab/units'] === undefined ? undefined : run;
+        },
+        120_000,
+      );
+      expect(logged.history['traffic/weight']?.at(-1)?.[2]).toBe(0.5);
+      // What get_performance says.
+      const report = await tracked.call('get_performance', { model_id: 'ab', by_version: true });
+      const verdict = report.comparison?.verdicts.find(({ metric }) => metric === 'mae');
+      const units = (version: string) =>
+        report.comparison?.arms.find((arm) => arm.version === version)?.units;
+      const baseline = verdict?.a ?? '';
+      const other = baseline === '1' ? '2' : '1';
+      const [ofBaseline, ofOther] = [await runOf(baseline), await runOf(other)];
+      expect(ofBaseline?.metrics).toMatchObject({ 'ab/units': units(baseline), 'ab/mae': verdict?.value_a });
+      expect(ofBaseline?.metrics['ab/mae_difference']).toBeUndefined();
+      expect(ofOther?.metrics).toMatchObject({
+        'ab/units': units(other),
+        'ab/mae': verdict?.value_b,
+        'ab/mae_difference': verdict?.difference,
+        'ab/mae_difference_low': expect.closeTo(verdict?.interval?.[0] ?? Number.NaN, 2),
+        'ab/mae_difference_high': expect.closeTo(verdict?.interval?.[1] ?? Number.NaN, 2),
+        'ab/mae_verdict': other === '2' ? -1 : 1,
+        'ab/error_rate_verdict': 0,
+      });
+    });
 
     test('the drift that the server looks for itself is logged too', async () => {
       await until(

@@ -74,8 +74,8 @@ describe.skipIf(python === undefined)('500 changes while MLflow has a bad day', 
           MLFLOW_TRACKING_URI: proxy.address,
           ENABLE_MLFLOW_REGISTRY: 'true',
           MLFLOW_USE_STAGES: 'true',
-          // What is slow is given up soon.
-          MLFLOW_HTTP_REQUEST_TIMEOUT: '1',
+          // What is slow is given up soon; a call that arrives more than twice as late would pass for somebody else's.
+          MLFLOW_HTTP_REQUEST_TIMEOUT: '2',
         },
       };
       servers = [await startServer(options), await startServer(options)];

@@ -33,6 +33,7 @@ const restore = async (directory: string, file: string, open: typeof openDatabas
   try {
     const target = {
       opened,
+      directory,
       artifacts: artifactStore(directory, 1e9),
       clock: () => 1,
       progress: () => undefined,

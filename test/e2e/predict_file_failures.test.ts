@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readError } from './client.ts';
+import { openDatabase } from '../../src/storage/database.ts';
+import { loggedRows } from '../prediction_log/rows.ts';
+import { testModel } from './environment.ts';
 import { csvRows, type FileServer, startFileServer } from './file_server.ts';
 import { until } from './until.ts';
 
@@ -8,6 +10,12 @@ let files: FileServer;
 beforeAll(async () => {
   files = await startFileServer();
   await files.deploy('fails_run', 'slow_run', 'crash_run');
+  await files.server.call('deploy_model', {
+    model_id: 'linear_float32',
+    version: '1',
+    source: testModel('linear_float32'),
+    feature_names: ['a', 'b', 'c'],
+  });
 });
 afterAll(() => files.close());
 
@@ -97,12 +105,45 @@ describe('what is broken off leaves no file', () => {
     expect(existsSync(files.inFolder('cancelled.predictions.csv'))).toBe(false);
   });
 
-  it.skipIf(process.arch !== 'x64')('a model that crashes again and again', async () => {
-    const input_path = files.write('crash.csv', 'x,d\n4,2\n-2147483648,-1\n');
-    const result = await files.server.attempt('predict_file', { model_id: 'crash_run', input_path });
-    expect(readError('predict_file', result).code).toBe('ENGINE_CRASHED');
-    expect(existsSync(files.inFolder('crash.predictions.csv'))).toBe(false);
+  it.skipIf(process.arch !== 'x64')('rows that end the runtime fail, the others are answered', async () => {
+    const input_path = files.write('deadly.csv', 'x,d\n4,2\n9,3\n-2147483648,-1\n8,2\n');
+    const report = await files.server.call('predict_file', { model_id: 'crash_run', input_path });
+    expect(report).toMatchObject({
+      rows: 4,
+      failed_rows: 1,
+      failures: [{ line: 4, error: expect.stringMatching(/onnxruntime [\d.]+\) ended/) }],
+    });
+  });
+
+  it.skipIf(process.arch !== 'x64')('a file of rows that all end the runtime', async () => {
+    const input_path = files.write('crash.csv', `x,d\n${'-2147483648,-1\n'.repeat(40)}`);
+    const report = await files.server.call('predict_file', { model_id: 'crash_run', input_path });
+    expect(report).toMatchObject({ rows: 40, failed_rows: 40 });
     expect(files.unfinished()).toEqual([]);
+  });
+
+  it('rows that hang, or take too much memory, fail, the others are answered', async () => {
+    const strict = await files.startAnother({
+      MODELYARD_PREDICT_TIMEOUT_MS: '1500',
+      MODELYARD_ENGINE_MEMORY_MB: '400',
+    });
+    await strict.call('deploy_model', {
+      model_id: 'memory',
+      version: '1',
+      source: testModel('memory_balloon'),
+    });
+    for (const [model_id, x, error] of [
+      ['slow_run', 1e9, /did not answer within 1500 ms/],
+      ['memory', 5e8, /took more than 400 MB of memory/],
+    ] as const) {
+      const input_path = files.write(`${model_id}.csv`, `x\n1\n2\n3\n${x}\n`);
+      expect(await strict.call('predict_file', { model_id, input_path })).toMatchObject({
+        rows: 4,
+        failed_rows: 1,
+        failures: [{ line: 5, error: expect.stringMatching(error) }],
+      });
+    }
+    await strict.close();
   });
 
   it('a server that is killed leaves what the next run removes', async () => {
@@ -127,5 +168,40 @@ describe('what is broken off leaves no file', () => {
     });
     expect(csvRows(output_path)).toMatchObject([{ x: '1', prediction: '1' }]);
     expect(files.unfinished()).toEqual([]);
+  });
+
+  it('a server that is killed while it answers, or just after, has logged each row of an answered file once', async () => {
+    const rows = 40_000;
+    const input_path = files.write('logged.csv', `a,b,c\n${'1,2,3\n'.repeat(rows)}`);
+    const given = { model_id: 'linear_float32', input_path };
+    const killedWhile = await files.startAnother();
+    const call = killedWhile.attempt('predict_file', given, { onprogress: () => void killedWhile.kill() });
+    await expect(call).rejects.toThrow();
+    await killedWhile.ended;
+
+    const killedAfter = await files.startAnother();
+    const { output_path } = await killedAfter.call('predict_file', given);
+    await killedAfter.kill();
+    const ids = csvRows(output_path).map(({ prediction_id }) => prediction_id);
+    expect(new Set(ids).size).toBe(rows);
+
+    // Moves what the killed servers left.
+    await files.server.call('list_predictions', { model_id: 'linear_float32', limit: 1 });
+    const { database, close } = await openDatabase({ directory: files.registry });
+    try {
+      const logged = await loggedRows(database, 'linear_float32');
+      const times = new Map<string, number>();
+      for (const { prediction_id: id } of logged) times.set(id, (times.get(id) ?? 0) + 1);
+      expect(ids.filter((id) => times.get(id ?? '') !== 1)).toHaveLength(0);
+      expect(times.size).toBe(logged.length);
+      const totals = await database
+        .selectFrom('serving_totals')
+        .select('rows')
+        .where('model_id', '=', 'linear_float32')
+        .execute();
+      expect(totals).toEqual([{ rows: logged.length }]);
+    } finally {
+      await close();
+    }
   });
 });

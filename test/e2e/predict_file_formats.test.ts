@@ -13,7 +13,7 @@ const season = gamesIn('season.csv');
 let files: FileServer;
 beforeAll(async () => {
   files = await startFileServer();
-  await files.deploy('linear_float32', 'fixed_batch', 'multi_output');
+  await files.deploy('linear_float32', 'fixed_batch', 'centred_batch', 'multi_output');
   await files.server.call('deploy_model', {
     model_id: 'nba',
     version: '1',
@@ -49,6 +49,24 @@ describe('other formats and models', () => {
     });
   });
 
+  it('classes that are numbers are numbers in JSON Lines, as predict answers them', async () => {
+    await files.server.call('deploy_model', {
+      model_id: 'numbered',
+      version: '1',
+      source: nbaFile('home_win_v1.onnx'),
+      ...facts,
+      class_labels: ['0', '1'],
+    });
+    const input_path = files.write('numbered.jsonl', `${JSON.stringify(season[0])}\n`);
+    const { output_path } = await files.server.call('predict_file', { model_id: 'numbered', input_path });
+    const { predictions } = await files.server.call('predict', {
+      model_id: 'numbered',
+      inputs: season.slice(0, 1),
+    });
+    expect(JSON.parse(readFileSync(output_path, 'utf8')).prediction).toBe(predictions[0]?.value);
+    expect(typeof predictions[0]?.value).toBe('number');
+  });
+
   it('Parquet in, Parquet out', async () => {
     const columnData = facts.feature_names.map((name) => ({
       name,
@@ -76,7 +94,7 @@ describe('other formats and models', () => {
   });
 
   it('a Parquet file of Arrow, with columns of all kinds', async () => {
-    const arrowFile = fileURLToPath(new URL('../serving/file/types.parquet', import.meta.url));
+    const arrowFile = fileURLToPath(new URL('../tables/types.parquet', import.meta.url));
     const input_path = files.write('types.parquet', readFileSync(arrowFile));
     const answer = await files.server.call('predict_file', {
       model_id: 'linear_float32',
@@ -102,6 +120,45 @@ describe('other formats and models', () => {
     const input_path = files.write('ten.csv', `f0,f1\n${rows.join('')}`);
     const answer = await files.server.call('predict_file', { model_id: 'fixed_batch', input_path });
     expect(answer).toMatchObject({ rows: 10, failed_rows: 0 });
+    expect(answer.warnings).toBeUndefined();
+    const written = csvRows(answer.output_path).map(({ prediction }) => Number(prediction));
+    // y = 2·f0 − f1, by the script that makes the model.
+    expect(written).toEqual(rows.map((_, row) => 2 * row - (row + 1)));
+    const inputs = rows.map((_, row) => ({ f0: row, f1: row + 1 }));
+    const { predictions } = await files.server.call('predict', { model_id: 'fixed_batch', inputs });
+    expect(predictions.map(({ value }) => value)).toEqual(written);
+    const x = { datatype: 'FP32', shape: [10, 2], data: inputs.flatMap(({ f0, f1 }) => [f0, f1]) } as const;
+    const given = await files.server.call('predict', { model_id: 'fixed_batch', tensors: { x } });
+    expect(given.predictions.map(({ value }) => value)).toEqual(written);
+  });
+
+  it('a model that mixes rows answers groups that are always the same, and warns', async () => {
+    const count = 450;
+    const values = Array.from({ length: count }, (_, row) => (row * 7) % 31);
+    const input_path = files.write('mixed.csv', `x\n${values.join('\n')}\n`);
+    const answers = await Promise.all(
+      [1, 2, 3].map((time) =>
+        files.server.call('predict_file', {
+          model_id: 'centred_batch',
+          input_path,
+          output_path: input_path.replace('.csv', `.${time}.csv`),
+          log: false,
+        }),
+      ),
+    );
+    // x minus the mean of the group: the first two of 200 rows, the third of 50.
+    const group = (row: number) => values.slice(row - (row % 200), row - (row % 200) + 200);
+    const right = values.map(
+      (value, row) => value - group(row).reduce((sum, one) => sum + one, 0) / group(row).length,
+    );
+    for (const { output_path, warnings } of answers) {
+      expect(warnings).toEqual([expect.stringMatching(/ReduceMean.*groups of 200 in the order of the file/)]);
+      const written = csvRows(output_path).map(({ prediction }) => Number(prediction));
+      written.forEach((value, row) => {
+        expect(value).toBeCloseTo(right[row] ?? Number.NaN, 4);
+      });
+      expect(written).toHaveLength(count);
+    }
   });
 
   it('one version answers the whole file, whatever the route becomes meanwhile', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FileServer, startFileServer } from './file_server.ts';
@@ -6,7 +6,7 @@ import { type FileServer, startFileServer } from './file_server.ts';
 let files: FileServer;
 beforeAll(async () => {
   files = await startFileServer();
-  await files.deploy('linear_float32', 'image_like');
+  await files.deploy('linear_float32', 'image_like', 'detector', 'wide_answer');
 });
 afterAll(() => files.close());
 
@@ -18,6 +18,18 @@ describe('what cannot be done is said before anything is written', () => {
   });
 
   it.each<[string, () => Record<string, unknown>, string, RegExp]>([
+    [
+      'a model whose outputs belong to the call',
+      () => ({ model_id: 'detector', input_path: files.write('det.csv', 'f0,f1,f2,f3\n0.9,0,0,0\n') }),
+      'SIGNATURE_MISMATCH',
+      /no output that is one per row.*det_index/,
+    ],
+    [
+      'more numbers a row than a file takes, where no outputs are chosen',
+      () => ({ model_id: 'wide_answer', input_path: files.write('wide.csv', 'x\n1\n') }),
+      'LIMIT_EXCEEDED',
+      /100001 numbers/,
+    ],
     ['an unknown extension', () => given('rows.txt'), 'INVALID_INPUT', /extension \.txt/],
     ['no extension', () => given('rows'), 'INVALID_INPUT', /no extension/],
     [
@@ -135,4 +147,15 @@ describe('what cannot be done is said before anything is written', () => {
     expect(error.code).toBe('PATH_NOT_ALLOWED');
     expect(readdirSync(files.outside)).toEqual([]);
   });
+});
+
+it('of chosen outputs only those are written', async () => {
+  const input_path = files.write('chosen.csv', 'x\n0.5\n0.25\n');
+  await files.server.call('predict_file', { model_id: 'wide_answer', input_path, outputs: ['small'] });
+  const written = readFileSync(files.inFolder('chosen.predictions.csv'), 'utf8').trim().split('\n');
+  expect(written.map((line) => line.split(',').toSpliced(1, 1).join())).toEqual([
+    'x,prediction,error',
+    '0.5,1,',
+    '0.25,0.5,',
+  ]);
 });

@@ -12,7 +12,7 @@ const reply = z.object({
   result: z.object({ isError: z.boolean().optional(), structuredContent: z.unknown() }).partial().optional(),
   error: z.object({ code: z.number(), message: z.string() }).optional(),
 });
-export type Reply = z.output<typeof reply>;
+type Reply = z.output<typeof reply>;
 
 export interface RawOptions {
   directory: string;
@@ -23,7 +23,7 @@ export interface RawOptions {
 }
 
 /** How a server process ended, and all it wrote. */
-export interface Ending {
+interface Ending {
   code: number | null;
   signal: NodeJS.Signals | null;
   replies: Reply[];

@@ -77,6 +77,11 @@ describe.each<{ role: Role; readOnly: boolean }>([
     expect(tools.map(({ name }) => name)).toEqual(
       catalogue.filter(({ permission }) => may(caller, permission)).map(({ name }) => name),
     );
+    const told = JSON.stringify([tools, server.client.getInstructions()]);
+    expect(refused.flatMap(({ name }) => (new RegExp(`\\b${name}\\b`).test(told) ? name : []))).toEqual([]);
+    await expect(server.client.callTool({ name: 'nonsense', arguments: {} })).rejects.toThrow(
+      `There is no tool nonsense. Tools: ${tools.map(({ name }) => name).join(', ')}.`,
+    );
     expect((await server.call('health_check')).server).toMatchObject({ role, read_only: readOnly });
     const before = [await registryTables(scratch.path), await approvals()];
     for (const { name } of refused)

@@ -15,15 +15,21 @@ describe('a shadow version', () => {
   afterAll(() => server.close());
 
   /** Version 1 has the traffic, version 2 is its shadow. */
-  async function shadowed(modelId: string, primary: string, shadow: string): Promise<void> {
-    const deploy = (version: string, model: string, setActive: boolean) =>
+  async function shadowed(
+    modelId: string,
+    primary: string,
+    shadow: string,
+    rest: object = {},
+  ): Promise<void> {
+    const deploy = (version: string, model: string, setActive: boolean, more: object = {}) =>
       server.call('deploy_model', {
         model_id: modelId,
         version,
         source: testModel(model),
         set_active: setActive,
+        ...more,
       });
-    await deploy('1', primary, true);
+    await deploy('1', primary, true, rest);
     await deploy('2', shadow, false);
     const { current } = await server.call('set_traffic', {
       model_id: modelId,
@@ -99,6 +105,58 @@ describe('a shadow version', () => {
     expect(await healthOf('other', '2')).toMatchObject({ shadow_agreement: 0.25 });
   });
 
+  it('has the outcomes of the predictions that were given, whenever they come, and its own accuracy and latency', async () => {
+    await shadowed('judged', 'linear_float32', 'linear_float32_b');
+    const inputs = [{ f0: 2.75, f1: 0, f2: 0 }, row, { f0: 0, f1: 0, f2: 0 }];
+    const { predictions } = await predict('judged', inputs);
+    const own = await predict('judged', inputs.slice(1, 2), { prediction_ids: ['order 7'] });
+    // At once: the shadow may not have run yet.
+    const actual = (from: typeof predictions) =>
+      from.map(({ prediction_id, value }) => ({ prediction_id, actual: value }));
+    const recorded = await server.call('record_outcomes', {
+      model_id: 'judged',
+      outcomes: [...actual(predictions), { prediction_id: ' order 7 ', actual: own.predictions[0]?.value }],
+    });
+    expect(recorded).toMatchObject({ matched: 4, unknown: [] });
+    await agreementOf('judged', 2);
+    const incumbent = await server.call('get_performance', { model_id: 'judged', version: '1' });
+    expect(incumbent).toMatchObject({
+      outcomes: { answered_rows: 4, with_outcome: 4, of: 'callers' },
+      metrics: { mae: { value: 0 } },
+      latency_ms: { calls: 2, note: expect.stringContaining('of 2 calls') },
+    });
+    expect(incumbent.agreement).toBeUndefined();
+    const shadow = await server.call('get_performance', { model_id: 'judged', version: '2' });
+    // Version 2 is apart by 0, 6.25 (twice) and 2.75.
+    expect(shadow).toMatchObject({
+      count: 0,
+      outcomes: { answered_rows: 4, with_outcome: 4, of: 'shadow' },
+      agreement: {
+        calls: 2,
+        failed_calls: 0,
+        rows: 4,
+        agreed: 1,
+        share: 0.25,
+        tolerance: { relative: 0.01, absolute: 1e-6 },
+        primaries: [{ version: '1', rows: 4, share: 0.25 }],
+        latency_ms: { calls: 2 },
+        primary_latency_ms: { calls: 2 },
+      },
+    });
+    const { mae } = shadow.metrics;
+    expect(mae?.value).toBeCloseTo((2 * 6.25 + 2.75) / 4, 6);
+    expect(shadow.agreement?.mean_absolute_difference).toBeCloseTo((2 * 6.25 + 2.75) / 4, 6);
+    expect(mae?.interval).not.toBeNull();
+    expect(JSON.stringify(shadow).length / 4).toBeLessThan(2000);
+    const logged = await server.call('list_predictions', { model_id: 'judged', version: '2' });
+    expect(logged.predictions.map(({ shadow_of }) => shadow_of)).toContain('order 7');
+    const { models } = await server.call('health_check', { model_id: 'judged' });
+    expect(models.find(({ version }) => version === '1')?.latency_ms).toMatchObject({
+      calls: 2,
+      note: expect.stringContaining('of 2 calls'),
+    });
+  });
+
   it('that fails hurts nobody and trips nothing, not even itself', async () => {
     // At 101 fails_run has nothing to look up; slow_run gives it back.
     await shadowed('failing', 'slow_run', 'fails_run');
@@ -156,7 +214,8 @@ describe('a shadow version', () => {
   });
 
   it('may stand by as well: when it takes over it does not shadow itself', async () => {
-    await shadowed('both', 'fails_run', 'slow_run');
+    // With class labels the answer 101 is no probability, which is the model's failure.
+    await shadowed('both', 'slow_run', 'slow_run', { class_labels: ['no', 'yes'] });
     await server.call('set_traffic', {
       model_id: 'both',
       weights: { '1': 1, '2': 0 },

@@ -50,7 +50,8 @@ describe('traffic', () => {
     server.call('set_traffic', { model_id: modelId, weights, ...more });
 
   it('A/B: keys are split by the weights, and every key stays with its version', async () => {
-    const { previous, current } = await setTraffic({ '1': 0.7, '2': 0.3 });
+    const { previous, current, warnings } = await setTraffic({ '1': 0.7, '2': 0.3 });
+    expect(warnings).toEqual([expect.stringContaining('sticky works by the entity_key of a call')]);
     expect(previous).toMatchObject({ active_version: '1', weights: { '1': 1 } });
     expect(current).toEqual({
       active_version: '1',
@@ -63,6 +64,18 @@ describe('traffic', () => {
     expect(first.get('2')?.length).toBeGreaterThan(40);
     expect(first.get('2')?.length).toBeLessThan(80);
     expect(await keysByVersion(server, 'ab')).toEqual(first);
+  });
+
+  it('says which version is standby, which is out, and nothing of sticky where calls have keys', async () => {
+    const shared = await setTraffic({ '1': 0.7, '2': 0.3 });
+    expect(shared.warnings).toEqual([]);
+    expect((await setTraffic({ '1': 1, '2': 0 })).warnings).toEqual([
+      expect.stringMatching(/^2 is standby: /),
+    ]);
+    expect((await setTraffic({ '1': 1 })).warnings).toEqual([
+      expect.stringMatching(/^2 is out of the route/),
+    ]);
+    await setTraffic({ '1': 0.7, '2': 0.3 });
   });
 
   it('a canary that grows keeps its keys', async () => {

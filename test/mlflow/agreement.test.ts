@@ -49,8 +49,8 @@ test('long texts are told apart too, and the memory survives storage without the
     ]),
   );
   expect(text.length).toBeLessThan(200);
-  const cell = parseMemory(text).get('d') ?? neverAgreed;
-  expect(parseMemory(text).size).toBe(1);
+  const cell = parseMemory('m', text).get('d') ?? neverAgreed;
+  expect(parseMemory('m', text).size).toBe(1);
   expect(judge(other, long, cell)).toBe('write');
   expect(judge(long, other, cell)).toBe('conflict');
 });

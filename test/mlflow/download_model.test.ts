@@ -104,8 +104,8 @@ describe('a model that MLflow wrote', () => {
     ],
     [
       'MLmodel cannot be read',
-      { MLmodel: { text: 'flavors: &x\n' } },
-      { code: 'ARTIFACT_INVALID', message: expect.stringContaining('line 1 cannot be read') },
+      { MLmodel: { text: 'flavors: &x\n  a: [\n' } },
+      { code: 'ARTIFACT_INVALID', message: expect.stringContaining('at line 3, column 1') },
     ],
     [
       'its tensors are missing',
@@ -116,7 +116,7 @@ describe('a model that MLflow wrote', () => {
       },
       {
         code: 'ARTIFACT_INVALID',
-        message: expect.stringContaining('"one_file.data", which is not beside it'),
+        message: expect.stringContaining('"one_file.data" is no plain file beside it'),
       },
     ],
     ['there is no MLmodel', { readme: { text: 'x' } }, { code: 'INVALID_INPUT' }],

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
  * when the fault is over, long after it was given up; `error`: an HTTP 500; `garbage`: a page that is not JSON;
  * `lie`: yes, and nothing is done.
  */
-export const faults = ['pass', 'refuse', 'lost', 'slow', 'late', 'error', 'garbage', 'lie'] as const;
+const faults = ['pass', 'refuse', 'lost', 'slow', 'late', 'error', 'garbage', 'lie'] as const;
 export type Fault = (typeof faults)[number];
 
 export interface FaultProxy {

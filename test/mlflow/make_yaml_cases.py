@@ -19,6 +19,18 @@ values = [
     {"a:b": "c", "with space": "d", "- dash": "e", "'q'": "f", "#": "g", '"': "h"},
     {"looks like": ["null", "true", "1", "1.5", "~", "2026-01-31", "- x", "a: b", "[x]", "{y}", "&z", "*z", "!t", "%", "@", "`"]},
     ["a", {"b": "c"}],
+    {"class_labels": ["y", "n", "Y", "N"], "answers": ["yes", "no", "on", "off"], "missing": ["Null", "~", "none"]},
+    {"ids": ["1234567e89", "0123456789", "1e5", "0x1f", "0o17", "1_000", "12:30:45", "1.", ".5", ".inf", ".nan", "="]},
+    {"true": [True, False], "null": [None, "x", None]},
+    {"__proto__": {"constructor": "x"}, "<<": "merge"},
 ]
 cases = [{"value": value, "text": yaml.safe_dump(value, default_flow_style=False)} for value in values]
+# MLflow keeps letters of all alphabets as they are, and what stands twice is written once, with an anchor.
+cases.append({"value": values[3], "text": yaml.safe_dump(values[3], default_flow_style=False, allow_unicode=True)})
+twice = {"name": "x", "type": "double"}
+cases.append({"value": {"a": [twice], "b": [twice]}, "text": yaml.safe_dump({"a": [twice], "b": [twice]})})
+# As people write it: both readings are PyYAML's.
+for text in ["a: yes\nb: off\nc: Null\nd: ~\ne:\nf: y\n", "a: |\n  block\n  text\nb: >\n  folded\n  text\n", "a: {b: c, d: [e, f]}\n",
+             "# comment\n---\na: b # another\n", "? key\n: value\n", "- a\n-\n  b: c\n", "a: &x\n  b: c\nd: *x\n"]:
+    cases.append({"value": yaml.safe_load(text), "text": text})
 Path(__file__).with_name("yaml_cases.json").write_text(json.dumps({"pyyaml": yaml.__version__, "cases": cases}, indent=1))

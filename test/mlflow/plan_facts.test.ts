@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Memory } from '../../src/mlflow/agreement.ts';
 import { type FactsPlan, factsCell, factsMark, planFacts } from '../../src/mlflow/plan_facts.ts';
-import type { ModelVersion, Run } from '../../src/mlflow/rest.ts';
+import type { ModelVersion, Run } from '../../src/mlflow/rest_answers.ts';
 import { ourVersion } from './our_version.ts';
 
 const createdAt = 1000;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Memory } from '../../src/mlflow/agreement.ts';
 import { ownTag, planSync, type SyncPlan, versionKey } from '../../src/mlflow/plan_sync.ts';
 import type { OurModel, OurVersion } from '../../src/mlflow/registry_state.ts';
-import type { ModelVersion, RegisteredModel } from '../../src/mlflow/rest.ts';
+import type { ModelVersion, RegisteredModel } from '../../src/mlflow/rest_answers.ts';
 import type { Stage } from '../../src/registry/stages.ts';
 import { ourVersion } from './our_version.ts';
 
@@ -24,6 +24,7 @@ function model(versions: OurVersion[], facts: Partial<OurModel> = {}): OurModel 
     description: null,
     tags: new Map(),
     versions,
+    damaged: [],
     aliases: new Map(),
     deleted: [],
     ...facts,

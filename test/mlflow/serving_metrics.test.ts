@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { servingMetrics } from '../../src/mlflow/serving_metrics.ts';
-import { latencySketch, sketchToText } from '../../src/monitoring/log/latency.ts';
+import { latencySketch, sketchToText } from '../../src/prediction_log/latency.ts';
 
 const start = Date.UTC(2026, 0, 31, 12);
 const minute = (index: number) => start + index * 60_000;

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { isMlflowSource, parseSource } from '../../src/mlflow/source.ts';
 
 test.each([
+  ['runs:/0a1b', { kind: 'run', runId: '0a1b', path: '' }],
+  ['runs:/0a1b/', { kind: 'run', runId: '0a1b', path: '' }],
   ['runs:/0a1b/model', { kind: 'run', runId: '0a1b', path: 'model' }],
   ['runs:/0a1b/a/b.onnx', { kind: 'run', runId: '0a1b', path: 'a/b.onnx' }],
   ['models:/churn/3', { kind: 'version', name: 'churn', version: 3 }],
@@ -16,8 +18,6 @@ test.each([
 
 test.each([
   'runs:/',
-  'runs:/0a1b',
-  'runs:/0a1b/',
   'runs:/0a1b/../x',
   'runs:/0a1b/a//b',
   'runs:/0a1b/a\\b',

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { appendAudit } from '../../src/access/audit.ts';
+import { asAction } from '../../src/access/origin.ts';
 import { openConnection } from '../../src/mlflow/connection.ts';
 import { readOutbox } from '../../src/mlflow/outbox.ts';
 import { type Sender, startSender } from '../../src/mlflow/sender.ts';
 import { tracking } from '../../src/mlflow/tracking.ts';
-import { writeRoute } from '../../src/serving/routes.ts';
+import { writeRoute } from '../../src/serving/stored_route.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { openDatabase } from '../../src/storage/database.ts';
@@ -59,7 +60,7 @@ describe.skipIf(python === undefined)('deployments in a real MLflow', () => {
 
   const tell = (version: string, after: object, outcome = 'done') =>
     database.transaction().execute((transaction) => {
-      const origin = { ...callBy('operator'), action: 'deploy_model' };
+      const origin = asAction(callBy('operator'), 'deploy_model');
       return appendAudit(
         transaction,
         origin,

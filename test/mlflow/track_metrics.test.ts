@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openConnection } from '../../src/mlflow/connection.ts';
 import { restOf } from '../../src/mlflow/rest.ts';
 import { areMetricsDue, keepMeasurement, trackMetrics } from '../../src/mlflow/track_metrics.ts';
-import { latencySketch, sketchToText } from '../../src/monitoring/log/latency.ts';
+import { latencySketch, sketchToText } from '../../src/prediction_log/latency.ts';
 import { type Database, openDatabase } from '../../src/storage/database.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { type FaultProxy, startFaultProxy } from './fault_proxy.ts';
@@ -59,6 +59,7 @@ describe.skipIf(python === undefined)('serving metrics in a real MLflow', () => 
           calls,
           errors,
           latency: sketchToText(sketch),
+          queue: null,
         })
         .execute();
     };

@@ -61,11 +61,14 @@ describeOnEachDatabase('outcomes of deployed versions', (store) => {
         answered: 10,
         errors: 0,
         outcomes,
+        shadows: 0,
+        shadow_outcomes: 0,
         weight: 10,
         tier: 0,
         bytes: 0,
         revision: outcomes === 0 ? 0 : 1,
         claimed_until: 0,
+        outcomes_at: 0,
       })
       .execute();
   const measurements = () =>

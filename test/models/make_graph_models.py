@@ -255,6 +255,9 @@ def types():
 def graphs():
     x, y = value("x", FLOAT, ["N", 1]), value("y", FLOAT, ["N", 1])
     copy = [helper.make_node("Identity", ["x"], ["y"])]
+    newer = model_of("newer_ir", copy, [x], [y], check=False)
+    newer.ir_version = 99
+    e.refuse("newer_ir", "IR version is 99; this runtime takes up to", bytes_of(newer))
     e.refuse("no_outputs", "no outputs", bytes_of(model_of("no_outputs", copy, [x], [], check=False)))
     huge = [value("x", FLOAT, ["N", 10**6, 10**6])]
     out = [value("y", FLOAT, ["N", 10**6, 10**6])]
@@ -321,7 +324,191 @@ def instructing():
     e.predict("instructing", [{"x": 1}], [{"value": 3}])
 
 
+def tree(classes, weights, post_transform):
+    """One split, x > 0, in a TreeEnsembleClassifier whose two leaves give each class these weights, as CatBoost writes it."""
+    each = range(len(classes))
+    return helper.make_node(
+        "TreeEnsembleClassifier",
+        ["x"],
+        ["label", "probabilities"],
+        domain="ai.onnx.ml",
+        nodes_treeids=[0, 0, 0],
+        nodes_nodeids=[0, 1, 2],
+        nodes_featureids=[0, 0, 0],
+        nodes_values=[0.0, 0.0, 0.0],
+        nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"],
+        nodes_truenodeids=[1, 0, 0],
+        nodes_falsenodeids=[2, 0, 0],
+        class_treeids=[0] * (2 * len(classes)),
+        class_nodeids=[leaf for leaf in (1, 2) for _ in each],
+        class_ids=[*each, *each],
+        class_weights=weights,
+        classlabels_int64s=classes,
+        post_transform=post_transform,
+    )
+
+
+def labels():
+    """Classifiers whose label the runtime gets wrong, as CatBoost and a forest of one class write them, and one that is right to differ."""
+    x, label = value("x", FLOAT, ["N", 1]), value("label", TensorProto.INT64, ["N"])
+    opsets = (("", OPSET), ("ai.onnx.ml", 3))
+    probabilities = value("probabilities", FLOAT, ["N", 2])
+    rows = [{"x": -1}, {"x": 2}]
+
+    def logistic(score):
+        p = float(1 / (1 + np.exp(-score)))
+        return {"1": 1 - p, "2": p}
+
+    add("coded_trees", [tree([1, 2], [2.0, -2.0, -2.0, 2.0], "LOGISTIC")], [x], [label, probabilities], opsets=opsets)
+    answers = [{"value": 1, "probabilities": logistic(-2)}, {"value": 2, "probabilities": logistic(2)}]
+    e.predict("coded_trees", rows, answers)
+    named = [
+        {"value": "low", "probabilities": {"low": logistic(-2)["1"], "high": logistic(-2)["2"]}},
+        {"value": "high", "probabilities": {"low": logistic(2)["1"], "high": logistic(2)["2"]}},
+    ]
+    e.predict("coded_trees", rows, named, class_labels=["low", "high"])
+
+    one = value("probabilities", FLOAT, ["N", 1])
+    add("one_class", [tree([0], [1.0, 1.0], "NONE")], [x], [label, one], opsets=opsets)
+    e.predict("one_class", rows, [{"value": 0, "probabilities": {"0": 1}}] * 2)
+
+    # A threshold of 0.1, tuned after the classifier: its label rightly is not the class of the largest probability.
+    tuned = [
+        tree([0, 1], [2.0, -2.0, -2.0, 2.0], "LOGISTIC"),
+        helper.make_node("Gather", ["probabilities", "second"], ["p"], axis=1),
+        helper.make_node("Greater", ["p", "threshold"], ["above"]),
+        helper.make_node("Cast", ["above"], ["tuned_label"], to=TensorProto.INT64),
+    ]
+    add(
+        "tuned_threshold",
+        tuned,
+        [x],
+        [value("tuned_label", TensorProto.INT64, ["N"]), probabilities],
+        [constant("second", np.int64(1)), constant("threshold", np.float32(0.1))],
+        opsets=opsets,
+    )
+    p = [logistic(-2)["1"], logistic(-2)["2"]], [logistic(2)["1"], logistic(2)["2"]]
+    e.predict("tuned_threshold", rows, [{"value": 1, "scores": p[0]}, {"value": 1, "scores": p[1]}])
+
+
+def per_call():
+    """Outputs that are not one per row, and rows that lie along another axis."""
+    find = [
+        helper.make_node("Greater", ["scores", "half"], ["found"]),
+        helper.make_node("NonZero", ["found"], ["indices"]),
+        helper.make_node("Transpose", ["indices"], ["det_index"]),
+        helper.make_node("GatherND", ["scores", "det_index"], ["det_score"]),
+    ]
+    half = constant("half", np.float32(0.5))
+
+    def found(rows):
+        rows = np.array(rows, np.float32)
+        return {"det_index": np.argwhere(rows > 0.5).astype(np.int64), "det_score": rows[rows > 0.5]}
+
+    for name, batch, dimension in (
+        ("detector", "batch", "num_dets"),
+        ("detector_unnamed", None, None),
+        ("detector_one_image", 1, "num_dets"),
+    ):
+        outputs = [value("det_index", TensorProto.INT64, [dimension, 2]), value("det_score", FLOAT, [dimension])]
+        add(name, find, [value("scores", FLOAT, [batch, 4])], outputs, [half])
+        cases = [[[0.9, 0, 0, 0]], [[0.9, 0.8, 0, 0]], [[0.9, 0.8, 0, 0], [0] * 4], [[0.9, 0.8, 0.7, 0], [0] * 4]]
+        for rows in cases if batch != 1 else cases[:2]:
+            e.run(name, {"scores": np.array(rows, np.float32)}, found(rows), 1e-6)
+
+    # 100 000 copies of x, each seventeen digits long as JSON, beside one number a row.
+    nodes = [helper.make_node("Expand", ["x", "size"], ["boxes"]), helper.make_node("Add", ["x", "x"], ["small"])]
+    outputs = [value("boxes", FLOAT, ["batch", 100_000]), value("small", FLOAT, ["batch", 1])]
+    size = constant("size", np.array([1, 100_000], np.int64))
+    add("wide_answer", nodes, [value("x", FLOAT, ["batch", 1])], outputs, [size])
+
+    # The largest of the call beside the sum of each row, and each row as a column.
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["largest"], keepdims=0),
+        helper.make_node("ReduceSum", ["x", "one"], ["sum"], keepdims=0),
+        helper.make_node("Transpose", ["x"], ["columns"]),
+    ]
+    outputs = [value("largest", FLOAT, []), value("sum", FLOAT, ["batch"]), value("columns", FLOAT, [2, "batch"])]
+    one = constant("one", np.array([1], np.int64))
+    add("beside_rows", nodes, [value("x", FLOAT, ["batch", 2])], outputs, [one])
+    x = np.array([[1, 2], [3, 4]], np.float32)
+    e.run("beside_rows", {"x": x}, {"largest": x.max(), "sum": x.sum(1), "columns": x.T})
+
+
+def picky():
+    """Models that no input of zeros of the smallest size runs on, though proper ones do."""
+    kernel = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3) / 8
+    add(
+        "needs_pixels",
+        [
+            helper.make_node("Conv", ["image", "kernel"], ["filtered"]),
+            helper.make_node("GlobalAveragePool", ["filtered"], ["pooled"]),
+            helper.make_node("Flatten", ["pooled"], ["y"]),
+        ],
+        [value("image", FLOAT, ["N", 1, "H", "W"])],
+        [value("y", FLOAT, ["N", 1])],
+        [constant("kernel", kernel)],
+    )
+    images = (np.arange(2 * 4 * 5, dtype=np.float32).reshape(2, 1, 4, 5) % 7) / 4
+    windows = np.lib.stride_tricks.sliding_window_view(images[:, 0], (3, 3), axis=(1, 2))
+    pooled = (windows * kernel[0, 0]).sum(axis=(3, 4)).mean(axis=(1, 2)).reshape(2, 1).astype(np.float32)
+    e.run("needs_pixels", {"image": images}, {"y": pooled}, 1e-6)
+
+    add(
+        "needs_steps",
+        [
+            helper.make_node("Slice", ["series", "start", "end", "axis"], ["last"]),
+            helper.make_node("Reshape", ["last", "flat"], ["window"]),
+            helper.make_node("ReduceMean", ["window", "axis"], ["y"], keepdims=0),
+        ],
+        [value("series", FLOAT, ["N", "T", 2])],
+        [value("y", FLOAT, ["N"])],
+        [
+            constant("start", np.array([-12])),
+            constant("end", np.array([2**31])),
+            constant("axis", np.array([1])),
+            constant("flat", np.array([-1, 24])),
+        ],
+    )
+    series = np.arange(2 * 14 * 2, dtype=np.float32).reshape(2, 14, 2)
+    e.run("needs_steps", {"series": series}, {"y": series[:, -12:].mean(axis=(1, 2))}, 1e-6)
+
+    # A whole number divided by zero ends the process (SIGFPE, x86 only).
+    add(
+        "divides",
+        [helper.make_node("Div", ["twelve", "x"], ["y"])],
+        [value("x", TensorProto.INT64, ["N", 1])],
+        [value("y", TensorProto.INT64, ["N", 1])],
+        [constant("twelve", np.array([12]))],
+    )
+    e.predict("divides", [{"x": 5}, {"x": -4}], [{"value": 2}, {"value": -3}])
+
+
+def beyond_two_gigabytes():
+    """Three tables in a file beside it, 2.46 GB together, which the tests make; y is the sum of their rows."""
+    rows, columns = 200_000, 1024
+    bytes_each = rows * columns * 4
+    tables = []
+    for index in range(3):
+        table = TensorProto(name=f"t{index}", data_type=FLOAT, dims=[rows, columns])
+        table.data_location = TensorProto.EXTERNAL
+        said = {"location": "beyond_two_gigabytes.onnx.data", "offset": index * bytes_each, "length": bytes_each}
+        for key, text in said.items():
+            table.external_data.add(key=key, value=str(text))
+        tables.append(table)
+    nodes = [helper.make_node("Gather", [f"t{index}", "row"], [f"r{index}"]) for index in range(3)]
+    model = model_of(
+        "beyond_two_gigabytes",
+        [*nodes, helper.make_node("Sum", ["r0", "r1", "r2"], ["y"])],
+        [value("row", TensorProto.INT64, ["N"])],
+        [value("y", FLOAT, ["N", columns])],
+        tables,
+        check=False,
+    )
+    e.add("beyond_two_gigabytes", bytes_of(model))
+
+
 if __name__ == "__main__":
-    for part in (identities, shapes, networks, asks_for_missing, external_data, types, graphs, other_formats, instructing):
+    for part in (identities, shapes, networks, asks_for_missing, external_data, types, graphs, other_formats, instructing, picky, labels, per_call, beyond_two_gigabytes):
         part()
     sys.exit(e.main("expected_graphs.json", "make_graph_models.py"))

@@ -343,6 +343,85 @@ def boosted():
     served("xgboost_regressor", xgboost.XGBRegressor(**extreme).fit(GAPS, TARGET), from_extreme, GAP_ROWS)
 
 
+def encoders():
+    """Encoders that know their categories and refuse others, and some that had missing values in training."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+    def fit_and_add(name, model, frame, types):
+        model.fit(frame, FLAG.astype(int))
+        rounded(model[-1], "coef_", "intercept_")
+        convert(name, model, {id(model): {"zipmap": False}}, types)
+        return model
+
+    text = StringTensorType([None, 1])
+    cities = np.array(["Bern", "Oslo", "Rome"])[(X[:, 0] % 3).astype(int)]
+    kinds = np.array(["old", "new"])[(X[:, 1] % 2).astype(int)]
+    sizes = np.where(X[:, 2] > 9, np.nan, X[:, 2])
+    frame = pd.DataFrame({"city": cities, "kind": kinds, "size": sizes})
+    columns = ColumnTransformer(
+        [("text", OneHotEncoder(), ["city", "kind"]), ("number", SimpleImputer(), ["size"])]
+    )
+    model = make_pipeline(columns, LogisticRegression(C=0.1))
+    types = [("city", text), ("kind", text), ("size", FloatTensorType([None, 1]))]
+    fit_and_add("onehot_strict", model, frame, types)
+    rows = pd.DataFrame({"city": ["Oslo", "Rome"], "kind": ["new", "old"], "size": [4.25, np.nan]})
+    e.predict(
+        "onehot_strict",
+        records_of(rows.to_numpy(dtype=object), ["city", "kind", "size"]),
+        labelled(model.predict(rows), model.predict_proba(rows), [0, 1]),
+    )
+
+    some = np.where(X[:, 0] > 8, None, cities).reshape(-1, 1)
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=0.1))
+    fit_and_add("onehot_none", model, some, [("city", text)])
+    rows = np.array([["Oslo"], [None]], dtype=object)
+    e.predict(
+        "onehot_none",
+        [{"city": "Oslo"}, {"city": "None"}],
+        labelled(model.predict(rows), model.predict_proba(rows), [0, 1]),
+        not_nullable=["city"],
+    )
+
+    steps = np.where(X[:, :1] > 8, np.nan, np.floor(X[:, :1] % 4)).astype(np.float32)
+    model = make_pipeline(OrdinalEncoder(encoded_missing_value=-1), LogisticRegression(C=0.1))
+    fit_and_add("ordinal_nan", model, steps, [("step", FloatTensorType([None, 1]))])
+    rows = np.array([[1], [np.nan], [3]], dtype=np.float32)
+    e.predict(
+        "ordinal_nan",
+        records_of(rows, ["step"]),
+        labelled(model.predict(rows), model.predict_proba(rows), [0, 1]),
+    )
+
+    forest = RandomForestClassifier(n_estimators=3, max_depth=3, random_state=2).fit(X, CODED)
+    convert("forest_free", forest, {id(forest): {"zipmap": False}}, [("features", FloatTensorType([None, None]))])
+    predictions = labelled(forest.predict(ROWS), forest.predict_proba(ROWS), forest.classes_)
+    e.predict("forest_free", records_of(ROWS), predictions, feature_names=NAMES)
+
+
+def ends_the_runtime():
+    """Models that end onnxruntime 1.30 in every language: on rows without a missing value, and on every row."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.impute import KNNImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    gaps = GAPS[:40]
+    fitted = make_pipeline(KNNImputer(n_neighbors=2), LogisticRegression(C=0.1)).fit(gaps, FLAG[:40].astype(int))
+    rounded(fitted[-1], "coef_", "intercept_")
+    # A run lives where some row of it has a missing value, and dies where none has, or a row has nothing else.
+    rows = ROWS.copy()
+    rows[0, 1] = rows[1, 0] = rows[2, 3] = rows[3, 2] = np.nan
+    classifier("knn_imputer", fitted, {"zipmap": False}, rows=rows, tolerance=1e-4)
+
+    forest = RandomForestClassifier(n_estimators=2, max_depth=2, random_state=1).fit(X, np.array(["only"] * len(X)))
+    convert("one_class_text", forest, {id(forest): {"zipmap": False}})
+
+
 if __name__ == "__main__":
     for part in (
         linear_classifiers,
@@ -353,6 +432,8 @@ if __name__ == "__main__":
         without_classes,
         several_labels,
         boosted,
+        encoders,
+        ends_the_runtime,
     ):
         part()
     sys.exit(e.main("expected_trained.json", "make_trained_models.py"))

@@ -1,32 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { actualReader } from '../../src/registry/actual_value.ts';
 import type { TensorSpec } from '../../src/registry/signature.ts';
-import type { VersionRecord } from '../../src/registry/version_record.ts';
+import { versionRecord } from './version_record.ts';
 
 function reader(outputs: TensorSpec[], classLabels?: string[]) {
-  const record: VersionRecord = {
-    modelId: 'm',
-    version: '1',
-    stage: 'development',
-    createdAt: 0,
-    createdBy: 'operator',
-    source: 'somewhere',
-    artifact: { sha256: '00', bytes: 1 },
-    signature: { inputs: [], outputs, features: [] },
-    classLabels,
-    framework: null,
-    algorithm: null,
-    hyperparameters: null,
-    description: null,
-    author: null,
-    producer: null,
-    opsets: null,
-    updatedAt: null,
-    updatedBy: null,
-    number: 1,
-    warnings: [],
-  };
-  return actualReader(record);
+  return actualReader(versionRecord({ signature: { inputs: [], outputs, features: [] }, classLabels }));
 }
 const label = (given: Partial<TensorSpec>): TensorSpec => ({
   name: 'label',
@@ -39,7 +17,7 @@ const value = (read: unknown) => ({ kind: 'value', value: read });
 const unlisted = (read: unknown) => ({ kind: 'value', value: read, isUnlisted: true });
 const missing = { kind: 'missing' };
 
-describe('what really was is read as', () => {
+describe('an actual value is read as', () => {
   const number: TensorSpec = { name: 'y', datatype: 'FP32', shape: [-1, 1] };
   test.each([
     [1.5, value(1.5)],
@@ -66,6 +44,7 @@ describe('what really was is read as', () => {
     ['', missing],
     [3, unlisted(3)],
     ['other', unlisted('other')],
+    ['inf', unlisted('inf')],
     [[1], { kind: 'wrong', expected: 'a class' }],
   ])('a class that is a number: %j', (given, expected) => {
     expect(reader([label({ classes: [0, 1] })])(given)).toEqual(expected);
@@ -90,8 +69,29 @@ describe('what really was is read as', () => {
     expect(reader([scores], ['no', 'yes'])('yes')).toEqual(value('yes'));
   });
 
+  test.each([true, 'True', 1, '1', '1.0', 'TRUE'])(
+    'one of two classes that the model does not list: %j',
+    (given) => {
+      const scores: TensorSpec = { name: 'p', datatype: 'FP32', shape: [-1, 2], role: 'probabilities' };
+      expect(reader([label({})])(given)).toEqual(value(1));
+      expect(reader([label({}), scores])(given)).toEqual(value(1));
+      expect(reader([scores])(given)).toEqual(value(1));
+      expect(reader([label({ datatype: 'BYTES', classes: ['False', 'True'] })])(given)).toEqual(
+        value('True'),
+      );
+      const three = { ...scores, shape: [-1, 3] };
+      const isTruth = typeof given === 'boolean' || /true/i.test(String(given));
+      const wrong = { kind: 'wrong', expected: 'a class: the model answers numbers' };
+      expect(reader([label({}), three])(given)).toEqual(isTruth ? wrong : value(1));
+    },
+  );
+
   test('a class of those that the model does not list', () => {
     expect(reader([label({})])('7')).toEqual(value(7));
+    expect(reader([label({})])('yes')).toEqual({
+      kind: 'wrong',
+      expected: 'a class: the model answers numbers',
+    });
     expect(reader([label({ datatype: 'BYTES' })])('7')).toEqual(value('7'));
     expect(reader([{ name: 'y', datatype: 'BOOL', shape: [-1] }])('true')).toEqual(value(true));
   });

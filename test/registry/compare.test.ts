@@ -69,7 +69,7 @@ describeOnEachDatabase('compareVersions', (store) => {
     weight: null,
     calls: 0,
     errors: 0,
-    latencyMs: { p50: null, p95: null, p99: null },
+    latencyMs: { p50: null, p95: null, p99: null, calls: 0 },
     outcomes: 0,
     metrics: {},
   };
@@ -78,7 +78,7 @@ describeOnEachDatabase('compareVersions', (store) => {
     weight: 1,
     calls: 10,
     errors: 1,
-    latencyMs: { p50: 1, p95: 2, p99: 3 },
+    latencyMs: { p50: 1, p95: 2, p99: 3, calls: 10 },
     outcomes: 10,
     metrics: { accuracy, bias: { value: null, interval: null } },
   };

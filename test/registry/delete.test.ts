@@ -132,8 +132,8 @@ describeOnEachDatabase('deleteVersions', (store) => {
       applied: false,
       confirm: { token: 'token' },
       effects: [
-        expect.stringContaining('Version 1 of model shown is deleted for good'),
-        ...Array(2).fill(expect.any(String)),
+        expect.stringContaining('Version 1 of model shown would be deleted for good'),
+        ...Array(2).fill(expect.stringContaining(' would ')),
       ],
     });
     expect(await versionsOf('shown')).toEqual(['1']);
@@ -151,35 +151,33 @@ describeOnEachDatabase('deleteVersions', (store) => {
         {
           ...freely,
           obtain(plan, confirm) {
-            plans.push([plan.reversible, confirm]);
+            plans.push([plan.change.deletes, confirm]);
             return Promise.reject(new Error('no'));
           },
         },
       ),
     ).rejects.toThrow('no');
-    expect(plans).toEqual([[false, 'given']]);
+    expect(plans).toEqual([[true, 'given']]);
     expect(await versionsOf('asked')).toEqual(['1']);
   });
 
-  test('clears old litter away, and leaves what may be on its way in', async () => {
-    const litter = async (content: string, ageMs: number) => {
+  test('removes the bytes that it released, and no file that this database does not know', async () => {
+    const others = async (content: string) => {
       const file = join(directory, `${content}.bin`);
       writeFileSync(file, content);
       const artifact = await artifacts.add(file);
-      const made = (Date.now() - ageMs) / 1000;
-      utimesSync(artifacts.pathOf(artifact.sha256), made, made);
+      const longAgo = (Date.now() - 2 * 3_600_000) / 1000;
+      utimesSync(artifacts.pathOf(artifact.sha256), longAgo, longAgo);
       return artifact;
     };
-    const old = await litter('old litter', 2 * 3_600_000);
-    const fresh = await litter('fresh litter', 60_000);
-    await seed({ modelId: 'broom', version: '1' });
-    const kept = await seed({ modelId: 'broom', version: '2' });
-    const longAgo = (Date.now() - 2 * 3_600_000) / 1000;
-    utimesSync(artifacts.pathOf(kept.artifact.sha256), longAgo, longAgo);
+    const unknown = [await others('of another store'), await others('of a third')];
+    const released = await seed({ modelId: 'broom', version: '1' });
+    const shared = await seed({ modelId: 'broom', version: '2' });
     await moveTo(database, 'broom', '1', 'archived');
-    await remove('broom', '1');
-    expect(await artifacts.isPresent(old)).toBe(false);
-    expect(await artifacts.isPresent(fresh)).toBe(true);
-    expect(await artifacts.isPresent(kept.artifact)).toBe(true);
+    const { bytesFreed } = await remove('broom', '1');
+    for (const artifact of unknown) expect(await artifacts.isPresent(artifact)).toBe(true);
+    expect(await artifacts.isPresent(shared.artifact)).toBe(true);
+    expect(await artifacts.isPresent(released.artifact)).toBe(false);
+    expect(bytesFreed).toBe(released.artifact.bytes);
   });
 });

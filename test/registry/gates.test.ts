@@ -43,7 +43,11 @@ const evidence: GateEvidence = {
 async function judge(policy: GatePolicy, more: Partial<Candidacy> = {}, given: Partial<GateEvidence> = {}) {
   const candidacy: Candidacy = {
     candidate: { record: record('2'), metrics: { accuracy: 0.9, log_loss: 0.3, odd: 1 } },
-    incumbent: { record: record('1'), metrics: { accuracy: 0.91, log_loss: 0.25, odd: 2 } },
+    incumbent: {
+      version: '1',
+      stored: { record: record('1') },
+      metrics: { accuracy: 0.91, log_loss: 0.25, odd: 2 },
+    },
     inStagingSince: undefined,
     now: 10 * hour,
     ...more,

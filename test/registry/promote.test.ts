@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { describeModel } from '../../src/registry/describe.ts';
-import { type Deployer, type Promotion, promoteVersion } from '../../src/registry/promote.ts';
+import { promoteVersion } from '../../src/registry/promote.ts';
+import type { Promotion } from '../../src/registry/promotion_facts.ts';
+import type { Deployer } from '../../src/registry/stage_change.ts';
 import { describeTraffic } from '../../src/serving/describe_traffic.ts';
-import { activateVersion } from '../../src/serving/routes.ts';
+import { activateVersion } from '../../src/serving/stored_route.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { freely } from '../access/approvers.ts';
@@ -33,7 +35,6 @@ describeOnEachDatabase('promoteVersion', (store) => {
       await database.insertInto('deployments').values(deployRow(modelId, version)).execute();
     },
     activate: activateVersion,
-    routeChanged: () => undefined,
   };
 
   const promote = (
@@ -149,7 +150,15 @@ describeOnEachDatabase('promoteVersion', (store) => {
     const dry = { modelId: 'dry', version: '2', targetStage: 'production', dryRun: true } as const;
     expect(await promote({ ...dry, activate: true })).toMatchObject({
       applied: false,
-      archived: ['1'],
+      archived: [],
+      preview: {
+        wouldApply: true,
+        wouldArchive: ['1'],
+        sentence:
+          'Would be done: dry 2 would go from development to production; 1 would be archived; all traffic would go to 2, once it were loaded.',
+      },
+      undo: 'Afterwards rollback_model with to_version=1 would take production and the traffic back; 2 would then be archived.',
+      warnings: ['It would go to production without having been in staging.'],
       transitionId: null,
       gates: [{ passed: true }],
     });
@@ -159,16 +168,11 @@ describeOnEachDatabase('promoteVersion', (store) => {
 
   test('with activate moves the traffic in the same step', async () => {
     await seed({ modelId: 'active', version: '1' });
-    const told: string[] = [];
-    await promote({ modelId: 'active', version: '1', targetStage: 'production', activate: true }, operator, {
-      ...deployer,
-      routeChanged: (modelId) => told.push(modelId),
-    });
+    await promote({ modelId: 'active', version: '1', targetStage: 'production', activate: true });
     expect(await describeTraffic(database, 'active')).toMatchObject({
       route: { activeVersion: '1', weights: [['1', 1]] },
       deployedVersions: ['1'],
     });
-    expect(told).toEqual(['active']);
     await seed({ modelId: 'active', version: '2' });
     const { warnings } = await promote({ modelId: 'active', version: '2', targetStage: 'production' });
     expect(warnings.join(' ')).toContain('Traffic still goes to 1, which is archived now');
@@ -197,7 +201,10 @@ describeOnEachDatabase('promoteVersion', (store) => {
 
     test('fails at its gate, which a dry run reports', async () => {
       const failure = { name: 'artifact_intact', passed: false };
-      expect(await promote({ ...promotion, dryRun: true })).toMatchObject({ gates: [failure] });
+      expect(await promote({ ...promotion, dryRun: true })).toMatchObject({
+        gates: [failure],
+        preview: { wouldApply: false, sentence: expect.stringMatching(/^Would be refused: gate /) },
+      });
       await expect(promote(promotion)).rejects.toMatchObject({
         code: 'GATE_FAILED',
         message: expect.stringContaining('artifact_intact'),

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeModel } from '../../src/registry/describe.ts';
 import type { ModelInspector } from '../../src/registry/model_inspector.ts';
-import { type Registration, registerVersion } from '../../src/registry/register.ts';
+import { registerVersion } from '../../src/registry/register.ts';
+import type { Registration } from '../../src/registry/registration.ts';
 import { createEngine } from '../../src/serving/engine/engine.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
@@ -115,6 +116,7 @@ describeOnEachDatabase('registerVersion', (store) => {
     const winning = linear({ modelId: 'race' });
     // The other server registers it between this one's look and its write.
     const inspector: ModelInspector = {
+      ...engine,
       async inspect(artifact) {
         expect((await registering(winning, { by: other.database })).created).toBe(true);
         return engine.inspect(artifact);
@@ -128,6 +130,7 @@ describeOnEachDatabase('registerVersion', (store) => {
 
   test('refuses the slower one, when two register other bytes under one version', async () => {
     const inspector: ModelInspector = {
+      ...engine,
       async inspect(artifact) {
         await registering(linear({ modelId: 'clash', source: modelFile('linear_float32_b') }));
         return engine.inspect(artifact);

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { writeGatePolicies } from '../../src/registry/gate_policy.ts';
-import { promoteVersion, type StageDependencies } from '../../src/registry/promote.ts';
+import { promoteVersion } from '../../src/registry/promote.ts';
 import { type Rollback, rollbackModel } from '../../src/registry/rollback.ts';
-import { activateVersion, readRoute } from '../../src/serving/routes.ts';
+import type { StageDependencies } from '../../src/registry/stage_change.ts';
+import { activateVersion, readRoute } from '../../src/serving/stored_route.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { freely } from '../access/approvers.ts';
@@ -35,7 +36,6 @@ describeOnEachDatabase('rollbackModel', (store) => {
             .execute();
         },
         activate: activateVersion,
-        routeChanged: () => undefined,
       },
     };
   });
@@ -166,6 +166,12 @@ describeOnEachDatabase('rollbackModel', (store) => {
       toVersion: '2',
       applied: false,
       transitionId: null,
+      undo: 'Afterwards rollback_model with to_version=3 would take it back.',
+      preview: {
+        wouldApply: true,
+        wouldArchive: ['3'],
+        sentence: expect.stringMatching(/^Would be done: dry would go back to 2/),
+      },
     });
     expect(await state('dry')).toEqual(before);
   });

@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Insertable } from 'kysely';
 import { moveStage } from '../../src/registry/move_stage.ts';
-import { type Registration, registerVersion } from '../../src/registry/register.ts';
+import { registerVersion } from '../../src/registry/register.ts';
+import type { Registration } from '../../src/registry/registration.ts';
 import type { Stage } from '../../src/registry/stages.ts';
 import type { VersionRecord } from '../../src/registry/version_record.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
@@ -27,6 +28,7 @@ export function seeder(database: Database, directory: string) {
         allowedRoots: [directory],
         clock: () => now++,
         inspector: {
+          wholeFile: async ({ fd: file }) => ({ file, remove: async () => undefined }),
           inspect: async () => ({
             inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 1] }],
             outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],

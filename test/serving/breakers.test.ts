@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { type Breakers, createBreakers } from '../../src/serving/breakers.ts';
-import { type ServedModels, type ServedVersion, servedModels } from '../../src/serving/served_models.ts';
+import { circuitOpen } from '../../src/serving/circuit_open.ts';
+import { type ServedVersion, servedModels } from '../../src/serving/served_models.ts';
 import type { Database } from '../../src/storage/database.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { callBy } from '../access/origins.ts';
@@ -36,13 +37,11 @@ describeOnEachDatabase('circuit breakers', (store) => {
 
   async function open(): Promise<Process> {
     const { database } = await store.open();
-    const served: ServedModels = servedModels(database, 1000);
     return {
       database,
       breakers: createBreakers({ database, clock: () => now, logger: silent }),
       async read() {
-        served.forget(modelId);
-        const version = (await served.read(modelId)).versions.get('1');
+        const version = (await servedModels(database, 1000).read(modelId)).versions.get('1');
         if (version === undefined) throw new Error('not deployed');
         return version;
       },
@@ -143,6 +142,14 @@ describeOnEachDatabase('circuit breakers', (store) => {
       return one.breakers.begin(here);
     });
     expect(one.breakers.allows(here)).toBe(false);
+    // What refuses a call meanwhile names no time that is past.
+    expect(circuitOpen(modelId, [here], now)).toMatchObject({
+      message: expect.stringContaining('as soon as the trial calls that are under way have succeeded'),
+      hint: expect.stringMatching(/^Call again in a few seconds/),
+    });
+    expect(circuitOpen(modelId, [here], (here.breaker?.reopensAt ?? 0) - 1)).toMatchObject({
+      message: expect.stringContaining(`at ${new Date(here.breaker?.reopensAt ?? 0).toISOString()}.`),
+    });
     // A trial whose call was the caller's fault is given back.
     const [first, ...rest] = tickets;
     if (first !== undefined) one.breakers.end(here, first, 'not_counted');
@@ -191,6 +198,16 @@ describeOnEachDatabase('circuit breakers', (store) => {
     one.breakers.end(later, early, failed);
     expect(one.breakers.allows(later)).toBe(true);
     expect((await row())?.trips).toBe(1);
+  });
+
+  test('what was read before it opened does not close it again in the process that opened it', async () => {
+    const [here] = await fresh();
+    const readBefore = await one.read();
+    call(one, here, ...times(20, failed));
+    expect(one.breakers.allows(readBefore)).toBe(false);
+    expect(readBefore.breaker).toEqual(here.breaker);
+    await untilOpen();
+    expect(one.breakers.allows(await one.read())).toBe(false);
   });
 
   test('a reset closes it for all, and keeps the count', async () => {

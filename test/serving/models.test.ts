@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { copyFileSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type Registration, registerVersion } from '../../src/registry/register.ts';
+import { registerVersion } from '../../src/registry/register.ts';
+import type { Registration } from '../../src/registry/registration.ts';
 import type { VersionRecord } from '../../src/registry/version_record.ts';
 import { encodeRecords } from '../../src/serving/codec/records.ts';
 import { decodeTensor, encodeTensors, type TensorJson } from '../../src/serving/codec/tensors.ts';
+import { engineModel } from '../../src/serving/deployed_version.ts';
 import { createEngine, type Engine } from '../../src/serving/engine/engine.ts';
-import { scoreRecords } from '../../src/serving/predict.ts';
-import { engineModel } from '../../src/serving/served_models.ts';
+import { scoreRecords } from '../../src/serving/score_version.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import { type OpenDatabase, openDatabase } from '../../src/storage/database.ts';
 import { callBy } from '../access/origins.ts';
@@ -134,9 +135,9 @@ describe('predictions agree with those of the training library', () => {
       });
       // The same rows as tensors, in the form in which a client sends and gets them.
       const encoded = encodeRecords(record.signature, given);
-      const { inputs, features } = record.signature;
+      const { inputs } = record.signature;
       const asJson = new Map([...encoded].map(([name, sent]) => [name, decodeTensor(sent)]));
-      expect(encodeTensors(inputs, asJson, features)).toEqual(encoded);
+      expect(encodeTensors(inputs, asJson)).toEqual(encoded);
     });
   });
 });
@@ -171,16 +172,23 @@ describe('refused at registration, with the reason', () => {
     expect(performance.now() - started).toBeLessThan(20_000);
   });
 
-  test('external data beside the file, beside the host, and behind a symbolic link', async () => {
+  test('external data that is beside the host, beside a link, or a link itself', async () => {
     // Where the runtime would look if it were let: the directory in which engine hosts run.
     const besideHosts = join(tmpdir(), 'weights.bin');
     writeFileSync(besideHosts, Buffer.alloc(4));
-    writeFileSync(join(directory, 'weights.bin'), Buffer.alloc(4));
-    copyFileSync(modelFile('external_relative'), join(directory, 'copied.onnx'));
+    const folder = join(directory, 'linked');
+    mkdirSync(folder);
+    symlinkSync(besideHosts, join(folder, 'weights.bin'));
+    copyFileSync(modelFile('external_relative'), join(folder, 'copied.onnx'));
     symlinkSync(modelFile('external_relative'), join(directory, 'linked.onnx'));
+    writeFileSync(join(directory, 'weights.bin'), Buffer.alloc(4));
     try {
-      for (const name of ['copied.onnx', 'linked.onnx'])
-        await expect(register(join(directory, name))).rejects.toMatchObject({
+      for (const file of [
+        modelFile('external_relative'),
+        join(folder, 'copied.onnx'),
+        join(directory, 'linked.onnx'),
+      ])
+        await expect(register(file)).rejects.toMatchObject({
           code: 'ARTIFACT_INVALID',
           message: expect.stringContaining('external data'),
         });
@@ -243,3 +251,33 @@ function expectNear(found: unknown, expected: unknown, tolerance: number, where:
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+test('an output is of the call where the names of its dimensions, or runs, show no rows in it', async () => {
+  const outputsOf = async (name: string) => {
+    const { signature, warnings } = await register(modelFile(name));
+    const shown = signature.outputs.map(({ name, role, row_axis }) => [name, role ?? row_axis ?? 'rows']);
+    return { outputs: Object.fromEntries(shown), warnings: warnings.join(' ') };
+  };
+  for (const name of ['detector', 'detector_unnamed', 'detector_one_image']) {
+    const { outputs, warnings } = await outputsOf(name);
+    expect(outputs).toEqual({ det_index: 'call', det_score: 'call' });
+    expect(warnings).toContain('"det_index", "det_score"');
+  }
+  expect((await outputsOf('beside_rows')).outputs).toEqual({
+    largest: 'call',
+    sum: 'rows',
+    columns: 'rows',
+  });
+});
+
+test('a label that contradicts its scores is said at registration; one tuned after the classifier is not', async () => {
+  for (const [name, contradicts] of [
+    ['coded_trees', true],
+    ['one_class', true],
+    ['tuned_threshold', false],
+    ['forest_classifier', false],
+  ] as const) {
+    const { warnings } = await register(modelFile(name));
+    expect(warnings.some((warning) => warning.includes('contradicts the scores'))).toBe(contradicts);
+  }
+});

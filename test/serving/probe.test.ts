@@ -4,7 +4,7 @@ import { judgeProbe } from '../../src/serving/probe.ts';
 
 const judge = (values: PredictedValue[], expect: unknown[] | undefined, tolerance = 0) =>
   judgeProbe(
-    { inputs: values.map(() => ({})), expect, tolerance },
+    { input: { kind: 'records', records: values.map(() => ({})) }, expect, tolerance },
     values.map((value) => ({ value, probabilities: undefined })),
   );
 

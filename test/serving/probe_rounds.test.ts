@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { registerVersion } from '../../src/registry/register.ts';
+import { engineModel } from '../../src/serving/deployed_version.ts';
 import { createEngine } from '../../src/serving/engine/engine.ts';
 import { probeLoadedVersions } from '../../src/serving/probe_rounds.ts';
-import { engineModel, servedModels } from '../../src/serving/served_models.ts';
+import { servedModels } from '../../src/serving/served_models.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import { callBy } from '../access/origins.ts';

@@ -1,12 +1,15 @@
+import { uuidv7 } from 'uuidv7';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ModelYardError } from '../../src/errors.ts';
 import type { VersionRecord } from '../../src/registry/version_record.ts';
 import { defaultBreakerPolicy } from '../../src/serving/breaker.ts';
+import { engineModel } from '../../src/serving/deployed_version.ts';
 import type { Engine } from '../../src/serving/engine/engine.ts';
 import type { NamedTensors } from '../../src/serving/engine/protocol.ts';
 import type { PredictionEntry } from '../../src/serving/prediction_sink.ts';
-import { engineModel, type ServedVersion, servedModels } from '../../src/serving/served_models.ts';
+import { type ServedVersion, servedModels } from '../../src/serving/served_models.ts';
 import { agree, runShadow } from '../../src/serving/shadow.ts';
+import { shadowIdOf } from '../../src/serving/shadow_id.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import { until } from '../e2e/until.ts';
 import { deployRow, seeder } from '../registry/seed.ts';
@@ -56,9 +59,12 @@ afterEach(() => {
 
 /** An engine that runs what it is given as the test says. */
 const engineThat = (run: (tensors: NamedTensors) => Promise<NamedTensors>): Engine => ({
+  wholeFile: async ({ fd: file }) => ({ file, remove: async () => undefined }),
   inspect: () => Promise.reject(new Error('not part of this test')),
   load: () => Promise.reject(new Error('not part of this test')),
   run: (_, tensors) => run(tensors),
+  rows: async () => ({ independent: true, outputsByRow: true }),
+  known: () => ({ good: undefined, inputs: [] }),
   unload: async () => undefined,
   status: () => ({ state: 'ready', hosts: 1, waiting: 0, runningMs: undefined }),
   close: () => undefined,
@@ -69,17 +75,23 @@ const doubling = engineThat(async (tensors) => {
   return new Map([['y', { datatype: 'FP32', shape: x?.shape ?? [], data: doubled }]]);
 });
 
+const primaryIds = Array.from({ length: 3 }, () => uuidv7());
+
 function give(engine: Engine, rows: number[], answers: number[]): void {
   runShadow(
     { engine, sink, clock: () => 7, logger },
     {
       shadow,
       entityKey: 'somebody',
+      outputs: undefined,
       input: { kind: 'records', records: rows.map((x) => ({ x })) },
       rows: rows.length,
       features: [['x', rows]],
       primary,
       predictions: answers.map((value) => ({ value, probabilities: undefined })),
+      predictionIds: primaryIds,
+      areCallersIds: false,
+      primaryLatencyMs: 2.5,
     },
   );
 }
@@ -101,9 +113,17 @@ describe('a shadow call', () => {
       features: [['x', [1, 2, 3]]],
       values: [2, 4, 6],
       error: null,
-      shadow: { primaryVersion: 'primary', agreed: 2 },
+      predictionIds: primaryIds.map((id) => shadowIdOf(id, false)),
+      shadow: {
+        primaryVersion: 'primary',
+        primaryLatencyMs: 2.5,
+        rows: 3,
+        agreed: 2,
+        agrees: [true, true, false],
+        primaryValues: [2, 4, 60],
+      },
     });
-    expect(new Set(entry?.predictionIds).size).toBe(3);
+    expect(entry?.latencyMs).toBeGreaterThanOrEqual(0);
   });
 
   test('that fails is logged as one failed call without rows', async () => {
@@ -117,9 +137,9 @@ describe('a shadow call', () => {
       route: 'shadow',
       values: [],
       error: { code: 'ENGINE_CRASHED', message: 'it ended' },
-      shadow: { primaryVersion: 'primary', agreed: 0 },
+      predictionIds: [shadowIdOf(primaryIds[0] ?? '', false)],
+      shadow: { primaryVersion: 'primary', agreed: 0, rows: 2 },
     });
-    expect(entry?.predictionIds).toHaveLength(1);
   });
 
   test('that fails for no known reason, or cannot be logged, is told to the log and to nobody else', async () => {
@@ -169,6 +189,12 @@ test.each([
   ['missing values', null, null, true],
   ['a missing value and a number', null, 0, false],
 ])('agreement: %s', (_, a, b, expected) => {
-  expect(agree(a, b)).toBe(expected);
-  expect(agree(b, a)).toBe(expected);
+  expect(agree(a, b, false)).toBe(expected);
+  expect(agree(b, a, false)).toBe(expected);
+});
+
+test('numbers that name classes agree only when they are equal', () => {
+  expect(agree(200, 201, true)).toBe(false);
+  expect(agree(200, 200, true)).toBe(true);
+  expect(agree([200, 7], [201, 7], true)).toBe(false);
 });

@@ -6,8 +6,9 @@ import { appendAudit } from '../../src/access/audit.ts';
 import { ModelYardError } from '../../src/errors.ts';
 import { moveStage } from '../../src/registry/move_stage.ts';
 import type { Stage } from '../../src/registry/stages.ts';
-import { type Database, isUniqueViolation, openDatabase, storageError } from '../../src/storage/database.ts';
+import { type Database, isUniqueViolation, openDatabase } from '../../src/storage/database.ts';
 import { migrations } from '../../src/storage/migrations/index.ts';
+import { storageError } from '../../src/storage/storage_error.ts';
 import { callBy } from '../access/origins.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { describeOnEachDatabase } from './databases.ts';
@@ -213,7 +214,11 @@ describe('a database that cannot be opened is STORAGE_UNAVAILABLE', () => {
 
   test('a server that nobody runs', async () => {
     const databaseUrl = 'postgres://nobody@127.0.0.1:1/none';
-    await expect(openDatabase({ directory: temporaryDirectory(), databaseUrl })).rejects.toEqual(unavailable);
+    const failed = openDatabase({ directory: temporaryDirectory(), databaseUrl });
+    await expect(failed).rejects.toEqual(unavailable);
+    await expect(failed).rejects.toThrow(
+      'DATABASE_URL does not lead to a database that can be used: connect ECONNREFUSED 127.0.0.1:1.',
+    );
   });
 
   test('a file that is no database', async () => {
@@ -255,4 +260,23 @@ test.each([
   undefined,
 ])('anything else stays what it is: %s', (error) => {
   expect(storageError(error)).toBe(error);
+});
+
+describeOnEachDatabase('a store that another ModelYard made', (store) => {
+  test('is refused in a sentence, and left as it is', async () => {
+    const { database, close } = await store.open();
+    const names = async () => (await sql`select name from kysely_migration`.execute(database)).rows;
+    await sql`insert into kysely_migration (name, timestamp) values ('0002_registry', 'then')`.execute(
+      database,
+    );
+    const before = await names();
+    await expect(openDatabase(store.address)).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      message: expect.stringContaining(
+        'made by another ModelYard, whose tables this one does not know (0002_registry)',
+      ),
+    });
+    expect(await names()).toEqual(before);
+    await close();
+  });
 });

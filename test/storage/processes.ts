@@ -5,16 +5,16 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ChangePlan } from '../../src/access/approval.ts';
 import type { Origin } from '../../src/access/origin.ts';
+import { builtFile } from '../../src/built_file.ts';
 import type { TestDatabase } from './databases.ts';
 
-const script = fileURLToPath(new URL('server_process.mjs', import.meta.url));
+const script = fileURLToPath(builtFile('test/storage/server_process.js'));
 
 export type Task =
   | { name: 'open' }
   | { name: 'obtain'; plan: ChangePlan; origin: Origin; now: number }
   | { name: 'promote'; modelId: string; versions: string[] }
   | { name: 'merge'; now: number }
-  | { name: 'take over' }
   | { name: 'move'; directory: string; modelId: string; calls: number };
 
 /** Runs tasks in a process each, all beginning at once. @returns what each gave. */

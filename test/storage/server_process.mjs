@@ -3,16 +3,15 @@
  * several can begin together, does one task and prints its result as JSON.
  */
 import { text } from 'node:stream/consumers';
-import { createApprovals } from '../../dist/src/access/approvals.js';
-import { changeModel } from '../../dist/src/access/change_model.js';
-import { originOf } from '../../dist/src/access/origin.js';
-import { openJournal } from '../../dist/src/monitoring/log/journal.js';
-import { mergeSegments } from '../../dist/src/monitoring/log/merge_segments.js';
-import { moveJournals } from '../../dist/src/monitoring/log/move_journals.js';
-import { takeOverRows } from '../../dist/src/monitoring/log/take_over.js';
-import { promoteVersion } from '../../dist/src/registry/promote.js';
-import { artifactStore } from '../../dist/src/storage/artifact_store.js';
-import { openDatabase } from '../../dist/src/storage/database.js';
+import { createApprovals } from '../../src/access/approvals.ts';
+import { changeModel } from '../../src/access/change_model.ts';
+import { originOf } from '../../src/access/origin.ts';
+import { openJournal } from '../../src/prediction_log/journal.ts';
+import { mergeSegments } from '../../src/prediction_log/merge_segments.ts';
+import { moveJournals } from '../../src/prediction_log/move_journals.ts';
+import { promoteVersion } from '../../src/registry/promote.ts';
+import { artifactStore } from '../../src/storage/artifact_store.ts';
+import { openDatabase } from '../../src/storage/database.ts';
 
 const { address, task } = JSON.parse(process.argv[2]);
 
@@ -52,7 +51,7 @@ const tasks = {
       evidence: {
         verifyArtifact: (record) => artifactStore(address.directory, 1e9).verify(record.artifact),
       },
-      deployer: { prepare: async () => undefined, routeChanged: () => undefined },
+      deployer: { prepare: async () => undefined },
       clock: Date.now,
     };
     const outcomes = [];
@@ -63,7 +62,7 @@ const tasks = {
           dependencies,
           { ...promotion, dryRun: false, force: false, activate: false },
           originOf({ role: 'operator', readOnly: false }, 'promote_model', {}),
-          { obtain: async () => ({ by: null, use: async () => undefined }) },
+          { needs: () => 'nobody', obtain: async () => ({ by: null, use: async () => undefined }) },
         ).then(
           () => 'applied',
           (error) => error.code,
@@ -75,11 +74,6 @@ const tasks = {
 
   async merge({ database }) {
     return mergeSegments(database, { now: () => task.now, maxWeight: Number.POSITIVE_INFINITY });
-  },
-
-  async 'take over'({ database }) {
-    await takeOverRows(database);
-    return (await database.selectFrom('predictions').select('prediction_id').execute()).length;
   },
 
   /** Moves the journals of a directory over and over until a round finds nothing. */

@@ -97,12 +97,29 @@ test('every message is written as one line', async () => {
   expect(linesOf(output)).toEqual(sent);
 });
 
+test('parameters and arguments that are null are none', async () => {
+  const { input, received, errors } = await opened();
+  const call = { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'health_check' } };
+  const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
+  input.write(line({ ...request(1), params: null }));
+  input.write(line({ ...call, params: { ...call.params, arguments: null } }));
+  input.write(line({ ...initialized, params: null }));
+  await turn();
+  expect(received).toEqual([request(1), call, initialized]);
+  expect(errors).toEqual([]);
+});
+
 describe('what is no message', () => {
   test.each([
     ['text', 'hello\n', []],
     ['half a message', '{"jsonrpc": "2.0", "id": 7, "method"\n', [7]],
     ['a message of another protocol', '{"id": "seven"}\n', ['seven']],
     ['an id that is no id', '{"id": {"deep": 1}}\n', []],
+    [
+      'a call whose progress token is no token',
+      '{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"a","_meta":{"progressToken":{}}}}\n',
+      [8],
+    ],
   ])('is refused, and answered where it has an id: %s', async (_, sent, ids) => {
     const { input, output, received, errors } = await opened();
     input.write(sent + line(request(1)));

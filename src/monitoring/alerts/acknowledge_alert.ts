@@ -2,6 +2,7 @@ import { appendAudit } from '../../access/audit.ts';
 import { nameOf, type Origin } from '../../access/origin.ts';
 import { ModelYardError } from '../../errors.ts';
 import type { Database } from '../../storage/database.ts';
+import { requireWanted, wantedTransaction } from '../../storage/wanted.ts';
 import { type Alert, describeAlert } from './list_alerts.ts';
 
 export interface Acknowledgement {
@@ -10,8 +11,9 @@ export interface Acknowledgement {
 }
 
 /**
- * Marks an open alert as seen by somebody, with its entry in the audit trail; it still resolves by itself. One that is
- * acknowledged or resolved already stays as it is, but for a new note on one that is acknowledged.
+ * Marks an open alert as acknowledged, with an entry in the audit trail; it still resolves by itself. An alert that
+ * is already acknowledged or resolved does not change, except for a new note on an acknowledged one.
+ *
  * @throws INVALID_INPUT when there is no such alert
  */
 export async function acknowledgeAlert(
@@ -19,7 +21,7 @@ export async function acknowledgeAlert(
   { alertId, note }: Acknowledgement,
   origin: Origin,
 ): Promise<{ alert: Alert; changed: boolean }> {
-  return database.transaction().execute(async (transaction) => {
+  return wantedTransaction(database, origin.signal, async (transaction) => {
     const at = clock();
     const { numUpdatedRows } = await transaction
       .updateTable('alerts')
@@ -67,11 +69,13 @@ export async function acknowledgeAlert(
         },
         at,
       );
+    // A call that was cancelled changes nothing.
+    requireWanted(origin.signal);
     return { alert: describeAlert(row), changed };
   });
 }
 
-/** PostgreSQL has no place for a NUL in text. */
+/** PostgreSQL cannot store NUL in text. */
 function storable(text: string | undefined): string | undefined {
   return text?.replaceAll('\0', '\uFFFD');
 }

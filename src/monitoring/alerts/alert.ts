@@ -1,4 +1,4 @@
-/** The words that alerts are spoken of in: what is watched, what the rules say of it, what becomes of it. */
+/** The types of alerts: their subjects, the verdicts of the rules, and the alerts that follow from them. */
 
 /** Mildest first. */
 export const alertSeverities = ['info', 'warning', 'critical'] as const;
@@ -16,7 +16,7 @@ export type AlertRule =
   | 'missing_data'
   | 'sample_ratio';
 
-/** What rules may have in common: findings of one cause about one version are one alert. */
+/** The cause that findings of several rules share: those of one cause about one version are one alert. */
 export type AlertCause = 'errors' | 'latency' | 'data' | 'performance' | 'silence' | 'routing';
 
 /** What an alert is about: a version, or a model as a whole. */
@@ -26,22 +26,24 @@ export interface AlertSubject {
   version: string | null;
 }
 
-/** What goes with a finding, for programs: JSON. */
+/** The numbers and names behind a finding, as JSON, for programs. */
 export type AlertFacts = Record<string, unknown>;
 
 /**
- * What a rule says of a subject.
- * firing: the threshold is passed, with evidence. near: not passed, but not clearly below either: it opens nothing
- * and ends nothing. clean: clearly below. unknown: there is no evidence either way.
+ * What a rule finds about a subject.
+ * firing: the threshold is passed, with evidence.
+ * near: not passed, but not clearly below: opens no alert and resolves none.
+ * clean: clearly below.
+ * unknown: no evidence either way.
  */
 export type Verdict = { rule: AlertRule; subject: AlertSubject } & (
   | { state: 'firing'; severity: AlertSeverity; summary: string; facts: AlertFacts }
   | { state: 'near' | 'clean' | 'unknown' }
 );
 
-/** The name of the group that all findings of one cause share; there is one open alert in it at most. */
+/** The key that all findings of one cause about one subject share; at most one alert of a key is open. */
 export function groupOf({ cause, modelId, version }: AlertSubject): string {
-  // Neither sign can be in the name of a model or version.
+  // Neither sign can occur in the name of a model or version.
   return version === null ? `${cause}:${modelId}` : `${cause}:${modelId}@${version}`;
 }
 
@@ -53,16 +55,16 @@ export function isGraver(one: AlertSeverity, other: AlertSeverity): boolean {
 export interface OpenAlert {
   alertId: string;
   subject: AlertSubject;
-  /** The gravest that it had. */
+  /** The highest severity that it has had. */
   severity: AlertSeverity;
-  /** The rules that found something since it opened. */
+  /** The rules that fired since it opened. */
   rules: AlertRule[];
-  /** What was found last: a sentence for each rule. */
+  /** The latest findings: a sentence for each rule. */
   summary: string;
   facts: AlertFacts;
   openedAt: number;
   lastFiringAt: number;
-  /** Evaluations in a row that found it gone. */
+  /** Evaluations in a row that found it clean. */
   cleanRounds: number;
 }
 

@@ -6,7 +6,7 @@ export interface AlertHealth {
   detail: string;
 }
 
-/** How many alerts are open (of one model, when named), and whether the webhook takes what it is sent. */
+/** How many alerts are open (of one model, when given), and whether the webhook accepts messages. */
 export async function readAlertHealth(database: Database, modelId: string | undefined): Promise<AlertHealth> {
   let query = database
     .selectFrom('alerts')

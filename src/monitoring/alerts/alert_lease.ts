@@ -2,17 +2,17 @@ import type { Transaction } from 'kysely';
 import type { Database } from '../../storage/database.ts';
 import type { Tables } from '../../storage/schema.ts';
 
-/** Whose turn it is to evaluate, and when the next evaluation is due. */
+/** Which process evaluates, and when the next evaluation is due. */
 export interface AlertRound {
   holder: string | null;
   expiresAt: number;
-  /** 0: there never was one. */
+  /** 0: no evaluation was ever due. */
   nextAt: number;
   /** The number of the last event. */
   sequence: number;
 }
 
-/** No lease is this long: one that ends later was given before the clock was set back, milliseconds. */
+/** Longer than any lease: one that ends later was taken before the clock was set back, milliseconds. */
 const longestLeaseMs = 120_000;
 
 export async function readRound(database: Database): Promise<AlertRound> {
@@ -21,8 +21,9 @@ export async function readRound(database: Database): Promise<AlertRound> {
 }
 
 /**
- * Keeps the lease, or takes it when its holder let it run out: of several that try at once one does.
- * @returns whether `holder` has it now.
+ * Keeps the lease, or takes it when its holder let it expire; of several that try at once one succeeds.
+ *
+ * @returns whether `holder` has it now
  */
 export async function holdLease(
   database: Database,
@@ -33,7 +34,7 @@ export async function holdLease(
 ): Promise<boolean> {
   const isOver = round.expiresAt <= now || round.expiresAt > now + longestLeaseMs;
   if (!isOver && round.holder !== holder) return false;
-  // Renewed in its second half only: looking costs nothing, writing does.
+  // Renewed only in its second half: reading it is cheap, writing is not.
   if (!isOver && round.expiresAt - now > leaseMs / 2) return true;
   const { numUpdatedRows } = await database
     .updateTable('alert_rounds')
@@ -44,15 +45,16 @@ export async function holdLease(
   return numUpdatedRows === 1n;
 }
 
-/** Gives the lease to whoever comes next. */
+/** Releases the lease, so that another process can take it. */
 export async function releaseLease(database: Database, holder: string): Promise<void> {
   await database.updateTable('alert_rounds').set({ expires_at: 0 }).where('holder', '=', holder).execute();
 }
 
 /**
- * Sets when the next evaluation is due, in the transaction that writes what this one found, and before it.
- * @param dueAt when this evaluation was due.
- * @returns false when another process took the lease or evaluated meanwhile: then nothing may be written.
+ * Sets when the next evaluation is due, before and in the same transaction as the results of this one.
+ *
+ * @param dueAt when this evaluation was due
+ * @returns false when another process took the lease or evaluated meanwhile: then nothing may be written
  */
 export async function finishRound(
   transaction: Transaction<Tables>,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type AlertEvent, alertSeverities } from './alert.ts';
 
-/** An event of an alert as it is told: to clients, to the log and to webhooks. */
+/** An event of an alert, as it is sent to clients, the log and webhooks. */
 export const alertMessageSchema = z.strictObject({
   event: z.enum(['opened', 'escalated', 'resolved']),
   alert_id: z.string(),
@@ -33,7 +33,7 @@ export function alertMessage({ kind, alert, at }: AlertEvent): AlertMessage {
   };
 }
 
-/** `[critical] churn 3: 40.0 % of 50 calls failed …`; one line, for a person. */
+/** One line for a person: `[critical] churn 3: 40.0 % of 50 calls failed …`. */
 export function alertText({ event, severity, summary, model_id, version }: AlertMessage): string {
   const name = version === null ? model_id : `${model_id} ${version}`;
   return event === 'resolved'

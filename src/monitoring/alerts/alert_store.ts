@@ -1,15 +1,17 @@
 import { sql, type Transaction } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
+import { messageOf } from '../../errors.ts';
 import type { AlertRow, Tables } from '../../storage/schema.ts';
+import { readStored } from '../../storage/stored_json.ts';
 import { type AlertEvent, groupOf, type OpenAlert } from './alert.ts';
 import { type AlertMessage, alertMessage } from './alert_message.ts';
 import type { DriftEvaluation } from './drift_evidence.ts';
-import type { AlertBook } from './next_alerts.ts';
+import type { AlertBook } from './open_and_resolve.ts';
 import { liveTargets, webhookBody } from './webhook.ts';
 
 const dayMs = 24 * 3_600_000;
-/** Events are told within an interval; a week leaves room to look at them. */
+/** How long events are kept. Each process reads them within one interval; a week leaves time to look at them. */
 const keptEventsMs = 7 * dayMs;
 const keptAlertsMs = 90 * dayMs;
 
@@ -18,22 +20,39 @@ const rules = z.array(
 );
 const facts = z.record(z.string(), z.unknown());
 
-/** What was found and is known, of one row. */
+/**
+ * What the rules found of an alert and what is known of it.
+ * @throws INTERNAL when it is damaged
+ */
+export function readFound({ alert_id, ...row }: Pick<AlertRow, 'alert_id' | 'rules' | 'facts'>) {
+  const read = <Schema extends z.ZodType>(schema: Schema, column: 'rules' | 'facts') =>
+    readStored(schema, row[column], { table: 'alerts', column, of: `the alert ${alert_id}` });
+  return { rules: read(rules, 'rules'), facts: read(facts, 'facts') };
+}
+
+/** An alert stands though what is stored of it is damaged: its facts say so then, and other alerts go on. */
+function foundOrDamage(row: AlertRow): ReturnType<typeof readFound> {
+  try {
+    return readFound(row);
+  } catch (error) {
+    return { rules: [], facts: { damaged: messageOf(error) } };
+  }
+}
+
 export function openAlert(row: AlertRow): OpenAlert {
   return {
     alertId: row.alert_id,
     subject: { cause: row.cause, modelId: row.model_id, version: row.version },
     severity: row.severity,
-    rules: rules.parse(JSON.parse(row.rules)),
+    ...foundOrDamage(row),
     summary: row.summary,
-    facts: facts.parse(JSON.parse(row.facts)),
     openedAt: row.opened_at,
     lastFiringAt: row.last_firing_at,
     cleanRounds: row.clean_rounds,
   };
 }
 
-/** The open alerts, and those resolved within `cooldownMs` of now, by whichever clock. */
+/** The open alerts, and those resolved within `cooldownMs` of now, whichever clock set the time. */
 export async function readBook(
   transaction: Transaction<Tables>,
   now: number,
@@ -62,8 +81,8 @@ export async function readBook(
 }
 
 /**
- * Writes what became of the alerts: the alerts themselves, the events that every process tells its client, and the
- * messages to all webhooks that a process watched for lately, all or nothing.
+ * Writes, all or nothing, the alerts, the events that every process reports to its client, and the messages for every
+ * webhook that a process served lately.
  */
 export async function writeBook(
   transaction: Transaction<Tables>,
@@ -112,7 +131,7 @@ async function insertAlert(transaction: Transaction<Tables>, alert: OpenAlert): 
     .execute();
 }
 
-/** Leaves the state alone: somebody may acknowledge it at the same moment. */
+/** Leaves the state unchanged, since somebody may acknowledge the alert at the same moment. */
 async function updateAlert(transaction: Transaction<Tables>, alert: OpenAlert): Promise<void> {
   await transaction
     .updateTable('alerts')
@@ -125,7 +144,7 @@ function changing(alert: OpenAlert) {
   return {
     severity: alert.severity,
     rules: JSON.stringify(alert.rules),
-    // PostgreSQL has no place for a NUL in text; names of features are foreign.
+    // PostgreSQL cannot store NUL in text, and names of features come from outside.
     summary: alert.summary.replaceAll('\0', '\uFFFD').slice(0, 2000),
     facts: JSON.stringify(alert.facts),
     clean_rounds: alert.cleanRounds,
@@ -170,7 +189,7 @@ async function insertEvents(
   }
 }
 
-/** What nobody asks for any more, and messages for webhooks that nobody sends to any more. */
+/** Deletes old events, and messages for webhooks that no process sends to any more. */
 async function removeOld(transaction: Transaction<Tables>, now: number): Promise<void> {
   await transaction
     .deleteFrom('alert_events')

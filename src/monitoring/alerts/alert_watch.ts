@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readStored } from '../../storage/stored_json.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type AlertRound, holdLease, readRound, releaseLease, setFirstRound } from './alert_lease.ts';
 import { type AlertMessage, alertMessageSchema, alertText } from './alert_message.ts';
@@ -10,26 +11,27 @@ import { sendDue, type WebhookAttempt } from './webhook_queue.ts';
 export interface AlertWatchDependencies extends EvaluationDependencies {
   random: () => number;
   webhook: WebhookSettings | undefined;
-  /** Longest a webhook may take to answer, milliseconds. */
-  webhookTimeLimitMs?: number | undefined;
 }
 
-/** This process's part in the watch: it evaluates when it is its turn, tells its client, and sends to its webhook. */
+/**
+ * This process's part in watching: it evaluates while it holds the lease, reports to its client, and sends to its
+ * webhook.
+ */
 export interface AlertWatch {
-  /** Looks once at what there is to do, and does it. Never throws. */
+  /** Does whatever is due once. Never throws. */
   tick(): Promise<void>;
-  /** Hears of every event from now on, whichever process found it. */
+  /** Calls the listener for every event from now on, whichever process evaluated. */
   subscribe(listener: (message: AlertMessage) => void): void;
-  /** Waits for what is being evaluated, then lets another process take its turn. */
+  /** Waits for a running evaluation, then releases the lease. */
   close(): Promise<void>;
 }
 
-/** How often a process looks whether there is something to do: within the interval it tells what others found. */
+/** How often a process checks whether something is due; within an interval it reports what other processes found. */
 function tickMsOf(intervalMs: number): number {
   return Math.min(intervalMs, 5_000);
 }
 
-/** Looks at once every few seconds until it is closed. */
+/** Ticks at once and then every few seconds until it is closed. */
 export function startAlertWatch(watch: AlertWatch, intervalMs: number): AlertWatch {
   const timer = setInterval(() => void watch.tick(), tickMsOf(intervalMs)).unref();
   return {
@@ -48,7 +50,7 @@ export async function createAlertWatch(dependencies: AlertWatchDependencies): Pr
   const leaseMs = 4 * tickMsOf(intervalMs);
   const listeners: ((message: AlertMessage) => void)[] = [];
   let told = (await readRound(database)).sequence;
-  /** When an evaluation failed: the next one is tried an interval later. */
+  /** When an evaluation last failed; the next one is tried an interval later. */
   let failedAt = Number.NEGATIVE_INFINITY;
   let closed = false;
 
@@ -62,21 +64,32 @@ export async function createAlertWatch(dependencies: AlertWatchDependencies): Pr
       .execute();
     for (const { sequence, message } of events) {
       told = sequence;
-      const parsed = alertMessageSchema.parse(JSON.parse(message));
-      for (const listener of listeners) listener(parsed);
+      try {
+        const of = `the alert event ${sequence}`;
+        const parsed = readStored(alertMessageSchema, message, {
+          table: 'alert_events',
+          column: 'message',
+          of,
+        });
+        for (const listener of listeners) listener(parsed);
+      } catch (error) {
+        // Those after it are told all the same.
+        logger.error('an alert could not be told to the client', { error });
+      }
     }
   };
 
   const isDue = ({ nextAt }: AlertRound) => {
     const now = clock();
     if (Math.abs(now - failedAt) < intervalMs) return false;
-    // One due in more than an interval was set by a process with a longer one, or before the clock was set back.
+    // A time more than an interval ahead was set by a process with a longer interval, or before the clock was set
+    // back.
     return nextAt <= now || nextAt > now + intervalMs;
   };
 
   const evaluate = async ({ nextAt }: AlertRound) => {
     const now = clock();
-    // What is known of a store that was never watched is a moment old: it has an interval's time.
+    // In a store that was never watched the first evaluation is due an interval from now.
     if (nextAt === 0) return setFirstRound(database, now + intervalMs);
     try {
       const messages = await evaluateAlerts(dependencies, holder, nextAt);
@@ -89,8 +102,7 @@ export async function createAlertWatch(dependencies: AlertWatchDependencies): Pr
 
   const send = async () => {
     if (webhook === undefined) return;
-    const { random, webhookTimeLimitMs: timeLimitMs } = dependencies;
-    for (const attempt of await sendDue({ database, webhook, clock, random, timeLimitMs }))
+    for (const attempt of await sendDue({ database, webhook, clock, random: dependencies.random }))
       logAttempt(logger, attempt);
   };
 
@@ -126,7 +138,7 @@ export async function createAlertWatch(dependencies: AlertWatchDependencies): Pr
   };
 }
 
-/** Warnings and worse reach standard error, as all log lines of their level. */
+/** Warnings and errors reach standard error, like all log lines of their level. */
 function logMessage(logger: Logger, message: AlertMessage): void {
   const { alert_id, model_id, version, severity, event, cause } = message;
   const fields = { alert_id, model_id, version, severity, event, cause };

@@ -1,6 +1,6 @@
 import type { DDSketch } from '@datadog/sketches-js';
+import { latencySketch, sketchFromText } from '../../prediction_log/latency.ts';
 import type { Database } from '../../storage/database.ts';
-import { latencySketch, sketchFromText } from '../log/latency.ts';
 import type { CallCounts } from './rules/error_rate.ts';
 import { leastCalls, quantileLowerBound } from './rules/evidence_bounds.ts';
 import type { LatencyQuantiles } from './rules/latency.ts';
@@ -8,11 +8,11 @@ import type { LatencyQuantiles } from './rules/latency.ts';
 export type CallEvidence = CallCounts & LatencyQuantiles;
 
 const minuteMs = 60_000;
-/** The last ten minutes count; where they hold few calls, as many more as it takes, up to an hour. */
+/** The last ten minutes count; where they hold few calls, earlier minutes too, up to an hour. */
 const shortestMinutes = 10;
 const longestMinutes = 60;
 
-/** The recent calls of all versions that have some, by `model@version`, from all processes. */
+/** The recent calls of every version that has some, by `model@version`, from all processes. */
 export async function readCallEvidence(database: Database, now: number): Promise<Map<string, CallEvidence>> {
   const rows = await database
     .selectFrom('serving_minutes')
@@ -45,7 +45,7 @@ function countCalls(minutes: readonly Minute[], now: number): CallEvidence {
   let errors = 0;
   let stretch = shortestMinutes;
   for (const minute of minutes) {
-    // The current minute has just begun: it makes the stretch no longer.
+    // The current minute has not ended, so it does not count towards the length of the window.
     const age = Math.floor((now - minute.minute) / minuteMs);
     if (age > shortestMinutes && calls >= leastCalls) break;
     stretch = Math.max(stretch, age);

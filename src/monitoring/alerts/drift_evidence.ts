@@ -1,12 +1,17 @@
 import { ModelYardError, messageOf } from '../../errors.ts';
+import { readWindow } from '../../prediction_log/window.ts';
 import type { Database } from '../../storage/database.ts';
-import type { DriftResult } from '../drift/index.ts';
-import { driftedFeatures } from '../drifted_features.ts';
-import { readWindow } from '../log/window.ts';
-import { type DriftReport, detectDrift } from '../monitor.ts';
+import {
+  type DriftOptions,
+  type DriftReport,
+  type DriftResult,
+  defaultMinEffect,
+  detectDrift,
+  driftedFeatures,
+} from '../drift/index.ts';
 import type { DriftEvidence } from './rules/data_drift.ts';
 
-/** That a version's rows were compared with its reference, and when: the next time comes with new rows. */
+/** When a version's rows were compared with its reference; it is compared again once there are new rows. */
 export interface DriftEvaluation {
   modelId: string;
   version: string;
@@ -15,31 +20,37 @@ export interface DriftEvaluation {
   calls: number;
   evaluatedAt: number;
   tookMs: number;
-  /** undefined: no report could be made. */
+  /** undefined where no report could be made. */
   features: { checked: number; drifted: number } | undefined;
 }
 
+/** Of a whole report: its significance, and the change of a missing share that counts. */
+export type DriftLimits = Pick<DriftOptions, 'significance' | 'missingThreshold'>;
+
 const windowMs = 24 * 3_600_000;
-/** The window is shortened to about as many calls. */
+/** Calls that a window is shortened to. */
 const maxWindowCalls = 100_000;
-/** Reports of one evaluation. */
+/** Drift reports of one evaluation at most. */
 const maxReports = 4;
-/** A report that took a second is not made again for ten: a tenth of one processor at most. */
+/**
+ * A version's report is made again only after this many times as long as it took, so that reports use a tenth of one
+ * processor at most.
+ */
 const restShare = 10;
 
 /**
- * Drift of those versions that have a reference and were called since they were last looked at, the longest
- * neglected first and a few at a time. A report that cannot be made is a failure; its version has its turn again.
+ * Drift of versions that have a reference and new calls, the longest unchecked first and a few at a time. A report
+ * that fails is returned as a failure, and its version is checked again later.
  */
 export async function evaluateDrift(
   { database, clock }: { database: Database; clock: () => number },
   deployed: readonly { modelId: string; version: string }[],
   now: number,
-  significance: number,
+  limits: DriftLimits,
 ): Promise<{ evidence: Map<string, DriftEvidence>; evaluations: DriftEvaluation[]; failures: string[] }> {
   const names = new Set(deployed.map(({ modelId, version }) => `${modelId}@${version}`));
   const candidates = await readCandidates(database);
-  // A call that is counted here must be in the window too, or its report would wait for the next one.
+  // A call that is counted here must be in the window too; otherwise its report would wait for the next call.
   const until = clock() + 1;
   const due = candidates
     .filter(({ modelId, version }) => names.has(`${modelId}@${version}`))
@@ -56,8 +67,8 @@ export async function evaluateDrift(
       const report = await detectDrift(
         {
           database,
-          flushLog: async () => undefined,
-          // In this thread, which is not the server's: another would only copy.
+          flushLog: async () => [],
+          // In this thread, which already is not the server's; another would only copy the columns.
           readWindow: (request) => readWindow(database, request),
           scorer: () => Promise.reject(new Error('rows of the log were scored when they were answered')),
           allowedRoots: [],
@@ -67,11 +78,12 @@ export async function evaluateDrift(
           modelId,
           version,
           target: 'all',
+          referenceId,
           rows: { kind: 'window', since: await windowStart(database, modelId, version, now), until },
-          options: { method: 'auto', correction: 'bh', significance },
+          options: { method: 'auto', correction: 'bh', ...limits },
         },
       );
-      evidence.set(`${modelId}@${version}`, driftEvidence(report, significance));
+      evidence.set(`${modelId}@${version}`, driftEvidence(report, referenceId, limits.significance));
       found = driftedFeatures(report.results, report.record.signature.features);
     } catch (error) {
       const isQuiet = error instanceof ModelYardError && error.code === 'NOT_ENOUGH_DATA';
@@ -103,7 +115,7 @@ function isDue({ referenceId, calls, last }: Candidate, now: number): boolean {
   return last.calls !== calls && Math.abs(now - last.evaluatedAt) >= restShare * last.tookMs;
 }
 
-/** Every version with a reference that was ever called. */
+/** All versions that have a reference and at least one call. */
 async function readCandidates(database: Database): Promise<Candidate[]> {
   const rows = await database
     .selectFrom('references')
@@ -130,7 +142,7 @@ async function readCandidates(database: Database): Promise<Candidate[]> {
     .orderBy('references.created_at')
     .orderBy('references.reference_id')
     .execute();
-  // The newest reference of a version is the one that counts, and comes last.
+  // Only the newest reference of a version counts; rows are ordered so that it comes last.
   const newest = new Map<string, Candidate>();
   for (const row of rows)
     newest.set(`${row.model_id}@${row.version}`, {
@@ -178,29 +190,36 @@ async function windowStart(
   return now - windowMs;
 }
 
-/** Share of the effect that a verdict asks for (0.1) from which a column that moved is not clearly stable. */
+/** An effect from here on up to that of a verdict (0.1) is near: the column is not clearly stable. */
 const nearEffect = 0.07;
 
-/** What alerts want of a report. */
-export function driftEvidence(
-  report: Pick<DriftReport, 'results' | 'summary' | 'reference' | 'current'>,
+/** The part of a drift report that alert rules judge. */
+function driftEvidence(
+  report: Pick<DriftReport, 'results' | 'summary' | 'current'>,
+  referenceId: string,
   significance: number,
 ): DriftEvidence {
-  const { results, summary, reference, current } = report;
+  const { results, summary, current } = report;
   const byName = new Map(results.map((result) => [result.feature, result]));
   // Strongest first.
-  const found = summary.drifted_features.flatMap((name) => byName.get(name) ?? []);
+  const found = [...summary.drifted_features, ...summary.drifted_predictions].flatMap(
+    (name) => byName.get(name) ?? [],
+  );
   const isNear = ({ p_adjusted, effect }: DriftResult) =>
     p_adjusted !== null && p_adjusted < significance && effect !== null && effect >= nearEffect;
   return {
-    referenceId: reference.referenceId,
+    referenceId,
     rows: current.rows,
     judged: results.filter(({ score, is_drift }) => score !== null || is_drift).length,
     drifted: found
-      .filter((result) => !isMissingShift(result) || isValueDrift(result))
-      .map(({ feature, severity }) => ({ name: feature, severity })),
+      .filter((result) => result.missing_shift !== true || isValueDrift(result))
+      .map(({ feature, severity, cause = 'values' }) => ({
+        name: feature,
+        severity,
+        cause: cause === 'missing' ? 'values' : cause,
+      })),
     missing: found
-      .filter(isMissingShift)
+      .filter(({ missing_shift }) => missing_shift === true)
       .map(({ feature, severity, reference_missing, current_missing }) => ({
         name: feature,
         severity,
@@ -211,14 +230,13 @@ export function driftEvidence(
   };
 }
 
-/** A report's result says of both in one verdict; its note says that the missing values are why. */
-function isMissingShift({ note }: DriftResult): boolean {
-  return note?.includes('MISSING_SHARE') ?? false;
-}
-
-/** Whether the values that are there drifted too. */
+/** Whether the present values drifted too, since a result has one verdict for values and missing shares. */
 function isValueDrift({ p_adjusted, threshold, effect }: DriftResult): boolean {
   return (
-    p_adjusted !== null && threshold !== null && p_adjusted < threshold && effect !== null && effect >= 0.1
+    p_adjusted !== null &&
+    threshold !== null &&
+    p_adjusted < threshold &&
+    effect !== null &&
+    effect >= defaultMinEffect
   );
 }

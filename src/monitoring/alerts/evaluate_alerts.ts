@@ -8,7 +8,7 @@ import { readBook, writeBook, writeDriftEvaluations } from './alert_store.ts';
 import type { DriftEvaluation } from './drift_evidence.ts';
 import type { Evidence, EvidenceRequest } from './evidence.ts';
 import { judgeEvidence } from './judge_evidence.ts';
-import { type AlertPolicy, defaultAlertPolicy, nextAlerts } from './next_alerts.ts';
+import { cooldownMs, openAndResolve } from './open_and_resolve.ts';
 import type { PerformanceEvidence, PerformanceReader } from './rules/performance_drop.ts';
 
 export interface EvaluationDependencies {
@@ -16,23 +16,23 @@ export interface EvaluationDependencies {
   logger: Logger;
   clock: () => number;
   intervalMs: number;
-  /** Brings every prediction that was answered into the database. */
+  /** Moves every answered prediction into the database. */
   flushLog: () => Promise<void>;
   gather: (request: EvidenceRequest) => Promise<Evidence>;
-  /** Without it there are no alerts of performance. */
+  /** Without it there are no performance alerts. */
   performanceEvidence?: PerformanceReader | undefined;
-  thresholds: { errorRate: number; latencyMs: number; drift: number; performance: number };
-  policy?: AlertPolicy | undefined;
-  /** Hears of every version that was looked at for drift. */
+  thresholds: { errorRate: number; latencyMs: number; drift: number; missing: number; performance: number };
+  /** Called for every version that was checked for drift. */
   driftEvaluated?: ((evaluation: DriftEvaluation) => void) | undefined;
 }
 
 /**
- * One evaluation of everything that is deployed: evidence, verdicts, and what follows, written in one transaction
- * with the messages that tell of it.
- * @param holder must have the lease until it is written; when it was lost on the way nothing is.
- * @param dueAt when the evaluation was due, as it was read with the lease.
- * @returns what happened.
+ * One evaluation of all deployed versions: evidence, verdicts, and the resulting alerts, written in one transaction
+ * with their messages.
+ *
+ * @param holder must hold the lease until then; if it is lost meanwhile, nothing is written
+ * @param dueAt when the evaluation was due, as read with the lease
+ * @returns the messages of what happened
  * @throws STORAGE_UNAVAILABLE, INTERNAL when the evidence cannot be gathered
  */
 export async function evaluateAlerts(
@@ -40,7 +40,7 @@ export async function evaluateAlerts(
   holder: string,
   dueAt: number,
 ): Promise<AlertMessage[]> {
-  const { database, clock, thresholds, intervalMs, policy = defaultAlertPolicy } = dependencies;
+  const { database, clock, thresholds, intervalMs } = dependencies;
   const evidence = await readEvidence(dependencies);
   const performance = await readPerformance(dependencies, evidence);
   const messages = await database.transaction().execute(async (transaction) => {
@@ -48,8 +48,8 @@ export async function evaluateAlerts(
     if (!(await finishRound(transaction, holder, dueAt, now + intervalMs))) return undefined;
     await writeDriftEvaluations(transaction, evidence.driftEvaluations);
     const verdicts = judgeEvidence(evidence, performance, thresholds.performance, now);
-    const before = await readBook(transaction, now, policy.cooldownMs);
-    return writeBook(transaction, before, nextAlerts(before, verdicts, now, policy, uuidv7), now);
+    const before = await readBook(transaction, now, cooldownMs);
+    return writeBook(transaction, before, openAndResolve(before, verdicts, now, uuidv7), now);
   });
   if (messages === undefined) return [];
   for (const evaluation of evidence.driftEvaluations) dependencies.driftEvaluated?.(evaluation);
@@ -59,15 +59,22 @@ export async function evaluateAlerts(
 async function readEvidence(dependencies: EvaluationDependencies): Promise<Evidence> {
   const { database, logger, clock, thresholds } = dependencies;
   const deployed = await database.selectFrom('deployments').select('version').limit(1).execute();
-  // A registry that serves nothing needs no thread to find that out.
-  if (deployed.length === 0) return { versions: [], routes: [], driftEvaluations: [], failures: [] };
+  const told = await database
+    .selectFrom('serving_totals')
+    .select('version')
+    .where('last_told_at', '>', 0)
+    .limit(1)
+    .execute();
+  // Where nothing is served no thread is started.
+  if (deployed.length + told.length === 0)
+    return { versions: [], routes: [], driftEvaluations: [], failures: [] };
   await dependencies.flushLog();
   const evidence = await dependencies.gather({
     now: clock(),
     thresholds: { errorRate: thresholds.errorRate, latencyMs: thresholds.latencyMs },
-    driftThreshold: thresholds.drift,
+    drift: { significance: thresholds.drift, missingThreshold: thresholds.missing },
   });
-  for (const failure of evidence.failures) logger.warn('drift could not be evaluated', { failure });
+  for (const failure of evidence.failures) logger.warn('not everything could be evaluated', { failure });
   return evidence;
 }
 
@@ -82,7 +89,7 @@ async function readPerformance(
       const evidence = await performanceEvidence(modelId, version, clock());
       if (evidence !== undefined) known.set(`${modelId}@${version}`, evidence);
     } catch (error) {
-      // The other rules go on; of this one there is no evidence.
+      // The other rules go on without evidence for this one.
       logger.warn('performance could not be evaluated', {
         model_id: modelId,
         version,

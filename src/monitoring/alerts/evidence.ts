@@ -1,8 +1,10 @@
-import { parseWeights } from '../../serving/served_models.ts';
+import { messageOf } from '../../errors.ts';
+import { routeOfDeployed, selectDeployed } from '../../serving/deployed_rows.ts';
+import { routeOf } from '../../serving/stored_route.ts';
 import type { Database } from '../../storage/database.ts';
 import { type CallEvidence, readCallEvidence } from './call_evidence.ts';
-import { type DriftEvaluation, evaluateDrift } from './drift_evidence.ts';
-import { readAssignments, readTraffic } from './route_evidence.ts';
+import { type DriftEvaluation, type DriftLimits, evaluateDrift } from './drift_evidence.ts';
+import { readShares, readTraffic } from './route_evidence.ts';
 import type { BreakerEvidence } from './rules/breaker_trips.ts';
 import type { DriftEvidence } from './rules/data_drift.ts';
 import type { Assignments } from './rules/sample_ratio.ts';
@@ -12,42 +14,42 @@ export interface EvidenceRequest {
   /** Milliseconds since 1970. */
   now: number;
   thresholds: { errorRate: number; latencyMs: number };
-  /** Significance of a whole drift report. */
-  driftThreshold: number;
+  drift: DriftLimits;
 }
 
-/** What is known of a deployed version. */
-export interface VersionEvidence {
+/** The evidence about a deployed version. */
+interface VersionEvidence {
   modelId: string;
   version: string;
   thresholds: { errorRate: number; latencyMs: number };
   calls: CallEvidence;
   breaker: BreakerEvidence | undefined;
-  /** undefined: not looked at now. */
+  /** undefined where it was not checked this time. */
   drift: DriftEvidence | undefined;
 }
 
-/** What is known of a model that has a route. */
-export interface RouteEvidence {
+/** The evidence about a model that has a route. */
+interface RouteEvidence {
   modelId: string;
   traffic: TrafficEvidence | undefined;
   assignments: Assignments | undefined;
 }
 
-/** All that the rules judge in one evaluation; plain data, which passes from thread to thread. */
+/** Everything that the rules judge in one evaluation; plain data that can be sent between threads. */
 export interface Evidence {
   versions: VersionEvidence[];
   routes: RouteEvidence[];
-  /** To be written with what follows from it. */
+  /** To be written with the resulting alerts. */
   driftEvaluations: DriftEvaluation[];
-  /** Reports that could not be made, and why. */
+  /** What could not be looked at, and why: reports that could not be made, rows that are damaged. */
   failures: string[];
 }
 
 /**
- * Reads everything that is known of what is deployed. Takes a while and much memory where much is logged: not for the
- * thread that answers calls.
- * @param clock tells how long a drift report takes.
+ * Reads the evidence about everything that is deployed. Takes long and much memory where the log is large, so not for
+ * the thread that answers calls.
+ *
+ * @param clock for how long a drift report takes
  */
 export async function gatherEvidence(
   database: Database,
@@ -55,13 +57,17 @@ export async function gatherEvidence(
   clock: () => number,
 ): Promise<Evidence> {
   const { now, thresholds } = request;
-  const deployments = await readDeployments(database);
+  const failures: string[] = [];
+  const deployments = [
+    ...(await readDeployments(database, failures)),
+    ...(await readServedElsewhere(database, now)),
+  ];
   const calls = await readCallEvidence(database, now);
   const drift = await evaluateDrift(
     { database, clock },
     deployments.map(({ modelId, version }) => ({ modelId, version })),
     now,
-    request.driftThreshold,
+    request.drift,
   );
   const versions = deployments.map((deployed): VersionEvidence => {
     const { modelId, version, breaker } = deployed;
@@ -86,7 +92,7 @@ export async function gatherEvidence(
     };
   });
   const routes: RouteEvidence[] = [];
-  for (const route of await readRoutes(database)) {
+  for (const route of await readRoutes(database, failures)) {
     const breakers = deployments.filter(({ modelId }) => modelId === route.modelId);
     routes.push({
       modelId: route.modelId,
@@ -96,7 +102,7 @@ export async function gatherEvidence(
         now,
         breakers.some(({ breaker }) => breaker !== undefined && breaker.reopensAt !== null),
       ),
-      assignments: await readAssignments(
+      assignments: await readShares(
         database,
         route,
         now,
@@ -104,8 +110,15 @@ export async function gatherEvidence(
       ),
     });
   }
-  return { versions, routes, driftEvaluations: drift.evaluations, failures: drift.failures };
+  return {
+    versions,
+    routes,
+    driftEvaluations: drift.evaluations,
+    failures: [...failures, ...drift.failures],
+  };
 }
+
+const toldMs = 24 * 3_600_000;
 
 interface DeployedVersion {
   modelId: string;
@@ -115,21 +128,17 @@ interface DeployedVersion {
   breaker: Omit<BreakerEvidence, 'recentErrors'> | undefined;
 }
 
-async function readDeployments(database: Database): Promise<DeployedVersion[]> {
-  const rows = await database
-    .selectFrom('deployments')
-    .leftJoin('routes', 'routes.model_id', 'deployments.model_id')
-    .leftJoin('breakers', (join) =>
-      join
-        .onRef('breakers.model_id', '=', 'deployments.model_id')
-        .onRef('breakers.version', '=', 'deployments.version'),
-    )
+async function readDeployments(database: Database, failures: string[]): Promise<DeployedVersion[]> {
+  const rows = await selectDeployed(database)
     .select([
       'deployments.model_id',
       'deployments.version',
       'deployments.error_threshold',
       'deployments.latency_threshold_ms',
+      'routes.active_version',
       'routes.weights',
+      'routes.sticky',
+      'routes.shadow_version',
       'breakers.reopens_at',
       'breakers.trips',
       'breakers.last_tripped_at',
@@ -151,21 +160,60 @@ async function readDeployments(database: Database): Promise<DeployedVersion[]> {
             trips: row.trips,
             lastTrippedAt: row.last_tripped_at,
             lastReason: row.last_reason,
-            weight: row.weights === null ? 0 : (new Map(parseWeights(row.weights)).get(row.version) ?? 0),
+            weight: weightOf(row, failures),
           },
   }));
 }
 
-async function readRoutes(database: Database) {
+/** Versions that are not deployed here but have predictions logged by log_predictions in the last day. */
+async function readServedElsewhere(database: Database, now: number): Promise<DeployedVersion[]> {
   const rows = await database
-    .selectFrom('routes')
-    .select(['model_id', 'weights', 'sticky', 'changed_at'])
-    .orderBy('model_id')
+    .selectFrom('serving_totals as total')
+    // The version may have been deleted.
+    .innerJoin('versions', (join) =>
+      join.onRef('versions.model_id', '=', 'total.model_id').onRef('versions.version', '=', 'total.version'),
+    )
+    .leftJoin('deployments as deployed', (join) =>
+      join.onRef('deployed.model_id', '=', 'total.model_id').onRef('deployed.version', '=', 'total.version'),
+    )
+    .select(['total.model_id', 'total.version'])
+    .where('total.last_told_at', '>=', now - toldMs)
+    .where('deployed.version', 'is', null)
+    .orderBy('total.model_id')
+    .orderBy('total.version')
     .execute();
-  return rows.map((row) => ({
-    modelId: row.model_id,
-    weights: new Map(parseWeights(row.weights)),
-    sticky: row.sticky === 1,
-    changedAt: row.changed_at,
+  return rows.map(({ model_id, version }) => ({
+    modelId: model_id,
+    version,
+    errorThreshold: null,
+    latencyThresholdMs: null,
+    breaker: undefined,
   }));
+}
+
+/** Its share of the calls; all of them where the route is damaged, since it may carry them. */
+function weightOf(
+  row: Parameters<typeof routeOfDeployed>[0] & { version: string },
+  failures: string[],
+): number {
+  try {
+    return new Map(routeOfDeployed(row)?.weights ?? []).get(row.version) ?? 0;
+  } catch (error) {
+    failures.push(messageOf(error));
+    return 1;
+  }
+}
+
+/** Those that can be read. */
+async function readRoutes(database: Database, failures: string[]) {
+  const rows = await database.selectFrom('routes').selectAll().orderBy('model_id').execute();
+  return rows.flatMap((row) => {
+    try {
+      const { weights, sticky } = routeOf(row);
+      return [{ modelId: row.model_id, weights: new Map(weights), sticky, changedAt: row.changed_at }];
+    } catch (error) {
+      failures.push(messageOf(error));
+      return [];
+    }
+  });
 }

@@ -1,27 +1,12 @@
 /**
- * A worker thread that gathers what alerts are judged by: drift reports over a day of the log and counts over a week
- * take time that the thread that answers calls does not have.
+ * A thread that gathers the evidence for alerts: drift reports over a day of the log and counts over a week take
+ * longer than the thread that answers calls can spare.
  */
-import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf } from '../../errors.ts';
-import { openDatabase } from '../../storage/database.ts';
-import { type EvidenceRequest, gatherEvidence } from './evidence.ts';
-import type { EvidenceAnswer, EvidenceThreadOptions } from './evidence_gatherer.ts';
+import { serveTasks } from '../../threads/serve_tasks.ts';
+import { keptDatabase } from '../../threads/with_database.ts';
+import { gatherEvidence } from './evidence.ts';
+import type { EvidenceTasks } from './evidence_gatherer.ts';
 
-const options: EvidenceThreadOptions = workerData;
-const opened = openDatabase(options);
-// A failure is told to whoever asks.
-opened.catch(() => undefined);
-
-parentPort?.on('message', async (request: EvidenceRequest) => {
-  parentPort?.postMessage(await answerTo(request));
+serveTasks<EvidenceTasks>({
+  gather: async ({ address, request }) => gatherEvidence(await keptDatabase(address), request, Date.now),
 });
-
-async function answerTo(request: EvidenceRequest): Promise<EvidenceAnswer> {
-  try {
-    const { database } = await opened;
-    return { evidence: await gatherEvidence(database, request, Date.now) };
-  } catch (error) {
-    return { failure: messageOf(error) };
-  }
-}

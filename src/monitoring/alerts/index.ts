@@ -1,5 +1,7 @@
 export { type Acknowledgement, acknowledgeAlert } from './acknowledge_alert.ts';
-export type { AlertMessage } from './alert_message.ts';
-export { createAlertWatch, startAlertWatch } from './alert_watch.ts';
-export { createEvidenceGatherer } from './evidence_gatherer.ts';
-export { type AlertQuery, listAlerts } from './list_alerts.ts';
+export { alertSeverities, alertStates } from './alert.ts';
+export { readAlertHealth } from './alert_health.ts';
+export { readFound } from './alert_store.ts';
+export { type Alert, type AlertQuery, listAlerts } from './list_alerts.ts';
+export { openAlerts } from './open_alerts.ts';
+export type { PerformanceEvidence, PerformanceReader } from './rules/performance_drop.ts';

@@ -9,8 +9,9 @@ import { judgeSampleRatio } from './rules/sample_ratio.ts';
 import { judgeSilence } from './rules/silence.ts';
 
 /**
- * What all rules say of all that is deployed.
- * @param performance by `model@version`, where it is known.
+ * The verdicts of all rules on everything that is deployed.
+ *
+ * @param performance by `model@version`, where it is known
  */
 export function judgeEvidence(
   evidence: Evidence,

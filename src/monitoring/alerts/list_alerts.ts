@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ModelYardError } from '../../errors.ts';
+import { pageCursor, readPageCursor } from '../../page_cursor.ts';
 import { requireModel } from '../../registry/lookup.ts';
 import type { Database } from '../../storage/database.ts';
 import type { AlertRow } from '../../storage/schema.ts';
@@ -14,7 +14,7 @@ export interface AlertQuery {
   cursor?: string | undefined;
 }
 
-/** An alert with what people did about it, and when it ended. */
+/** An alert with its acknowledgement, and when it was resolved. */
 export interface Alert extends OpenAlert {
   state: AlertState;
   acknowledgedAt: number | null;
@@ -34,9 +34,13 @@ export function describeAlert(row: AlertRow): Alert {
   };
 }
 
+/** When an alert was opened, and its id. */
+const cursorSchema = z.tuple([z.number(), z.string()]);
+
 /**
- * Alerts, newest first, a page at a time; those of models that were deleted too.
- * @throws MODEL_NOT_FOUND where there is neither the model nor an alert of it, INVALID_INPUT for a cursor that was
+ * Alerts, newest first, a page at a time; also those of deleted models.
+ *
+ * @throws MODEL_NOT_FOUND where there is neither the model nor an alert about it, INVALID_INPUT for a cursor that was
  * not given out
  */
 export async function listAlerts(
@@ -53,7 +57,7 @@ export async function listAlerts(
   if (Number(total) === 0 && query.modelId !== undefined) await requireModelOrAlert(database, query.modelId);
   let page = matching.selectAll();
   if (query.cursor !== undefined) {
-    const [at, id] = parseCursor(query.cursor);
+    const [at, id] = readPageCursor(cursorSchema, query.cursor, { tool: 'list_alerts' });
     page = page.where((eb) =>
       eb.or([eb('opened_at', '<', at), eb.and([eb('opened_at', '=', at), eb('alert_id', '<', id)])]),
     );
@@ -68,10 +72,7 @@ export async function listAlerts(
   return {
     total: Number(total),
     alerts: shown.map(describeAlert),
-    nextCursor:
-      last === undefined
-        ? null
-        : Buffer.from(JSON.stringify([last.opened_at, last.alert_id])).toString('base64url'),
+    nextCursor: last === undefined ? null : pageCursor([last.opened_at, last.alert_id]),
   };
 }
 
@@ -83,18 +84,4 @@ async function requireModelOrAlert(database: Database, modelId: string): Promise
     .limit(1)
     .executeTakeFirst();
   if (found === undefined) await requireModel(database, modelId);
-}
-
-function parseCursor(cursor: string): [number, string] {
-  try {
-    return z
-      .tuple([z.number(), z.string()])
-      .parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-  } catch {
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      'cursor is not one that list_alerts gave.',
-      'Pass next_cursor unchanged.',
-    );
-  }
 }

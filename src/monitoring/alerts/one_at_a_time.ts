@@ -1,12 +1,12 @@
-/** A job that is asked for again and again, and is never under way twice. */
+/** A job that is requested repeatedly and never runs twice at once. */
 export interface RepeatedJob<Given, Result> {
-  /** Does it; does nothing when it is under way already. @returns undefined then, and when it failed. */
+  /** Runs the job unless it is running already. @returns undefined when it was running, and when it failed. */
   run(given: Given): Promise<Result | undefined>;
-  /** Resolves when it is not under way. */
+  /** Resolves when the job is not running. */
   running(): Promise<void>;
 }
 
-/** @param onFailure hears of a failure, but not of those that follow it without a success between. */
+/** @param onFailure called for the first of several failures in a row. */
 export function oneAtATime<Given = void, Result = void>(
   job: (given: Given) => Promise<Result>,
   onFailure: (error: unknown) => void,

@@ -1,5 +1,5 @@
+import { readAssignments } from '../../prediction_log/assignments.ts';
 import type { Database } from '../../storage/database.ts';
-import { readWeightedRows } from '../log/routed_calls.ts';
 import type { Assignments } from './rules/sample_ratio.ts';
 import { shortestSilenceMs, type TrafficEvidence, type TrafficHistory } from './rules/silence.ts';
 
@@ -50,42 +50,27 @@ async function readHistory(database: Database, modelId: string, lastCallAt: numb
   };
 }
 
-/** Processes go on by the route before for half a second; two are plenty, milliseconds. */
-const settlingMs = 2_000;
 const assignmentWindowMs = 24 * hourMs;
-/** Rows of the log that are looked at; the newest. */
-const maxAssignedRows = 200_000;
-
 /**
- * How the calls of a route since it was set, of the last day at most, were shared out by its weights. Calls of the
- * same entity go to the same version by intention: an entity counts once. Pinned calls and those that a breaker sent
- * elsewhere were not shared out.
- * @param lastTrippedAt of a breaker of the route's versions: what an open breaker did to the shares is no mismatch.
+ * How the weights of a route distributed its calls since it was set, of the last day at most. An entity counts once,
+ * since all its calls go to one version. Pinned calls, and those that an open breaker diverted, do not count.
+ * @param lastTrippedAt of a breaker of the route's versions: shares that an open breaker changed are no mismatch.
  */
-export async function readAssignments(
+export async function readShares(
   database: Database,
   route: { modelId: string; weights: ReadonlyMap<string, number>; sticky: boolean; changedAt: number },
   now: number,
   lastTrippedAt: number,
 ): Promise<Assignments | undefined> {
   const weights = new Map([...route.weights].filter(([, weight]) => weight > 0));
-  const since = Math.max(route.changedAt + settlingMs, now - assignmentWindowMs);
+  const since = Math.max(route.changedAt, now - assignmentWindowMs);
   if (weights.size < 2 || lastTrippedAt >= since) return undefined;
-  const rows = await readWeightedRows(database, {
-    modelId: route.modelId,
-    versions: [...weights.keys()],
-    since,
-    limit: maxAssignedRows,
-  });
-  const seen = new Set<string>();
-  const units = new Map<string, number>();
-  for (const row of rows) {
-    // The rows of one call have its time and latency, and one version.
-    const unit = route.sticky && row.entityKey !== null ? `e${row.entityKey}` : `c${row.at} ${row.latencyMs}`;
-    const key = `${row.version} ${unit}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
-    units.set(row.version, (units.get(row.version) ?? 0) + 1);
-  }
+  const versions = Array.from(weights, ([version, weight]) => ({ version, weight }));
+  const { modelId, sticky, changedAt: setAt } = route;
+  const split = { modelId, versions, sticky, setAt, since, until: now + 1 };
+  const assigned = await readAssignments(database, split);
+  const units = new Map(
+    assigned.flatMap((one) => (one.units > 0 ? [[one.version, one.units] as const] : [])),
+  );
   return { units, weights };
 }

@@ -5,15 +5,15 @@ import type { Database } from '../../storage/database.ts';
 import type { Tables } from '../../storage/schema.ts';
 import { type AlertMessage, alertText } from './alert_message.ts';
 
-/** A webhook as it is set; its address may hold a token and is told to nobody. */
+/** The settings of a webhook. Its address may contain a token and is never shown. */
 export interface WebhookSettings {
   url: string;
   secret: string | undefined;
 }
 
-/** A process that did not say so for a day watches for a webhook no more, milliseconds. */
+/** After this long without an announcement a process no longer sends to its webhook, milliseconds. */
 const liveMs = 24 * 3_600_000;
-/** How often it says so, milliseconds. */
+/** How often it is announced, milliseconds. */
 const seenEveryMs = 60_000;
 
 /** The name of a webhook in the database, which does not give its address away. */
@@ -22,8 +22,8 @@ export function webhookTarget(url: string): string {
 }
 
 /**
- * Says that this process sends to a webhook: whichever process opens an alert queues a message for it, also one that
- * does not know the address.
+ * Announces that this process sends to a webhook: whichever process opens an alert then queues a message for it, even
+ * if it does not know the address.
  */
 export async function announceTarget(database: Database, target: string, now: number): Promise<void> {
   const known = await database
@@ -49,17 +49,17 @@ export async function liveTargets(transaction: Transaction<Tables>, now: number)
   return rows.map(({ target }) => target);
 }
 
-/** JSON that Slack's incoming webhooks take (`text`), and programs too. */
+/** JSON for Slack's incoming webhooks (`text`) and for programs (all other fields). */
 export function webhookBody(message: AlertMessage): string {
   return JSON.stringify({ text: escaped(alertText(message)), ...message });
 }
 
-/** As Slack asks for it: a feature called `<!channel>` must call nobody. */
+/** Escapes as Slack requires: a feature called `<!channel>` must notify nobody. */
 function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
-/** Of `timestamp.body`, in hexadecimal: who knows the secret can tell that the message is ours, and when it was sent. */
+/** Of `timestamp.body`, in hexadecimal: with the secret a receiver can verify the sender and the time of sending. */
 export function signatureOf(secret: string, timestamp: number, body: string): string {
   return createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
 }

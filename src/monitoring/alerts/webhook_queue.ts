@@ -12,26 +12,25 @@ export interface WebhookQueueDependencies {
   webhook: WebhookSettings;
   clock: () => number;
   random: () => number;
-  timeLimitMs?: number | undefined;
 }
 
-/** What an attempt came to. */
+/** The outcome of an attempt to send. */
 export interface WebhookAttempt {
   deliveryId: string;
   attempt: number;
-  /** undefined: it was taken. */
+  /** undefined: it was delivered. */
   failure: string | undefined;
   givenUp: boolean;
 }
 
-/** Longer than a receiver may take: an attempt that is under way is not made a second time. */
+/** Longer than the time limit of an attempt, so that a message is not sent again while its attempt is under way. */
 const firstPauseMs = 30_000;
 const longestPauseMs = 3_600_000;
 const givenUpAfterMs = 24 * 3_600_000;
-/** Messages of one round. */
+/** Messages sent in one round at most. */
 const batch = 20;
 
-/** Twice as long after every failure, up to an hour, between half and all of it by chance. */
+/** The pause doubles with every failure, up to an hour, with random jitter between half and all of it. */
 export function retryPauseMs(attempt: number, random: number): number {
   const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (attempt - 1));
   return pause * (0.5 + random / 2);
@@ -39,7 +38,7 @@ export function retryPauseMs(attempt: number, random: number): number {
 
 /**
  * Sends what is due for this process's webhook. Every message is claimed by raising its number of attempts, so of
- * several processes one sends it; one whose process dies on the way is due again after a while. Messages about the same
+ * several processes one sends it; if that process dies meanwhile, the message is due again later. Messages about the same
  * alert are sent in their order.
  */
 export async function sendDue({
@@ -47,7 +46,6 @@ export async function sendDue({
   webhook,
   clock,
   random,
-  timeLimitMs = webhookTimeLimitMs,
 }: WebhookQueueDependencies): Promise<WebhookAttempt[]> {
   const target = webhookTarget(webhook.url);
   const now = clock();
@@ -80,7 +78,7 @@ export async function sendDue({
       .executeTakeFirst();
     if (claimed === undefined) continue;
     const message = { deliveryId: delivery.delivery_id, body: claimed.body };
-    const failure = await postWebhook(webhook, message, at, timeLimitMs);
+    const failure = await postWebhook(webhook, message, at, webhookTimeLimitMs);
     const givenUp = failure !== undefined && at - delivery.queued_at >= givenUpAfterMs;
     await settle(database, delivery.delivery_id, failure, givenUp ? at : null);
     made.push({ deliveryId: delivery.delivery_id, attempt, failure, givenUp });

@@ -8,24 +8,24 @@ export interface CalibrationBin {
   count: number;
   /** Mean of the predicted probabilities. */
   mean_predicted: number;
-  /** Share of the rows in which it came true, with its Wilson interval. */
+  /** Share of the rows of the positive class, with its Wilson interval. */
   observed: number;
   low: number;
   high: number;
 }
 
 /** Pixels: of the square, of the counts below it. */
-const SIZE = 430;
-const COUNTS_HEIGHT = 80;
+const chartSize = 430;
+const countsHeight = 80;
 
 /** With more bins their counts have no room above the bars. */
-const MOST_COUNTED_BINS = 10;
+const maxCountedBins = 10;
 
 const percent = { domain: [0, 1] as [number, number], nice: false as const };
 
 /**
- * A reliability diagram: how often it came true, against how probable it was said to be, and how many rows that rests
- * on. Empty bins are left out.
+ * A reliability diagram: the observed share of the positive class against the predicted probability, and the rows in
+ * each bin. Empty bins are left out.
  */
 export function calibrationView(bins: readonly CalibrationBin[]): View {
   const filled = bins.filter(({ count }) => count > 0);
@@ -54,8 +54,8 @@ export function calibrationView(bins: readonly CalibrationBin[]): View {
     vconcat: [
       {
         data: inline(filled),
-        width: SIZE,
-        height: SIZE,
+        width: chartSize,
+        height: chartSize,
         layer: [
           ...diagonal,
           {
@@ -95,11 +95,11 @@ export function calibrationView(bins: readonly CalibrationBin[]): View {
             to,
             count,
             at: (from + to) / 2,
-            text: filled.length <= MOST_COUNTED_BINS ? compactCount(count) : '',
+            text: filled.length <= maxCountedBins ? compactCount(count) : '',
           })),
         ),
-        width: SIZE,
-        height: COUNTS_HEIGHT,
+        width: chartSize,
+        height: countsHeight,
         layer: [
           {
             mark: { type: 'rect', color: colours.reference, stroke: 'white', strokeWidth: 1 },

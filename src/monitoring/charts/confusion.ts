@@ -14,22 +14,22 @@ interface Room {
   width: number;
   names: number;
   /** Classes shown, the one for all others included. */
-  mostClasses: number;
+  maxClasses: number;
 }
 
-const roomBeside: Room = { width: 575, names: 110, mostClasses: 8 };
-const roomAlone: Room = { width: 1030, names: 270, mostClasses: 12 };
+const roomBeside: Room = { width: 575, names: 110, maxClasses: 8 };
+const roomAlone: Room = { width: 1030, names: 270, maxClasses: 12 };
 
 /**
  * Pixels: of the head above the cells and of the title in it, of the names there, which are turned, of a character
  * of most names, and of cells.
  */
-const HEAD = 110;
-const TITLE = 24;
-const ABOVE_WIDTH = 130;
-const USUAL_CHARACTER = 7.4;
-const LARGEST_CELL = { width: 130, height: 64 };
-const LEAST_CELL_HEIGHT = 44;
+const headSpace = 110;
+const titleSpace = 24;
+const aboveWidth = 130;
+const usualCharacter = 7.4;
+const maxCell = { width: 130, height: 64 };
+const minCellHeight = 44;
 
 interface Cell {
   row: number;
@@ -73,15 +73,15 @@ function sum(row: readonly number[]): number {
 /** A confusion matrix: in each cell the rows, and their share of those that are of the actual class. */
 export function confusionView(matrix: ConfusionMatrix, isAlone: boolean): View {
   const room = isAlone ? roomAlone : roomBeside;
-  const { labels, counts } = capClasses(matrix, room.mostClasses);
+  const { labels, counts } = capClasses(matrix, room.maxClasses);
   const size = labels.length;
   const longest = labels.reduce((most, label) => Math.max(most, label.length), 0);
-  const besideWidth = Math.min(room.names, 12 + USUAL_CHARACTER * longest);
+  const besideWidth = Math.min(room.names, 12 + usualCharacter * longest);
   const left = besideWidth + 12;
-  const cellWidth = Math.min(LARGEST_CELL.width, (room.width - left) / Math.max(1, size));
-  const cellHeight = Math.max(LEAST_CELL_HEIGHT, Math.min(LARGEST_CELL.height, cellWidth));
+  const cellWidth = Math.min(maxCell.width, (room.width - left) / Math.max(1, size));
+  const cellHeight = Math.max(minCellHeight, Math.min(maxCell.height, cellWidth));
   const right = left + cellWidth * size;
-  const bottom = HEAD + cellHeight * size;
+  const bottom = headSpace + cellHeight * size;
   const cells = counts.flatMap((row, actual) => {
     const rows = sum(row);
     return row.map((count, predicted): Cell => {
@@ -89,11 +89,11 @@ export function confusionView(matrix: ConfusionMatrix, isAlone: boolean): View {
     });
   });
   const x = (field: string) => along(field, { domain: [0, Math.max(1, size)], range: [left, right] });
-  const y = (field: string) => along(field, { domain: [0, Math.max(1, size)], range: [HEAD, bottom] });
+  const y = (field: string) => along(field, { domain: [0, Math.max(1, size)], range: [headSpace, bottom] });
   // Cut in the middle to what there is room for, rather than at the end: classes often begin alike.
   const cut = (pixels: number) => (name: string, place: number) => ({
     at: place + 0.5,
-    name: shownName(name, Math.floor(pixels / USUAL_CHARACTER)),
+    name: shownName(name, Math.floor(pixels / usualCharacter)),
   });
 
   const cellLayers: Layer[] = [
@@ -144,7 +144,7 @@ export function confusionView(matrix: ConfusionMatrix, isAlone: boolean): View {
       })),
     ),
     width: room.width,
-    height: Math.max(bottom, HEAD + LEAST_CELL_HEIGHT),
+    height: Math.max(bottom, headSpace + minCellHeight),
     layer: [
       ...cellLayers,
       {
@@ -153,9 +153,9 @@ export function confusionView(matrix: ConfusionMatrix, isAlone: boolean): View {
         encoding: { x: { value: besideWidth + 4 }, y: y('at'), text: { field: 'name', type: 'nominal' } },
       },
       {
-        data: inline(labels.map(cut(ABOVE_WIDTH))),
-        mark: { type: 'text', align: 'left', baseline: 'middle', angle: -35, limit: ABOVE_WIDTH },
-        encoding: { x: x('at'), y: { value: HEAD - 8 }, text: { field: 'name', type: 'nominal' } },
+        data: inline(labels.map(cut(aboveWidth))),
+        mark: { type: 'text', align: 'left', baseline: 'middle', angle: -35, limit: aboveWidth },
+        encoding: { x: x('at'), y: { value: headSpace - 8 }, text: { field: 'name', type: 'nominal' } },
       },
       {
         data: inline([{}]),
@@ -164,7 +164,7 @@ export function confusionView(matrix: ConfusionMatrix, isAlone: boolean): View {
           align: 'left',
           baseline: 'middle',
           x: 0,
-          y: TITLE / 2,
+          y: titleSpace / 2,
           color: colours.faintText,
           text:
             size === 0

@@ -2,27 +2,27 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type * as Vega from 'vega';
 import { type Font, readFont } from './font.ts';
-import { CHART_WIDTH, type ChartSpec, FONT_FAMILY } from './theme.ts';
+import { type ChartSpec, chartWidth, fontFamily } from './theme.ts';
 
 /** A chart as SVG, before it becomes pixels. */
-export interface Drawing {
+interface Drawing {
   svg: string;
-  /** Pixels that the chart needs; it is scaled down where this is more than {@link CHART_WIDTH}. */
+  /** Pixels that the chart needs; it is scaled down where this is more than {@link chartWidth}. */
   naturalWidth: number;
-  /** What vega had to say about the chart: nothing, unless the chart has a mistake. */
+  /** vega's warnings: empty unless the chart's specification has a mistake. */
   warnings: string[];
 }
 
 /** The libraries and fonts, once loaded. */
 export interface Studio {
-  /** The SVG of a chart, on a white page of {@link CHART_WIDTH}. */
+  /** The SVG of a chart, on a white page of {@link chartWidth}. */
   draw(spec: ChartSpec): Promise<Drawing>;
   /** The SVG as PNG. The same SVG gives the same bytes. */
   toPng(svg: string): Buffer;
 }
 
 /** Blank pixels to the left and right of a chart. */
-const MARGIN = 20;
+const margin = 20;
 
 /**
  * Loads vega, vega-lite, resvg and two fonts: 0.3 s of processor time and 40 MB, which is why nothing here is
@@ -45,7 +45,7 @@ export async function openStudio(): Promise<Studio> {
   return {
     async draw(spec) {
       const warnings: string[] = [];
-      // Without a logger of ours they write to the console.
+      // Without this logger they write to the console.
       const logger = vega.logger(vega.Warn, undefined, (_method, _level, messages) => {
         warnings.push([...messages].join(' '));
       });
@@ -59,8 +59,8 @@ export async function openStudio(): Promise<Studio> {
     },
     toPng(svg) {
       // Only the bundled fonts: a text in a font that is missing vanishes without an error.
-      const font = { loadSystemFonts: false, fontFiles, defaultFontFamily: FONT_FAMILY };
-      const fitTo = { mode: 'width', value: CHART_WIDTH } as const;
+      const font = { loadSystemFonts: false, fontFiles, defaultFontFamily: fontFamily };
+      const fitTo = { mode: 'width', value: chartWidth } as const;
       return new Resvg(svg, { font, fitTo, background: 'white' }).render().asPng();
     },
   };
@@ -72,15 +72,15 @@ function onPage(svg: string): Pick<Drawing, 'svg' | 'naturalWidth'> {
   const width = Math.ceil(Number(size?.[1]));
   const height = Math.ceil(Number(size?.[2]));
   if (!(width > 0 && height > 0)) throw new Error('vega gave no SVG of a known size');
-  const pageWidth = Math.max(CHART_WIDTH, width);
+  const pageWidth = Math.max(chartWidth, width);
   const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${pageWidth}" height="${height}">`;
-  const left = Math.min(MARGIN, pageWidth - width);
+  const left = Math.min(margin, pageWidth - width);
   return { svg: `${open}<g transform="translate(${left},0)">${svg}</g></svg>`, naturalWidth: width };
 }
 
 /**
  * Lets vega know how wide a text will be. Without a canvas it takes 0.8 em a character, half too much, and cuts
- * names that have room; `textMetrics.width` is the place it has for a better way, though its types do not tell.
+ * names that have room; `textMetrics.width` is vega's hook for a replacement, which its types do not declare.
  */
 function measureTextWith(vega: typeof Vega, regular: Font, bold: Font): void {
   const metrics: unknown = 'textMetrics' in vega ? vega.textMetrics : undefined;
@@ -90,7 +90,7 @@ function measureTextWith(vega: typeof Vega, regular: Font, bold: Font): void {
   metrics.width = (item: MeasuredText, text: unknown): number => {
     if (text === undefined || text === null) return 0;
     const { width } = item.fontWeight === 'bold' ? bold : regular;
-    // What is wider than its limit will be cut to it.
+    // Text wider than its limit is cut to the limit.
     const limit = item.limit !== undefined && item.limit > 0 ? item.limit : Number.POSITIVE_INFINITY;
     return Math.min(limit, width(String(text)) * (item.fontSize ?? 11));
   };

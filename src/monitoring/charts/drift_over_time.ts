@@ -1,12 +1,12 @@
 import { shownNumber } from './text.ts';
 import { type ChartSpec, chart, type Subject, titleOf } from './theme.ts';
 import type { BucketValue } from './time_lines.ts';
-import { MOST_LINES, timeViews } from './time_view.ts';
+import { maxLines, timeViews } from './time_view.ts';
 
 /** One feature's drift, bucket by bucket. */
-export interface FeatureScores {
+interface FeatureScores {
   feature: string;
-  /** From which score on it counts. */
+  /** The score from which the feature has drifted. */
   threshold: number;
   buckets: readonly { at: number; score: number | null; is_drift: boolean }[];
 }
@@ -27,7 +27,7 @@ export function driftOverTimeChart(report: DriftOverTime): ChartSpec {
   const worst = [...report.features]
     .map((feature) => ({ ...feature, peak: highest(feature) / feature.threshold }))
     .sort((one, other) => other.peak - one.peak || (one.feature < other.feature ? -1 : 1))
-    .slice(0, MOST_LINES);
+    .slice(0, maxLines);
   const [first] = worst;
   const isShared = worst.every(({ threshold }) => threshold === first?.threshold);
   const level = isShared ? (first?.threshold ?? 1) : 1;

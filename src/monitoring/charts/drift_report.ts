@@ -1,5 +1,3 @@
-import { type RankedResult, rankOverThreshold } from '../drift/over_threshold.ts';
-import type { DriftMethod, DriftResult } from '../drift/result.ts';
 import { heightOf, rowPosition } from './feature_rows.ts';
 import type { Histogram } from './histogram.ts';
 import { histogramView } from './histogram_view.ts';
@@ -16,47 +14,51 @@ import {
   type View,
 } from './theme.ts';
 
+/** A feature of a drift report. */
+export interface ReportedFeature {
+  feature: string;
+  is_drift: boolean;
+  severity: string;
+  /** How far over the threshold: 1 is at it, 2 twice as far; null without a verdict. */
+  ratio: number | null;
+  /** What was measured, with the name of its measure, such as `KS distance`. */
+  score: number | null;
+  scoreLabel: string;
+  effect: number | null;
+  effectLabel: string | undefined;
+  p_adjusted: number | null;
+  /** Shares of rows without a value. */
+  reference_missing: number;
+  current_missing: number;
+  note?: string;
+}
+
 export interface DriftReport extends Subject {
   /** Rows of each side. */
   reference_n: number;
   current_n: number;
   is_drift: boolean;
-  /** Smallest effect worth a verdict, as the report was made with; default 0.1. */
-  min_effect?: number | undefined;
-  results: readonly DriftResult[];
-  /** By feature; only those of {@link shownFeatures} are drawn. */
+  /** The worst first; the first {@link maxFeatures} are drawn. */
+  features: readonly ReportedFeature[];
+  /** By feature; only those of the features that are drawn are needed. */
   histograms: ReadonlyMap<string, Histogram>;
 }
 
 /** Features that a report shows. */
-export const MOST_FEATURES = 12;
+export const maxFeatures = 12;
 
-/** Multiples of the threshold at which a bar ends that would be longer; its number is written beside it. */
-const LONGEST_BAR = 10;
+/** Longest bar, in multiples of the threshold: longer ones are cut there, with the number beside them. */
+const maxBar = 10;
 
 /** Pixels: of the part left of the histograms, where names and bars begin, how long a bar can be. */
-const RANKING_WIDTH = 620;
-const INDENT = 46;
-const BAR_WIDTH = 440;
-
-const methodNames: Record<DriftMethod, string> = {
-  ks_test: 'KS distance',
-  chi_square: 'χ²',
-  psi: 'PSI',
-  kl_divergence: 'KL divergence',
-  js_distance: 'JS distance',
-  wasserstein: 'Wasserstein',
-};
-
-/** The features that a report will show, worst first: only their histograms need to be counted. */
-export function shownFeatures(results: readonly DriftResult[], minEffect?: number): RankedResult[] {
-  return rankOverThreshold(results, minEffect).slice(0, MOST_FEATURES);
-}
+const rankingWidth = 620;
+const indent = 46;
+const barWidth = 440;
 
 /** A picture of a drift report: the worst features, how far over the threshold each is, and its values then and now. */
 export function driftReportChart(report: DriftReport): ChartSpec {
-  const features = shownFeatures(report.results, report.min_effect);
-  const histograms = features.map(({ result }) => report.histograms.get(result.feature));
+  const features = report.features.slice(0, maxFeatures);
+  const histograms = features.map(({ feature }) => report.histograms.get(feature));
   const body: View =
     features.length === 0
       ? { data: inline([{}]), height: 40, mark: { type: 'text', text: 'The report has no features.' } }
@@ -65,9 +67,9 @@ export function driftReportChart(report: DriftReport): ChartSpec {
 }
 
 function factsOf(report: DriftReport, shown: number): string[] {
-  const drifted = report.results.filter(({ is_drift }) => is_drift).length;
-  const judged = report.results.filter(({ score, is_drift }) => score !== null || is_drift).length;
-  const unjudged = report.results.length - judged;
+  const drifted = report.features.filter(({ is_drift }) => is_drift).length;
+  const judged = report.features.filter(({ score, is_drift }) => score !== null || is_drift).length;
+  const unjudged = report.features.length - judged;
   const features = `${judged} feature${judged === 1 ? '' : 's'}`;
   const verdict = report.is_drift ? `▲ DRIFT in ${drifted} of ${features}` : `○ NO DRIFT in ${features}`;
   return [
@@ -75,7 +77,7 @@ function factsOf(report: DriftReport, shown: number): string[] {
     ...(unjudged > 0 && judged > 0 ? [`${unjudged} more could not be judged`] : []),
     `reference ${shownRows(report.reference_n)}`,
     `current ${shownRows(report.current_n)}`,
-    ...(shown < report.results.length ? [`the first ${shown} of ${report.results.length} are shown`] : []),
+    ...(shown < report.features.length ? [`the first ${shown} of ${report.features.length} are shown`] : []),
   ];
 }
 
@@ -93,17 +95,18 @@ interface RankingRow {
   detail: string;
 }
 
-function rankingRow({ result, ratio }: RankedResult, row: number): RankingRow {
+function rankingRow(reported: ReportedFeature, row: number): RankingRow {
+  const { feature, is_drift, ratio } = reported;
   return {
     row,
     rank: String(row + 1),
-    name: shownName(result.feature),
-    verdict: result.is_drift ? 'drift' : ratio === null ? 'not judged' : 'stable',
+    name: shownName(feature),
+    verdict: is_drift ? 'drift' : ratio === null ? 'not judged' : 'stable',
     ratio,
-    bar: Math.min(ratio ?? 0, LONGEST_BAR),
-    barText: ratio === null ? '' : `${ratio > LONGEST_BAR ? '» ' : ''}${shownMultiple(ratio)} ×`,
-    barTextAt: Math.min(Math.max(ratio ?? 0, 1), LONGEST_BAR),
-    detail: detailOf(result, ratio),
+    bar: Math.min(ratio ?? 0, maxBar),
+    barText: ratio === null ? '' : `${ratio > maxBar ? '» ' : ''}${shownMultiple(ratio)} ×`,
+    barTextAt: Math.min(Math.max(ratio ?? 0, 1), maxBar),
+    detail: detailOf(reported),
   };
 }
 
@@ -113,22 +116,30 @@ function shownMultiple(ratio: number): string {
 }
 
 /** `DRIFT, high · KS distance 0.31, p 1.2e-9 · missing 0 % → 12 %` */
-function detailOf(result: DriftResult, ratio: number | null): string {
-  const { method, score, effect, p_adjusted, reference_missing, current_missing, note } = result;
+function detailOf({
+  is_drift,
+  severity,
+  ratio,
+  score,
+  effect,
+  p_adjusted,
+  ...more
+}: ReportedFeature): string {
+  const { scoreLabel, effectLabel, reference_missing, current_missing, note } = more;
   const measured = [
-    ...(score === null ? [] : [`${methodNames[method]} ${shownNumber(score)}`]),
-    ...(effect === null || effect === score ? [] : [`Cramér's V ${shownNumber(effect)}`]),
+    ...(score === null ? [] : [`${scoreLabel} ${shownNumber(score)}`]),
+    ...(effect === null || effect === score ? [] : [`${effectLabel} ${shownNumber(effect)}`]),
     ...(p_adjusted === null ? [] : [shownP(p_adjusted)]),
   ];
-  const verdict = result.is_drift ? `DRIFT, ${result.severity}` : ratio === null ? 'not judged' : 'stable';
-  const isUnproven = !result.is_drift && ratio !== null && ratio >= 1;
+  const verdict = is_drift ? `DRIFT, ${severity}` : ratio === null ? 'not judged' : 'stable';
+  const isUnproven = !is_drift && ratio !== null && ratio >= 1;
   return joined([
     isUnproven ? 'stable: may be chance' : verdict,
     ...(measured.length > 0 ? [measured.join(', ')] : []),
     ...(reference_missing > 0 || current_missing > 0
       ? [`missing ${shownShare(reference_missing)} → ${shownShare(current_missing)}`]
       : []),
-    ...(verdict === 'not judged' && note !== undefined ? [shownName(note, 100)] : []),
+    ...((verdict === 'not judged' || score === null) && note !== undefined ? [shownName(note, 100)] : []),
   ]);
 }
 
@@ -142,19 +153,18 @@ function byVerdict<Value>(drift: Value, stable: Value, notJudged: Value) {
   return { field: 'verdict', type: 'nominal', legend: null, scale } as const;
 }
 
-function rankingView(features: readonly RankedResult[]): View {
+function rankingView(features: readonly ReportedFeature[]): View {
   const rows = features.map(rankingRow);
   const longest = Math.max(2, ...rows.map(({ bar }) => bar));
   const y = rowPosition(rows.length);
-  const times = (field: string) =>
-    along(field, { domain: [0, longest], range: [INDENT, INDENT + BAR_WIDTH] });
+  const times = (field: string) => along(field, { domain: [0, longest], range: [indent, indent + barWidth] });
   const { field: _, ...scaled } = times('bar');
   const threshold = { ...scaled, datum: 1 };
   const text = { type: 'text', align: 'left', baseline: 'middle' } as const;
 
   return {
     data: inline(rows),
-    width: RANKING_WIDTH,
+    width: rankingWidth,
     height: heightOf(rows.length),
     layer: [
       {
@@ -172,8 +182,8 @@ function rankingView(features: readonly RankedResult[]): View {
         },
       },
       {
-        mark: { ...text, yOffset: 18, fontSize: 13, fontWeight: 'bold', limit: RANKING_WIDTH - INDENT },
-        encoding: { x: { value: INDENT }, y, text: { field: 'name', type: 'nominal' } },
+        mark: { ...text, yOffset: 18, fontSize: 13, fontWeight: 'bold', limit: rankingWidth - indent },
+        encoding: { x: { value: indent }, y, text: { field: 'name', type: 'nominal' } },
       },
       {
         transform: [{ filter: 'datum.ratio !== null' }],
@@ -197,8 +207,8 @@ function rankingView(features: readonly RankedResult[]): View {
         encoding: { x: threshold, y, y2: { field: 'row' } },
       },
       {
-        mark: { ...text, yOffset: 65, limit: RANKING_WIDTH - INDENT },
-        encoding: { x: { value: INDENT }, y, text: { field: 'detail', type: 'nominal' } },
+        mark: { ...text, yOffset: 65, limit: rankingWidth - indent },
+        encoding: { x: { value: indent }, y, text: { field: 'detail', type: 'nominal' } },
       },
       {
         data: inline([{ text: '▎threshold; the numbers tell how many times it' }]),

@@ -1,27 +1,27 @@
-import { quantile } from '../drift/bins.ts';
-import type { Random } from '../drift/random.ts';
+import { quantile } from '../../statistics/quantile.ts';
+import type { Random } from '../../statistics/random.ts';
 
-/** Bars that a categorical histogram has at most, the one for all other categories included. */
-export const MOST_CATEGORIES = 6;
+/** Most bars of a categorical histogram, including the one for all other categories. */
+const maxCategories = 6;
 
 /** Bins between the ends of a numeric histogram. */
-const BINS = 20;
+const binCount = 20;
 
-/** Values from which quantiles are taken where there are more. */
-const SAMPLE_SIZE = 20_000;
+/** Size of the sample from which quantiles are taken where there are more values. */
+const sampleSize = 20_000;
 
 /** The share of the reference's values that lies beyond each end. */
-const TAIL_SHARE = 0.01;
+const tailShare = 0.01;
 
 /** The shares of one side's values. All are 0 where there are no values. */
-export interface Side {
-  /** Values that are there: the whole of which the others are shares. */
+interface Side {
+  /** Number of values that are not missing, of which the others are shares. */
   count: number;
   /** Share in each bin, or of each category. */
   shares: Float64Array;
 }
 
-export interface NumericSide extends Side {
+interface NumericSide extends Side {
   /** Shares below the first edge and above the last, which are in no bin. */
   below: number;
   above: number;
@@ -51,8 +51,8 @@ export type Histogram = NumericHistogram | CategoricalHistogram;
 
 /**
  * Counts two samples of one numeric feature in bins of equal width between the reference's 1 % and 99 % quantiles
- * (type 7); what lies beyond is counted apart, so that one outlier does not press all others into one bin. Where the
- * reference has only whole numbers, so have the bins. Takes one pass over each sample and copies neither.
+ * (type 7); values beyond them are counted separately, so that one outlier does not squeeze all others into one bin. A
+ * reference of whole numbers alone gets bins of whole numbers. Takes one pass over each sample and copies neither.
  *
  * @param sortedReference finite values, ascending; empty ones take the range from the current ones
  * @param current in any order; NaN and ±Infinity are missing
@@ -75,8 +75,8 @@ interface Range {
 
 function rangeOf(sorted: Float64Array): Range {
   const whole = sorted.every(Number.isInteger) && Math.max(-(sorted[0] ?? 0), sorted.at(-1) ?? 0) < 2 ** 50;
-  const low = quantile(sorted, TAIL_SHARE);
-  const high = quantile(sorted, 1 - TAIL_SHARE);
+  const low = quantile(sorted, tailShare);
+  const high = quantile(sorted, 1 - tailShare);
   return whole ? { low: Math.floor(low), high: Math.ceil(high), whole } : { low, high, whole };
 }
 
@@ -95,24 +95,26 @@ function binEdges({ low, high, whole }: Range): Float64Array {
   // Halves, because high − low may overflow.
   const span = high / 2 - low / 2;
   if (whole) {
-    const step = Math.max(1, Math.ceil((2 * span + 1) / BINS));
+    const step = Math.max(1, Math.ceil((2 * span + 1) / binCount));
     const bins = Math.ceil((2 * span + 1) / step);
     return Float64Array.from({ length: bins + 1 }, (_, edge) => low - 0.5 + edge * step);
   }
   if (!(span > 0)) {
-    // All the same: one bin about it, wide enough to have two different edges.
+    // All values are equal: one bin around them, wide enough for its edges to differ.
     const reach = low === 0 ? 0.5 : Math.max(Math.abs(low) * 0.05, Number.MIN_VALUE);
     return Float64Array.of(Math.max(low - reach, -Number.MAX_VALUE), Math.min(low + reach, Number.MAX_VALUE));
   }
-  // From the nearer end, because no intermediate result may overflow.
-  return Float64Array.from({ length: BINS + 1 }, (_, edge) =>
-    2 * edge <= BINS ? low + span * ((2 * edge) / BINS) : high - span * ((2 * (BINS - edge)) / BINS),
+  // Counted from the nearer end, so that no intermediate result overflows.
+  return Float64Array.from({ length: binCount + 1 }, (_, edge) =>
+    2 * edge <= binCount
+      ? low + span * ((2 * edge) / binCount)
+      : high - span * ((2 * (binCount - edge)) / binCount),
   );
 }
 
 /**
- * Shares of the finite values per bin. The bin is computed, not searched, since the edges are equally far apart; then
- * compared with its edges, since both were rounded.
+ * Shares of the finite values per bin. The bin is computed rather than searched for, since all bins are equally wide,
+ * and then checked against its edges, since both were rounded.
  */
 function countInto(edges: Float64Array, values: Float64Array): NumericSide {
   const bins = edges.length - 1;
@@ -143,16 +145,16 @@ function countInto(edges: Float64Array, values: Float64Array): NumericSide {
 }
 
 /**
- * The finite values, ascending: all of them up to {@link SAMPLE_SIZE}, otherwise as many drawn with replacement. Their
- * quantiles are good enough for the ends of an axis, and cost no sorted copy of a million values.
+ * The finite values, ascending: all of them up to {@link sampleSize}, otherwise as many drawn with replacement. Their
+ * quantiles are precise enough for the ends of an axis, without a sorted copy of a million values.
  */
 export function sortedSample(values: Float64Array, random: Random): Float64Array {
-  const sample = new Float64Array(Math.min(values.length, SAMPLE_SIZE));
+  const sample = new Float64Array(Math.min(values.length, sampleSize));
   let taken = 0;
-  if (values.length <= SAMPLE_SIZE) {
+  if (values.length <= sampleSize) {
     for (const value of values) if (Number.isFinite(value)) sample[taken++] = value;
   } else {
-    for (let draw = 0; draw < SAMPLE_SIZE; draw++) {
+    for (let draw = 0; draw < sampleSize; draw++) {
       const value = values[Math.floor(random() * values.length)] ?? Number.NaN;
       if (Number.isFinite(value)) sample[taken++] = value;
     }
@@ -180,7 +182,7 @@ export function categoricalHistogram(
     .map((category) => ({ category, weight: weightOf(category) }))
     .sort((one, other) => other.weight - one.weight || (one.category < other.category ? -1 : 1))
     .map(({ category }) => category);
-  const shown = ranked.length <= MOST_CATEGORIES ? ranked.length : MOST_CATEGORIES - 1;
+  const shown = ranked.length <= maxCategories ? ranked.length : maxCategories - 1;
   const categories = ranked.slice(0, shown);
   const sideOf = (counts: ReadonlyMap<string, number>, count: number): Side => {
     const rows = categories.map((category) => counts.get(category) ?? 0);

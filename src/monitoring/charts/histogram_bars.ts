@@ -1,20 +1,20 @@
 import type { CategoricalHistogram, Histogram, NumericHistogram } from './histogram.ts';
 import { shownCount, shownName, shownNumber, shownShare } from './text.ts';
 
-/** One bar. Extents are 0 … 1 over the width of all bars. */
+/** One bar. Positions are from 0 to 1 across the width of all bars. */
 export interface Bar {
   side: 'reference' | 'current';
   from: number;
   to: number;
-  /** Of the side's values; more than 0. */
+  /** Share of the side's values, greater than 0. */
   share: number;
 }
 
 /** A text below the bars. */
-export interface Label {
+interface Label {
   at: number;
   align: 'left' | 'center' | 'right';
-  /** Of the width of all bars, what it may take. */
+  /** Share of the width of all bars that it may take. */
   room: number;
   text: string;
 }
@@ -23,19 +23,19 @@ export interface Label {
 export interface Bars {
   bars: Bar[];
   labels: Label[];
-  /** What stands in the place of bars that are missing. */
+  /** What is written where there are no bars. */
   note?: string;
 }
 
-/** Where a numeric histogram's bins begin and end; beyond a gap are the bars for the tails. */
-const BINS_FROM = 0.055;
-const BINS_TO = 0.945;
-const TAIL_WIDTH = 0.035;
+/** Where the bins of a numeric histogram begin and end; the bars of the tails are separated from them by a gap. */
+const binsFrom = 0.055;
+const binsTo = 0.945;
+const tailWidth = 0.035;
 
 /** A category's bars are no wider than they would be beside three others. */
-const WIDEST_CATEGORY = 0.25;
+const widestCategory = 0.25;
 
-/** Lays out a histogram; undefined is one that nobody counted. */
+/** Lays out a histogram; undefined: there are no counts. */
 export function layOut(histogram: Histogram | undefined): Bars {
   if (histogram === undefined) return { bars: [], labels: [], note: 'no values to show' };
   const { bars, labels } = histogram.kind === 'numeric' ? numericBars(histogram) : categoryBars(histogram);
@@ -50,24 +50,24 @@ export function layOut(histogram: Histogram | undefined): Bars {
 
 function numericBars({ edges, reference, current }: NumericHistogram): Bars {
   const bins = edges.length - 1;
-  const edgeAt = (edge: number) => BINS_FROM + (BINS_TO - BINS_FROM) * (edge / bins);
+  const edgeAt = (edge: number) => binsFrom + (binsTo - binsFrom) * (edge / bins);
   const bars = (['reference', 'current'] as const).flatMap((side): Bar[] => {
     const { shares, below, above } = side === 'reference' ? reference : current;
     return [
-      { side, from: 0, to: TAIL_WIDTH, share: below },
+      { side, from: 0, to: tailWidth, share: below },
       ...Array.from(shares, (share, bin) => ({ side, from: edgeAt(bin), to: edgeAt(bin + 1), share })),
-      { side, from: 1 - TAIL_WIDTH, to: 1, share: above },
+      { side, from: 1 - tailWidth, to: 1, share: above },
     ];
   });
   const outside = (side: NumericHistogram['reference']) => shownShare(side.below + side.above);
-  // Bins of whole numbers reach half a unit further than their values.
+  // Bins of whole numbers extend half a unit beyond their values.
   const inset = histogramOfWholeNumbers(edges) ? 0.5 : 0;
   return {
     bars,
     labels: [
-      { at: BINS_FROM, align: 'left', room: 0.25, text: shownNumber((edges[0] ?? 0) + inset) },
+      { at: binsFrom, align: 'left', room: 0.25, text: shownNumber((edges[0] ?? 0) + inset) },
       { at: 0.5, align: 'center', room: 0.5, text: `outside ${outside(reference)} → ${outside(current)}` },
-      { at: BINS_TO, align: 'right', room: 0.25, text: shownNumber((edges[bins] ?? 0) - inset) },
+      { at: binsTo, align: 'right', room: 0.25, text: shownNumber((edges[bins] ?? 0) - inset) },
     ],
   };
 }
@@ -79,7 +79,7 @@ function histogramOfWholeNumbers(edges: Float64Array): boolean {
 function categoryBars({ categories, otherCategories, reference, current }: CategoricalHistogram): Bars {
   const names = categories.map((category) => shownName(category));
   if (otherCategories > 0) names.push(`${shownCount(otherCategories)} other`);
-  const width = Math.min(1 / names.length, WIDEST_CATEGORY);
+  const width = Math.min(1 / names.length, widestCategory);
   return {
     bars: names.flatMap((_, place): Bar[] => [
       {

@@ -1,43 +1,46 @@
-import { heightOf, ROW_HEIGHT, rowPosition } from './feature_rows.ts';
+import { heightOf, rowHeight, rowPosition } from './feature_rows.ts';
 import type { Histogram } from './histogram.ts';
 import { type Bar, layOut } from './histogram_bars.ts';
 import { shownShare } from './text.ts';
 import { along, colours, inline, type Layer, type View } from './theme.ts';
 
-/** Pixels: of the whole, of its left margin, and below a row's top of the baseline and the top of the tallest bar. */
-const WIDTH = 500;
-const LEFT = 52;
-const BASELINE = 62;
-const TOP = 14;
+/**
+ * Pixels: the whole width, the left margin, and the distances from the top of a row to its baseline and to the top of
+ * its tallest bar.
+ */
+const viewWidth = 500;
+const leftMargin = 52;
+const baselineAt = 62;
+const topMargin = 14;
 
-const toRowUnits = (pixels: number) => pixels / ROW_HEIGHT;
+const toRowUnits = (pixels: number) => pixels / rowHeight;
 
 /** Histograms of the reference (filled) and the current values (outlined), one below the other. */
 export function histogramView(histograms: readonly (Histogram | undefined)[]): View {
   const rows = histograms.map(layOut).map(({ bars, labels, note = '' }, row) => {
     const tallest = bars.reduce((most, { share }) => Math.max(most, share), 0);
-    const heightOfBar = (share: number) => (BASELINE - TOP) * (share / tallest);
+    const heightOfBar = (share: number) => (baselineAt - topMargin) * (share / tallest);
     return {
       row,
       note,
       tallest: tallest > 0 ? shownShare(tallest) : '',
-      labels: labels.map((label) => ({ ...label, row, room: label.room * (WIDTH - LEFT) })),
+      labels: labels.map((label) => ({ ...label, row, room: label.room * (viewWidth - leftMargin) })),
       bars: bars.map((bar) => ({
         ...bar,
         row,
-        bottom: row + toRowUnits(BASELINE),
-        top: row + toRowUnits(BASELINE - heightOfBar(bar.share)),
+        bottom: row + toRowUnits(baselineAt),
+        top: row + toRowUnits(baselineAt - heightOfBar(bar.share)),
       })),
     };
   });
   const bars = rows.flatMap((row) => row.bars);
   const y = rowPosition(rows.length);
   const top = rowPosition(rows.length, 'top');
-  const at = (field: string) => along(field, { domain: [0, 1], range: [LEFT, WIDTH] });
+  const at = (field: string) => along(field, { domain: [0, 1], range: [leftMargin, viewWidth] });
   const text = { type: 'text', baseline: 'middle' } as const;
 
   return {
-    width: WIDTH,
+    width: viewWidth,
     height: heightOf(rows.length),
     layer: [
       {
@@ -51,12 +54,12 @@ export function histogramView(histograms: readonly (Histogram | undefined)[]): V
         ),
         layer: [
           {
-            mark: { type: 'rule', color: colours.line, yOffset: BASELINE },
-            encoding: { x: { value: LEFT }, x2: { value: WIDTH }, y },
+            mark: { type: 'rule', color: colours.line, yOffset: baselineAt },
+            encoding: { x: { value: leftMargin }, x2: { value: viewWidth }, y },
           },
           {
-            mark: { ...text, align: 'right', yOffset: TOP + 5, color: colours.faintText },
-            encoding: { x: { value: LEFT - 6 }, y, text: { field: 'tallest', type: 'nominal' } },
+            mark: { ...text, align: 'right', yOffset: topMargin + 5, color: colours.faintText },
+            encoding: { x: { value: leftMargin - 6 }, y, text: { field: 'tallest', type: 'nominal' } },
           },
         ],
       },
@@ -76,14 +79,14 @@ export function histogramView(histograms: readonly (Histogram | undefined)[]): V
           ...text,
           align: { expr: 'datum.align' },
           limit: { expr: 'datum.room' },
-          yOffset: BASELINE + 11,
+          yOffset: baselineAt + 11,
         },
         encoding: { x: at('at'), y, text: { field: 'text', type: 'nominal' } },
       },
       {
         data: inline(rows.filter(({ note }) => note !== '').map(({ row, note }) => ({ row, note }))),
-        mark: { ...text, align: 'right', yOffset: TOP + 5, color: colours.faintText },
-        encoding: { x: { value: WIDTH }, y, text: { field: 'note', type: 'nominal' } },
+        mark: { ...text, align: 'right', yOffset: topMargin + 5, color: colours.faintText },
+        encoding: { x: { value: viewWidth }, y, text: { field: 'note', type: 'nominal' } },
       },
       ...heading(),
     ],
@@ -120,10 +123,10 @@ function heading(): Layer[] {
   const square = { type: 'point', shape: 'square', size: 130, strokeWidth: 2, opacity: 1, y } as const;
   const place = (x: number) => ({ data: inline([{}]), encoding: { x: { value: x } } });
   return [
-    { ...place(LEFT + 7), mark: { ...square, fill: colours.reference, stroke: colours.reference } },
-    { ...place(LEFT + 20), mark: { ...text, text: 'reference' } },
-    { ...place(LEFT + 102), mark: { ...square, fill: 'white', stroke: colours.blue } },
-    { ...place(LEFT + 115), mark: { ...text, text: 'current' } },
-    { ...place(LEFT + 186), mark: { ...text, text: 'outer bars: outside the reference’s 1–99 %' } },
+    { ...place(leftMargin + 7), mark: { ...square, fill: colours.reference, stroke: colours.reference } },
+    { ...place(leftMargin + 20), mark: { ...text, text: 'reference' } },
+    { ...place(leftMargin + 102), mark: { ...square, fill: 'white', stroke: colours.blue } },
+    { ...place(leftMargin + 115), mark: { ...text, text: 'current' } },
+    { ...place(leftMargin + 186), mark: { ...text, text: 'outer bars: outside the reference’s 1–99 %' } },
   ];
 }

@@ -1,11 +1,10 @@
-export type { CalibrationBin } from './calibration.ts';
-export { type ClassificationPerformance, classificationChart } from './classification.ts';
-export type { ConfusionMatrix } from './confusion.ts';
-export { type DriftOverTime, driftOverTimeChart, type FeatureScores } from './drift_over_time.ts';
-export { type DriftReport, driftReportChart, shownFeatures } from './drift_report.ts';
+export { classificationChart } from './classification.ts';
+
+export { driftOverTimeChart } from './drift_over_time.ts';
+export { type DriftReport, driftReportChart, maxFeatures, type ReportedFeature } from './drift_report.ts';
 export { categoricalHistogram, type Histogram, numericHistogram } from './histogram.ts';
-export { type PerformanceOverTime, performanceOverTimeChart } from './performance_over_time.ts';
-export { type RegressionPerformance, regressionChart } from './regression.ts';
+export { performanceOverTimeChart } from './performance_over_time.ts';
+export { regressionChart } from './regression.ts';
 export { renderChart } from './render_chart.ts';
-export { CHART_WIDTH, type ChartSpec, type ShownMetric, type Subject } from './theme.ts';
+export { type ChartSpec, chartWidth, type ShownMetric, type Subject } from './theme.ts';
 export type { BucketValue, TimeLine } from './time_lines.ts';

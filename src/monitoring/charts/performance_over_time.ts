@@ -1,7 +1,7 @@
 import { shownNumber } from './text.ts';
-import { type ChartSpec, chart, metricText, type ShownMetric, type Subject, titleOf } from './theme.ts';
-import type { BucketValue, Level, TimeLine } from './time_lines.ts';
-import { MOST_LINES, timeViews } from './time_view.ts';
+import { type ChartSpec, chart, type Subject, titleOf } from './theme.ts';
+import type { BucketValue, TimeLine } from './time_lines.ts';
+import { maxLines, timeViews } from './time_view.ts';
 
 export interface PerformanceOverTime extends Subject {
   /** What is measured: `accuracy`, `RMSE`. */
@@ -14,26 +14,13 @@ export interface PerformanceOverTime extends Subject {
   lines: readonly TimeLine[];
   /** What the model once reached. */
   baseline?: number | undefined;
-  /** Where an alarm is raised. */
-  threshold?: number | undefined;
-  /** Numbers over the whole time. */
-  metrics?: readonly ShownMetric[] | undefined;
 }
 
 /** A metric over time with its confidence intervals. A value of null, or a bucket left out, is a gap. */
-export function performanceOverTimeChart(report: PerformanceOverTime): ChartSpec {
-  const lines = report.lines.slice(0, MOST_LINES);
-  const levels: Level[] = [
-    ...(report.baseline === undefined
-      ? []
-      : [{ value: report.baseline, text: `baseline ${shownNumber(report.baseline)}` }]),
-    ...(report.threshold === undefined
-      ? []
-      : [{ value: report.threshold, text: `alarm threshold ${shownNumber(report.threshold)}` }]),
-  ];
+export function performanceOverTimeChart({ baseline, ...report }: PerformanceOverTime): ChartSpec {
+  const lines = report.lines.slice(0, maxLines);
   const hasAlarm = lines.some(({ values }) => values.some(({ filled }) => filled === true));
   const facts = [
-    ...(report.metrics ?? []).map(metricText),
     report.higher_is_better ? 'more is better' : 'less is better',
     'bars and bands: confidence interval',
     ...(hasAlarm ? ['filled marks: alarm'] : []),
@@ -45,11 +32,11 @@ export function performanceOverTimeChart(report: PerformanceOverTime): ChartSpec
     timeViews({
       bucket_ms: report.bucket_ms,
       lines,
-      levels,
+      levels: baseline === undefined ? [] : [{ value: baseline, text: `baseline ${shownNumber(baseline)}` }],
       title: report.metric,
       domain: domainOf([
         ...lines.flatMap(({ values }) => values.flatMap(extentOf)),
-        ...levels.map(({ value }) => value),
+        ...(baseline === undefined ? [] : [baseline]),
       ]),
     }),
   );

@@ -1,4 +1,4 @@
-import { binPredictions, GRID, type PredictedActual } from './regression_bins.ts';
+import { binPredictions, gridSize, type PredictedActual } from './regression_bins.ts';
 import { shownNumber, shownRows, shownShare } from './text.ts';
 import {
   type ChartSpec,
@@ -22,12 +22,12 @@ export interface RegressionPerformance extends Subject {
 }
 
 /** Pixels of each part. */
-const SIZE = 460;
+const chartSize = 460;
 
-/** Dark for many; the luminance falls all the way (ColorBrewer's Blues, without its palest). */
-const HEAT = ['#C6DBEF', '#6BAED6', '#2171B5', '#08306B'];
+/** From few to many, with steadily decreasing luminance: ColorBrewer's Blues without the palest. */
+const heat = ['#C6DBEF', '#6BAED6', '#2171B5', '#08306B'];
 
-/** Predicted against actual values, and how far they were off. */
+/** Predicted against actual values, and the distribution of the errors. */
 export function regressionChart(report: RegressionPerformance): ChartSpec {
   const binned = binPredictions(report.actual, report.predicted);
   const { residuals, pairs, outside, bias } = binned;
@@ -57,7 +57,7 @@ function pairsView({ range, points, squares, pairs }: PredictedActual): View {
   const x = axis('actual', 'actual');
   const y = axis('predicted', 'predicted');
   const [low, high] = range;
-  const edge = (place: number) => low * (1 - place / GRID) + high * (place / GRID);
+  const edge = (place: number) => low * (1 - place / gridSize) + high * (place / gridSize);
   const most = squares.reduce((highest, { count }) => Math.max(highest, count), 10);
   const body: Layer =
     squares.length === 0
@@ -85,14 +85,14 @@ function pairsView({ range, points, squares, pairs }: PredictedActual): View {
             color: {
               field: 'count',
               type: 'quantitative',
-              scale: { type: 'log', domain: [1, most], range: HEAT },
+              scale: { type: 'log', domain: [1, most], range: heat },
               legend: { title: 'rows', orient: 'right', format: '~s', gradientLength: 200, tickCount: 4 },
             },
           },
         };
   return {
-    width: SIZE,
-    height: SIZE,
+    width: chartSize,
+    height: chartSize,
     layer: [
       body,
       {
@@ -135,8 +135,8 @@ function residualsView({ residuals, bias }: PredictedActual): View {
   };
   const lines = [{ at: 0, line: 'none' }, ...(bias === null ? [] : [{ at: bias, line: 'bias' }])];
   return {
-    width: SIZE,
-    height: SIZE,
+    width: chartSize,
+    height: chartSize,
     layer: [
       {
         data: inline(

@@ -1,5 +1,5 @@
-import { quantile } from '../drift/bins.ts';
-import { type Random, seededRandom } from '../drift/random.ts';
+import { quantile } from '../../statistics/quantile.ts';
+import { type Random, seededRandom } from '../../statistics/random.ts';
 import { type NumericHistogram, numericHistogram, sortedSample } from './histogram.ts';
 
 /** Predicted against actual values, as points or as counts in squares. */
@@ -9,37 +9,36 @@ export interface PredictedActual {
   /** Pairs of finite values, and how many of them are not in the range on either axis. */
   pairs: number;
   outside: number;
-  /** Where the pairs are few. */
+  /** One point for each pair, where there are few. */
   points: { actual: number; predicted: number }[];
-  /** Where they are many: squares that hold any, the number of each counted from the lower left. */
+  /** Where there are many: the squares that contain any, with column and row counted from the lower left. */
   squares: { column: number; row: number; count: number }[];
-  /** Predicted minus actual value, its histogram as that of the current values; no reference. */
+  /** Histogram of predicted minus actual value, as the current side; the reference side is empty. */
   residuals: NumericHistogram;
   /** Mean of predicted minus actual value; null without pairs. */
   bias: number | null;
 }
 
 /** Squares along each axis. */
-export const GRID = 40;
+export const gridSize = 40;
 
-/** Up to so many pairs each is a point. */
-const MOST_POINTS = 1500;
+/** Up to this many pairs are drawn as points. */
+const maxPoints = 1500;
 
-const OUTERMOST = 0.005;
+const outermost = 0.005;
 
 /**
  * Counts pairs of any number for a picture, in two passes.
  *
  * @param actual as long as `predicted`; pairs of which either is NaN or infinite are left out
- * @param seed of the sample from which the ranges are taken where there are many pairs
  */
-export function binPredictions(actual: Float64Array, predicted: Float64Array, seed = 1): PredictedActual {
-  const random = seededRandom(seed);
+export function binPredictions(actual: Float64Array, predicted: Float64Array): PredictedActual {
+  const random = seededRandom(1);
   const range = rangeOf(actual, predicted, random);
   const [low, high] = range;
   const span = high / 2 - low / 2;
   const residuals = new Float64Array(actual.length);
-  const counts = new Float64Array(GRID * GRID);
+  const counts = new Float64Array(gridSize * gridSize);
   const indices: number[] = [];
   let pairs = 0;
   let inside = 0;
@@ -54,11 +53,11 @@ export function binPredictions(actual: Float64Array, predicted: Float64Array, se
     bias += (residual - bias) / pairs;
     if (x < low || x > high || y < low || y > high) continue;
     inside++;
-    if (inside <= MOST_POINTS) indices.push(row);
-    const square = squareOf(y, low, span) * GRID + squareOf(x, low, span);
+    if (inside <= maxPoints) indices.push(row);
+    const square = squareOf(y, low, span) * gridSize + squareOf(x, low, span);
     counts[square] = (counts[square] ?? 0) + 1;
   }
-  const few = inside <= MOST_POINTS;
+  const few = inside <= maxPoints;
   return {
     range,
     pairs,
@@ -72,13 +71,13 @@ export function binPredictions(actual: Float64Array, predicted: Float64Array, se
 
 /** The square along one axis that holds a value of the range. */
 function squareOf(value: number, low: number, span: number): number {
-  return Math.min(GRID - 1, Math.floor(((value / 2 - low / 2) / span) * GRID));
+  return Math.min(gridSize - 1, Math.floor(((value / 2 - low / 2) / span) * gridSize));
 }
 
 function filledSquares(counts: Float64Array): PredictedActual['squares'] {
   const squares: PredictedActual['squares'] = [];
   counts.forEach((count, square) => {
-    if (count > 0) squares.push({ column: square % GRID, row: Math.floor(square / GRID), count });
+    if (count > 0) squares.push({ column: square % gridSize, row: Math.floor(square / gridSize), count });
   });
   return squares;
 }
@@ -88,8 +87,8 @@ function rangeOf(actual: Float64Array, predicted: Float64Array, random: Random):
     (sample) => sample.length > 0,
   );
   if (samples.length === 0) return [0, 1];
-  const low = Math.min(...samples.map((sample) => quantile(sample, OUTERMOST)));
-  const high = Math.max(...samples.map((sample) => quantile(sample, 1 - OUTERMOST)));
+  const low = Math.min(...samples.map((sample) => quantile(sample, outermost)));
+  const high = Math.max(...samples.map((sample) => quantile(sample, 1 - outermost)));
   const room = high > low ? (high / 2 - low / 2) * 0.04 : Math.abs(low) * 0.05 || 0.5;
   return [Math.max(low - room, -Number.MAX_VALUE), Math.min(high + room, Number.MAX_VALUE)];
 }

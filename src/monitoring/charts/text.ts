@@ -1,23 +1,26 @@
 /** Characters of a name that a chart shows at most. */
-export const NAME_LENGTH = 60;
+const nameLength = 60;
 
-/** Of a cut name, the share that is kept from its beginning: names differ in their endings too (`_mean`, `_30d`). */
-const HEAD_SHARE = 0.6;
+/**
+ * The share of a shortened name that is taken from its beginning; the rest is its end, since names often differ there
+ * (`_mean`, `_30d`).
+ */
+const headShare = 0.6;
 
-/** Controls, direction overrides, halves of surrogate pairs, line separators: what spoils the text around it. */
+/** Controls, direction overrides, halves of surrogate pairs, line separators: what would disturb the text around it. */
 const disturbing = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u061c\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/u;
 
 /**
- * A name as a chart shows it, whatever it holds: control characters as their code, blanks at the ends and nothing at
- * all in quotes, at most `length` characters, with … for those left out of the middle.
+ * A name as a chart shows it: control characters as their codes, an empty name or one with spaces at its ends in
+ * quotes, at most `length` characters, with … for those left out of the middle.
  */
-export function shownName(name: string, length = NAME_LENGTH): string {
+export function shownName(name: string, length = nameLength): string {
   const characters = [...cutMiddle(name, length)].map((character) =>
     disturbing.test(character)
       ? `\\u${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`
       : character,
   );
-  // Shown codes take more room than what they stand for.
+  // A code is longer than the character that it stands for.
   const shown = cutMiddle(characters.join(''), length);
   return shown === '' || shown !== shown.trim() ? `"${shown}"` : shown;
 }
@@ -26,7 +29,7 @@ export function shownName(name: string, length = NAME_LENGTH): string {
  * A name among other words, set apart so that a right-to-left name does not turn the words around it (Unicode
  * Bidirectional Algorithm: FSI … PDI).
  */
-export function isolatedName(name: string, length = NAME_LENGTH): string {
+export function isolatedName(name: string, length = nameLength): string {
   return `\u2068${shownName(name, length)}\u2069`;
 }
 
@@ -34,12 +37,12 @@ function cutMiddle(text: string, length: number): string {
   if (text.length <= length) return text;
   const characters = [...text];
   if (characters.length <= length) return text;
-  const head = Math.ceil((length - 1) * HEAD_SHARE);
+  const head = Math.ceil((length - 1) * headShare);
   const tail = length - 1 - head;
   return `${characters.slice(0, head).join('')}…${characters.slice(characters.length - tail).join('')}`;
 }
 
-/** A number in so many significant digits: `0.01235`, and 12 350 000 as `1.235e7`. */
+/** A number with that many significant digits: `0.01235`, and 12 350 000 as `1.235e7`. */
 export function shownNumber(value: number, digits = 4): string {
   const rounded = Number(value.toPrecision(digits));
   const size = Math.abs(rounded);
@@ -47,7 +50,7 @@ export function shownNumber(value: number, digits = 4): string {
   return rounded.toExponential().replace('e+', 'e');
 }
 
-/** A count with its thousands apart. */
+/** A count with spaces between thousands. */
 export function shownCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0');
 }

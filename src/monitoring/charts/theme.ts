@@ -7,18 +7,18 @@ export type ChartSpec = TopLevelSpec;
 /** A part of a chart. */
 export type View = Extract<TopLevelSpec, { vconcat: unknown }>['vconcat'][number];
 
-/** One of the things that are drawn upon each other in a part. */
+/** A layer of a part; layers are drawn one over another. */
 export type Layer = Extract<View, { layer: unknown }>['layer'][number];
 
 /** Pixels of the PNG, from the left edge to the right. */
-export const CHART_WIDTH = 1200;
+export const chartWidth = 1200;
 
-export const FONT_FAMILY = 'DejaVu Sans';
-export const FONT_SIZE = 12;
+export const fontFamily = 'DejaVu Sans';
+const baseFontSize = 12;
 
 /**
- * Colours that people with any colour vision can tell apart (Okabe and Ito 2008). Nothing is told by colour alone:
- * shape, dash, fill or words say it too.
+ * Colours that people with any colour vision can tell apart (Okabe and Ito 2008). Nothing is shown by colour alone:
+ * shape, dash pattern, fill or words show it too.
  */
 export const colours = {
   black: '#000000',
@@ -36,7 +36,7 @@ export const colours = {
   empty: '#EDEDED',
 } as const;
 
-/** For lines in one chart, each with a shape and a dash of its own. */
+/** For the lines of one chart, each with its own shape and dash pattern. */
 export const lineStyles = [
   { colour: colours.vermillion, shape: 'triangle-up', dash: [1, 0] },
   { colour: colours.blue, shape: 'circle', dash: [6, 3] },
@@ -52,12 +52,12 @@ export interface Subject {
   version: string;
 }
 
-/** Characters of a model's id or a version in a title, where both must find room. */
-const TITLE_NAME_LENGTH = 36;
+/** Longest model id or version in a title, characters: both must fit. */
+const titleNameLength = 36;
 
 /** `Drift report · home_win, version 3`. */
 export function titleOf(kind: string, { model_id, version }: Subject): string {
-  const shown = (name: string) => isolatedName(name, TITLE_NAME_LENGTH);
+  const shown = (name: string) => isolatedName(name, titleNameLength);
   return `${kind} · ${shown(model_id)}, version ${shown(version)}`;
 }
 
@@ -69,7 +69,7 @@ export function chart(title: string, facts: readonly string[], parts: readonly V
     spacing: 16,
     padding: { left: 0, right: 20, top: 16, bottom: 16 },
     config: {
-      font: FONT_FAMILY,
+      font: fontFamily,
       aria: false,
       background: 'white',
       view: { stroke: null },
@@ -83,11 +83,11 @@ export function chart(title: string, facts: readonly string[], parts: readonly V
         subtitleLineHeight: 19,
         subtitlePadding: 6,
         offset: 14,
-        limit: CHART_WIDTH - 60,
+        limit: chartWidth - 60,
       },
       axis: {
-        labelFontSize: FONT_SIZE,
-        titleFontSize: FONT_SIZE,
+        labelFontSize: baseFontSize,
+        titleFontSize: baseFontSize,
         titleFontWeight: 'normal',
         labelColor: colours.text,
         titleColor: colours.text,
@@ -97,14 +97,14 @@ export function chart(title: string, facts: readonly string[], parts: readonly V
         titleLimit: 500,
       },
       legend: {
-        labelFontSize: FONT_SIZE,
-        titleFontSize: FONT_SIZE,
+        labelFontSize: baseFontSize,
+        titleFontSize: baseFontSize,
         titleFontWeight: 'normal',
         labelColor: colours.text,
         titleColor: colours.text,
         symbolStrokeWidth: 2,
       },
-      text: { fontSize: FONT_SIZE, color: colours.text },
+      text: { fontSize: baseFontSize, color: colours.text },
     },
   };
 }
@@ -126,7 +126,7 @@ export function along(field: string, scale: NumberScale) {
   return { field, type: 'quantitative' as const, axis: null, scale: { ...scale, nice: false, zero: false } };
 }
 
-/** A number to be told below a chart's title. */
+/** A number shown below the title of a chart. */
 export interface ShownMetric {
   name: string;
   value: number;
@@ -142,26 +142,26 @@ export function metricText({ name, value, low, high }: ShownMetric): string {
   return `${isolatedName(name)} ${shownNumber(value, 3)}${interval}`;
 }
 
-/** Characters of a line below the title, which has room for somewhat more. */
-const LINE_LENGTH = 160;
+/** Longest line below the title, characters; there is room for slightly more. */
+const lineLength = 160;
 
-/** As many facts on a line as it has room for. */
+/** Divides facts into lines, as many on each as fit. */
 function factLines(facts: readonly string[]): string[] {
   const lines: string[] = [];
   for (const fact of facts) {
     const longer = joined([...lines.slice(-1), fact]);
-    if (lines.length > 0 && longer.length <= LINE_LENGTH) lines[lines.length - 1] = longer;
+    if (lines.length > 0 && longer.length <= lineLength) lines[lines.length - 1] = longer;
     else lines.push(fact);
   }
   return lines;
 }
 
-/** One fact beside the other. */
+/** Facts side by side. */
 export function joined(facts: readonly string[]): string {
   return facts.join(' · ');
 }
 
-/** Where a text stands in its part, in pixels, and what it says if that is not in the data. */
+/** The position of a text in its part, in pixels, and the text itself where it is not in the data. */
 interface TextPlace {
   align: 'left' | 'right';
   x: number;
@@ -170,7 +170,7 @@ interface TextPlace {
   text?: string;
 }
 
-/** Text that stays readable upon lines and marks: with a white border. */
+/** Text with a white outline, to stay readable over lines and marks. */
 export function readableText(
   place: TextPlace,
   encoding: { text?: { field: string; type: 'nominal' } } = {},

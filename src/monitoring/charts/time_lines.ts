@@ -27,15 +27,15 @@ export interface TimeLines {
   bucket_ms: number;
   lines: readonly TimeLine[];
   levels: readonly Level[];
-  /** Of the vertical axis. */
+  /** Title and range of the vertical axis. */
   title: string;
   domain: [number, number];
 }
 
-/** A number of a line, in the middle of its bucket. */
+/** A value of a line, in the middle of its bucket. */
 export interface Point {
   style: number;
-  /** Points of one number have no gap between them. */
+  /** Number of its segment: there are no gaps between the points of one segment. */
   segment: number;
   at: number;
   value: number;
@@ -44,7 +44,7 @@ export interface Point {
   filled: boolean;
 }
 
-/** The points that there are, cut into segments where a bucket is missing or has no number. */
+/** The points of a line, divided into segments where a bucket is missing or has no value. */
 export function pointsOf(lines: readonly TimeLine[], bucket_ms: number): Point[] {
   let segment = 0;
   return lines.flatMap(({ values }, style) => {
@@ -60,7 +60,7 @@ export function pointsOf(lines: readonly TimeLine[], bucket_ms: number): Point[]
   });
 }
 
-/** The stretches of time in which no line has a number, as [from, to) in milliseconds. */
+/** The stretches of time in which no line has a value, as [from, to) in milliseconds. */
 export function emptyStretches(
   lines: readonly TimeLine[],
   bucket_ms: number,

@@ -11,17 +11,17 @@ import {
 } from './time_lines.ts';
 
 /** As many lines as there are styles. */
-export const MOST_LINES = lineStyles.length;
+export const maxLines = lineStyles.length;
 
-/** Pixels of the lines' view, and between texts that would overlap. */
-const WIDTH = 1036;
-const HEIGHT = 340;
-const TEXT_GAP = 16;
+/** Pixels: the size of the view of the lines, and the distance between texts that would overlap. */
+const viewWidth = 1036;
+const viewHeight = 340;
+const textGap = 16;
 
-/** From so many points on, marks are small and intervals have no bars of their own. */
-const MANY_POINTS = 400;
+/** From this many points on, marks are small and intervals are drawn without bars. */
+const manyPoints = 400;
 
-const DAY_MS = 86_400_000;
+const dayMs = 86_400_000;
 
 /** Something that differs from line to line. */
 function byStyle<Value>(range: readonly Value[]) {
@@ -43,8 +43,8 @@ export function timeViews(chart: TimeLines): View[] {
 
 function linesView({ lines, bucket_ms, levels, domain, title }: TimeLines): View {
   const points = pointsOf(lines, bucket_ms);
-  const span = timeSpan(lines, bucket_ms) ?? [0, DAY_MS];
-  const markSize = points.length > MANY_POINTS ? 12 : 50;
+  const span = timeSpan(lines, bucket_ms) ?? [0, dayMs];
+  const markSize = points.length > manyPoints ? 12 : 50;
   const x = timeAxis(span);
   const y = (field: string) => ({
     field,
@@ -69,7 +69,7 @@ function linesView({ lines, bucket_ms, levels, domain, title }: TimeLines): View
       encoding: {
         x,
         y: { value: 0 },
-        y2: { value: HEIGHT },
+        y2: { value: viewHeight },
         detail: { field: 'stretch', type: 'nominal' },
       },
     },
@@ -81,7 +81,7 @@ function linesView({ lines, bucket_ms, levels, domain, title }: TimeLines): View
           encoding: { x, y: y('low'), y2: { field: 'high' }, color: colour, detail },
         },
         {
-          mark: { type: 'rule', strokeWidth: 1.5, opacity: points.length > MANY_POINTS ? 0 : 0.5 },
+          mark: { type: 'rule', strokeWidth: 1.5, opacity: points.length > manyPoints ? 0 : 0.5 },
           encoding: { x, y: y('low'), y2: { field: 'high' }, color: colour },
         },
       ],
@@ -116,11 +116,11 @@ function linesView({ lines, bucket_ms, levels, domain, title }: TimeLines): View
     },
     {
       data: inline(placeTexts(lineEnds(points), domain, 0)),
-      mark: { ...text, fontWeight: 'bold', x: WIDTH + 12, y: { expr: 'datum.pixel' } },
+      mark: { ...text, fontWeight: 'bold', x: viewWidth + 12, y: { expr: 'datum.pixel' } },
       encoding: { color: colour, text: placedText },
     },
   ];
-  return { width: WIDTH, height: HEIGHT, layer: layers };
+  return { width: viewWidth, height: viewHeight, layer: layers };
 }
 
 function timeAxis(span: [number, number]) {
@@ -139,11 +139,11 @@ function timeAxis(span: [number, number]) {
   };
 }
 
-/** d3's, for a stretch of so many milliseconds. */
+/** The d3 time format for a span of that many milliseconds. */
 function timeFormat(span: number): string {
-  if (span <= DAY_MS / 24) return '%H:%M:%S';
-  if (span <= 4 * DAY_MS) return '%-d %b %H:%M';
-  return span <= 300 * DAY_MS ? '%-d %b' : '%b %Y';
+  if (span <= dayMs / 24) return '%H:%M:%S';
+  if (span <= 4 * dayMs) return '%-d %b %H:%M';
+  return span <= 300 * dayMs ? '%-d %b' : '%b %Y';
 }
 
 /** Adds to each text the vertical pixel at which it does not overlap another. */
@@ -152,8 +152,8 @@ function placeTexts<Text extends Level>(
   [low, high]: [number, number],
   offset: number,
 ) {
-  const pixels = texts.map(({ value }) => HEIGHT * (1 - (value - low) / (high - low)) + offset);
-  const placed = spreadOut(pixels, TEXT_GAP, HEIGHT);
+  const pixels = texts.map(({ value }) => viewHeight * (1 - (value - low) / (high - low)) + offset);
+  const placed = spreadOut(pixels, textGap, viewHeight);
   return texts.map((text, index) => ({ ...text, pixel: placed[index] ?? 0 }));
 }
 

@@ -1,8 +1,10 @@
-import { type CategoricalProfile, countValues, type NumericProfile } from './profile.ts';
-import { upperBound } from './sorted_search.ts';
+import { quantile } from '../../statistics/quantile.ts';
+import { upperBound } from '../../statistics/sorted_search.ts';
+import type { CategoricalProfile, NumericProfile } from '../reference/profile.ts';
+import { countValues } from '../rows/compared_column.ts';
 
 /** Up to this many different reference values a numeric feature has a bin per value instead of deciles. */
-export const MOST_VALUE_BINS = 20;
+export const maxValueBins = 20;
 
 /** Rows per bin on both sides; arrays of the same length. */
 export interface BinnedCounts {
@@ -16,14 +18,14 @@ export interface BinnedCounts {
 }
 
 /**
- * Counts a numeric feature. More than {@link MOST_VALUE_BINS} different reference values: bins (−∞, e1], (e1,
+ * Counts a numeric feature. More than {@link maxValueBins} different reference values: bins (−∞, e1], (e1,
  * e2] … (ek, ∞) between the reference's deciles. Otherwise a bin per value.
  *
  * @param reference profile with at least one value
  * @param current finite values in any order
  */
 export function binNumbers(reference: NumericProfile, current: Float64Array): BinnedCounts {
-  if (reference.distinct <= MOST_VALUE_BINS) {
+  if (reference.distinct <= maxValueBins) {
     return binValues(countValues(reference.sorted), countValues(current));
   }
   const edges = decileEdges(reference.sorted);
@@ -56,8 +58,8 @@ function binValues<Value>(
 }
 
 /**
- * Merges the bins of all values that the reference has not into one, the last: the bins of psi, kl_divergence
- * and js_distance. There is always such a bin.
+ * Merges the bins of all values that the reference lacks into one, the last, as the binned distances take them. There
+ * is always such a bin.
  */
 export function mergeUnseen(reference: Float64Array, current: Float64Array): [Float64Array, Float64Array] {
   const seen = reference.filter((rows) => rows > 0);
@@ -82,21 +84,6 @@ export function decileEdges(sorted: Float64Array): Float64Array {
   return Float64Array.from(edges);
 }
 
-/**
- * The type-7 quantile of ascending values, to the last bit as numpy.quantile computes it: interpolated from
- * the nearer neighbour. The last bit matters, because it decides on which side of an edge a tied value falls.
- */
-export function quantile(sorted: Float64Array, share: number): number {
-  const position = (sorted.length - 1) * share;
-  const index = Math.floor(position);
-  const fraction = position - index;
-  const below = sorted[index] ?? 0;
-  const above = sorted[index + 1] ?? below;
-  const gap = above - below;
-  if (!Number.isFinite(gap)) return below * (1 - fraction) + above * fraction;
-  return fraction < 0.5 ? below + gap * fraction : above - gap * (1 - fraction);
-}
-
 /** {@link countRanges} of ascending values, by a search for every edge. */
 function countSortedRanges(edges: Float64Array, sorted: Float64Array): Float64Array {
   const counts = new Float64Array(edges.length + 1);
@@ -113,7 +100,8 @@ function countSortedRanges(edges: Float64Array, sorted: Float64Array): Float64Ar
 /** The number of edges strictly below a value is the index of its right-closed bin. */
 function countRanges(edges: Float64Array, values: Float64Array): Float64Array {
   const counts = new Float64Array(edges.length + 1);
-  // A search of four fixed comparisons is twice as fast as a loop over the edges; infinite edges fill it up.
+  // A search of four fixed comparisons is twice as fast as a loop over the edges; the rest is filled with infinite
+  // edges.
   const edge = new Float64Array(15).fill(Number.POSITIVE_INFINITY);
   edge.set(edges);
   for (let row = 0; row < values.length; row++) {

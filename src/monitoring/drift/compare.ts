@@ -1,38 +1,34 @@
-import { measureCategories, measureNumbers } from './measure.ts';
-import type { Measurement } from './measurement.ts';
+import type { CategoricalProfile, FeatureProfile, NumericProfile } from '../reference/profile.ts';
+import { type ComparedColumn, countValues, finiteValues } from '../rows/compared_column.ts';
+import { type DriftMethod, measureCategories, measureNumbers, methodFor } from './methods/index.ts';
 import { missingShare, missingSharePValue } from './missing_share.ts';
-import {
-  type CategoricalProfile,
-  type Column,
-  countValues,
-  type FeatureProfile,
-  finiteValues,
-  type NumericProfile,
-} from './profile.ts';
-import type { DriftMethod, DriftOptions, DriftResult, FeatureType } from './result.ts';
-import { type Comparison, judge } from './verdict.ts';
+import type { DriftOptions, DriftResult } from './result.ts';
+import { type Comparison, judge, minimumRows } from './verdict.ts';
 
-const DEFAULT_MINIMUM_ROWS = 30;
-const NAMED_CATEGORIES = 3;
-const LONGEST_NAME = 40;
-const CONSTANT_NOTE = 'The reference is constant.';
+const namedCategories = 3;
+const maxName = 40;
+const constantNote = 'The reference is constant.';
 
 /**
  * Compares the current rows with the reference, feature by feature.
  *
  * A feature has drifted when there is both evidence (adjusted p, or a score above sampling noise) and size
- * (effect, or score over its threshold), or when clearly more or fewer of its values are missing. Whatever
+ * (effect, or score over its threshold), when clearly more or fewer of its values are missing, or when its
+ * column is absent or of another type. Whatever
  * the columns hold, the answer is one finite result a feature, in the reference's order with new columns
  * after it; where no verdict is possible the note says why.
  *
  * Pure: the same arguments give the same answer.
+ *
+ * @param rows of the current side; default the longest column's, which says nothing where there is no column
  */
 export function compareColumns(
   reference: readonly FeatureProfile[],
-  current: readonly Column[],
+  current: readonly ComparedColumn[],
   options: DriftOptions,
+  rows?: number,
 ): DriftResult[] {
-  return judge(measureColumns(reference, current, options), options);
+  return judge(measureColumns(reference, current, options, rows), options);
 }
 
 /**
@@ -41,20 +37,24 @@ export function compareColumns(
  */
 export function measureColumns(
   reference: readonly FeatureProfile[],
-  current: readonly Column[],
+  current: readonly ComparedColumn[],
   options: DriftOptions,
+  rows = Math.max(0, ...current.map(({ values }) => values.length)),
 ): Comparison[] {
   const columns = new Map(current.map((column) => [column.name, column]));
   const known = new Set(reference.map(({ name }) => name));
-  const comparisons = reference.map((profile) => compareFeature(profile, columns.get(profile.name), options));
+  const comparisons = reference.map((profile) =>
+    compareFeature(profile, columns.get(profile.name), options, rows),
+  );
   const added = [...columns.values()].filter(({ name }) => !known.has(name));
   return [...comparisons, ...added.map((column) => newFeature(column, options))];
 }
 
 function compareFeature(
   profile: FeatureProfile,
-  column: Column | undefined,
+  column: ComparedColumn | undefined,
   options: DriftOptions,
+  rows: number,
 ): Comparison {
   const method = methodFor(profile.kind, options.method);
   const before = { rows: profile.count + profile.missing, missing: profile.missing };
@@ -64,27 +64,32 @@ function compareFeature(
     reference_n: before.rows,
     reference_missing: missingShare(before),
   };
-  const withoutVerdict = (rows: number, note: string): Comparison => ({
+  // A column is either there or not, without sampling error; but with few rows no verdict is given, and predictions
+  // that are absent were simply not made.
+  const isEvident = rows >= minimumRows && options.predictions?.includes(profile.name) !== true;
+  const withoutVerdict = (cause: 'type' | 'absent', current_n: number, note: string): Comparison => ({
+    broken: { cause, isEvident },
     measurement: { kind: 'none', method, note },
-    facts: { ...known, current_n: rows, current_missing: 0 },
+    facts: { ...known, current_n, current_missing: 0 },
     missingPValue: undefined,
     notes: [],
   });
-  if (column === undefined) return withoutVerdict(0, 'COLUMN_ABSENT: the current rows have no such column.');
+  if (column === undefined)
+    return withoutVerdict('absent', 0, 'COLUMN_ABSENT: the current rows have no such column.');
 
   let measured: Measured;
   if (profile.kind === 'numeric' && column.kind === 'numeric') {
-    measured = measureNumericColumn(profile, column.values, method, options);
+    measured = measureNumericColumn(profile, column.values, method);
   } else if (profile.kind !== 'numeric' && column.kind !== 'numeric') {
-    measured = measureCategoricalColumn(profile, column.values, method, options);
+    measured = measureCategoricalColumn(profile, column.values, method);
   } else {
     const note = `TYPE_CHANGED: ${profile.kind} in the reference, ${column.kind} in the current rows.`;
-    return withoutVerdict(column.values.length, note);
+    return withoutVerdict('type', column.values.length, note);
   }
 
   const { measurement, present, notes } = measured;
   const now = { rows: column.values.length, missing: column.values.length - present };
-  const enoughRows = Math.min(before.rows, now.rows) >= minimumRows(options);
+  const enoughRows = Math.min(before.rows, now.rows) >= minimumRows;
   return {
     measurement,
     facts: { ...known, current_n: now.rows, current_missing: missingShare(now) },
@@ -95,67 +100,49 @@ function compareFeature(
 }
 
 interface Measured {
-  measurement: Measurement;
+  measurement: Comparison['measurement'];
   /** Current rows with a value. */
   present: number;
   notes: string[];
 }
 
-function measureNumericColumn(
-  profile: NumericProfile,
-  column: Float64Array,
-  method: DriftMethod,
-  options: DriftOptions,
-): Measured {
+function measureNumericColumn(profile: NumericProfile, column: Float64Array, method: DriftMethod): Measured {
   const values = finiteValues(column);
-  const note = tooFewNote(profile.count, values.length, options);
-  const measurement: Measurement =
+  const note = tooFewNote(profile.count, values.length);
+  const measurement: Comparison['measurement'] =
     note === undefined ? measureNumbers(profile, values, method) : { kind: 'none', method, note };
-  return { measurement, present: values.length, notes: profile.distinct === 1 ? [CONSTANT_NOTE] : [] };
+  return { measurement, present: values.length, notes: profile.distinct === 1 ? [constantNote] : [] };
 }
 
 function measureCategoricalColumn(
   profile: CategoricalProfile,
   column: readonly (string | null)[],
   method: DriftMethod,
-  options: DriftOptions,
 ): Measured {
   const counts = countValues(column);
   let present = 0;
   for (const rows of counts.values()) present += rows;
-  const note = tooFewNote(profile.count, present, options);
-  const measurement: Measurement =
+  const note = tooFewNote(profile.count, present);
+  const measurement: Comparison['measurement'] =
     note === undefined ? measureCategories(profile, counts, method) : { kind: 'none', method, note };
   const unseen = unseenNote(profile.counts, counts);
-  const notes = profile.counts.size === 1 ? [CONSTANT_NOTE] : [];
+  const notes = profile.counts.size === 1 ? [constantNote] : [];
   return { measurement, present, notes: unseen === undefined ? notes : [...notes, unseen] };
 }
 
-/** Values needed on either side for a verdict. */
-export function minimumRows({
-  minimumRows: rows = DEFAULT_MINIMUM_ROWS,
-}: Pick<DriftOptions, 'minimumRows'>): number {
-  return Math.max(1, rows);
-}
-
-function tooFewNote(
-  referenceValues: number,
-  currentValues: number,
-  options: DriftOptions,
-): string | undefined {
-  const needed = minimumRows(options);
-  if (currentValues < needed) {
-    return `NOT_ENOUGH_DATA: ${currentValues} current values, ${needed} needed for a verdict.`;
+function tooFewNote(referenceValues: number, currentValues: number): string | undefined {
+  if (currentValues < minimumRows) {
+    return `NOT_ENOUGH_DATA: ${currentValues} current values, ${minimumRows} needed for a verdict.`;
   }
-  if (referenceValues < needed) {
-    return `NOT_ENOUGH_DATA: ${referenceValues} reference values, ${needed} needed for a verdict.`;
+  if (referenceValues < minimumRows) {
+    return `NOT_ENOUGH_DATA: ${referenceValues} reference values, ${minimumRows} needed for a verdict.`;
   }
   return undefined;
 }
 
 /**
- * Names the most frequent categories that the reference has not, quoted and cut short since they are foreign
- * text.
+ * Names the most frequent categories that the reference lacks, quoted and shortened, since they are text from
+ * outside.
  */
 function unseenNote(
   reference: ReadonlyMap<string, number>,
@@ -167,13 +154,13 @@ function unseenNote(
   for (const [, count] of unseen) rows += count;
   const names = unseen
     .sort((one, other) => other[1] - one[1])
-    .slice(0, NAMED_CATEGORIES)
-    .map(([category]) => JSON.stringify(category.slice(0, LONGEST_NAME)));
+    .slice(0, namedCategories)
+    .map(([category]) => JSON.stringify(category.slice(0, maxName)));
   const more = unseen.length > names.length ? ', …' : '';
   return `UNSEEN categories: ${unseen.length}, in ${rows} rows (${names.join(', ')}${more}).`;
 }
 
-function newFeature(column: Column, options: DriftOptions): Comparison {
+function newFeature(column: ComparedColumn, options: DriftOptions): Comparison {
   const note = 'COLUMN_NEW: the reference has no such column.';
   const { name, kind, values } = column;
   const present =
@@ -192,9 +179,4 @@ function newFeature(column: Column, options: DriftOptions): Comparison {
     missingPValue: undefined,
     notes: [],
   };
-}
-
-function methodFor(type: FeatureType, method: DriftOptions['method']): DriftMethod {
-  if (method !== 'auto') return method;
-  return type === 'numeric' ? 'ks_test' : 'chi_square';
 }

@@ -1,12 +1,14 @@
 import { ModelYardError } from '../../errors.ts';
-import { measureColumns, minimumRows } from './compare.ts';
+import type { FeatureProfile } from '../reference/profile.ts';
+import type { ComparedColumn } from '../rows/compared_column.ts';
+import { rowsByGroup, selectRows } from '../rows/select_rows.ts';
+import { measureColumns } from './compare.ts';
 import { type GroupDrift, type GroupedDrift, judgeGroups } from './judge_groups.ts';
-import type { Column, FeatureProfile } from './profile.ts';
 import type { DriftOptions } from './result.ts';
-import { rowsByGroup, selectRows } from './select_rows.ts';
+import { minimumRows } from './verdict.ts';
 
 export interface BucketDrift extends GroupDrift {
-  /** Milliseconds since 1970, UTC: from `since` up to but not including `until`, the last bucket including it. */
+  /** Milliseconds since 1970, UTC: `since` inclusive, `until` exclusive except for the last bucket. */
   since: number;
   until: number;
 }
@@ -34,7 +36,7 @@ export interface TimeBuckets {
  */
 export function compareOverTime(
   reference: readonly FeatureProfile[],
-  current: readonly Column[],
+  current: readonly ComparedColumn[],
   time: TimeBuckets,
   options: DriftOptions,
 ): DriftOverTime {
@@ -52,7 +54,6 @@ export function compareOverTime(
     return length === 0 ? 0 : Math.min(buckets - 1, Math.floor((at - since) / length));
   });
   const rowsOf = rowsByGroup(bucketOf, buckets);
-  const needed = minimumRows(options);
   const reference_n = Math.max(0, ...reference.map(({ count, missing }) => count + missing));
   const groups = rowsOf.map((rows, bucket) => {
     const from = since + bucket * length;
@@ -63,25 +64,28 @@ export function compareOverTime(
       reference_n,
       current_n: rows.length,
     };
-    if (rows.length < needed) {
-      const note = `NOT_ENOUGH_DATA: ${rows.length} current rows, ${needed} needed for a verdict.`;
+    if (rows.length < minimumRows) {
+      const note = `NOT_ENOUGH_DATA: ${rows.length} current rows, ${minimumRows} needed for a verdict.`;
       return { facts: { ...facts, note }, comparisons: [] };
     }
     const columns = current.map((column) => selectRows(column, rows));
-    return { facts, comparisons: measureColumns(reference, columns, options) };
+    return { facts, comparisons: measureColumns(reference, columns, options, rows.length) };
   });
   const inBuckets = rowsOf.reduce((total, rows) => total + rows.length, 0);
   return { ...judgeGroups(groups, options, 'span of time'), untimed: times.length - inBuckets };
 }
 
-/** Beyond these there is no calendar (ECMAScript, time values). */
-const LAST_TIME = 8.64e15;
+/** The limits of ECMAScript's time values. */
+const lastTime = 8.64e15;
 
 function isTime(at: number): boolean {
-  return Math.abs(at) <= LAST_TIME;
+  return Math.abs(at) <= lastTime;
 }
 
-function requireTimes(current: readonly Column[], { times, buckets, since, until }: TimeBuckets): void {
+function requireTimes(
+  current: readonly ComparedColumn[],
+  { times, buckets, since, until }: TimeBuckets,
+): void {
   const odd = current.find(({ values }) => values.length !== times.length);
   if (odd !== undefined) {
     throw new ModelYardError(

@@ -1,10 +1,12 @@
 import { ModelYardError } from '../../errors.ts';
-import { measureColumns, minimumRows } from './compare.ts';
+import { profileColumn } from '../reference/profile.ts';
+import type { ComparedColumn } from '../rows/compared_column.ts';
+import { segmentBy } from '../rows/segments.ts';
+import { rowsByGroup, selectRows } from '../rows/select_rows.ts';
+import { measureColumns } from './compare.ts';
 import { type GroupDrift, type GroupedDrift, judgeGroups } from './judge_groups.ts';
-import { type Column, profileColumn } from './profile.ts';
 import type { DriftOptions } from './result.ts';
-import { segmentBy } from './segments.ts';
-import { rowsByGroup, selectRows } from './select_rows.ts';
+import { minimumRows } from './verdict.ts';
 
 export interface SegmentDrift extends GroupDrift {
   /** The segment's rows as a share of its side's. */
@@ -12,12 +14,8 @@ export interface SegmentDrift extends GroupDrift {
   current_share: number;
 }
 
-export type SegmentOptions = DriftOptions & {
-  /** Categories with a segment of their own. Default 10. */
-  mostSegments?: number | undefined;
-};
-
-const DEFAULT_MOST_SEGMENTS = 10;
+/** Categories with a segment of their own. */
+const maxSegments = 10;
 
 /**
  * Compares the current rows with the reference segment by segment: finds drift that the whole hides because it is
@@ -28,10 +26,10 @@ const DEFAULT_MOST_SEGMENTS = 10;
  * @throws INVALID_INPUT when there is no such feature on both sides, of one kind, or columns differ in length
  */
 export function compareSegments(
-  reference: readonly Column[],
-  current: readonly Column[],
+  reference: readonly ComparedColumn[],
+  current: readonly ComparedColumn[],
   by: string,
-  options: SegmentOptions,
+  options: DriftOptions,
 ): GroupedDrift<SegmentDrift> {
   const before = segmentColumn(reference, by, 'The reference has');
   const now = segmentColumn(current, by, 'The current rows have');
@@ -42,12 +40,11 @@ export function compareSegments(
       'Choose a feature that kept its kind.',
     );
   }
-  const segmentation = segmentBy(before, now, options.mostSegments ?? DEFAULT_MOST_SEGMENTS);
+  const segmentation = segmentBy(before, now, maxSegments);
   const { names } = segmentation;
   const rowsBefore = rowsByGroup(segmentation.assign(before), names.length);
   const rowsNow = rowsByGroup(segmentation.assign(now), names.length);
-  const others = (columns: readonly Column[]) => columns.filter(({ name }) => name !== by);
-  const needed = minimumRows(options);
+  const others = (columns: readonly ComparedColumn[]) => columns.filter(({ name }) => name !== by);
   const groups = names.map((group, segment) => {
     const old = rowsBefore[segment] ?? new Uint32Array();
     const recent = rowsNow[segment] ?? new Uint32Array();
@@ -58,18 +55,18 @@ export function compareSegments(
       reference_share: shareOf(old.length, before.values.length),
       current_share: shareOf(recent.length, now.values.length),
     };
-    if (Math.min(old.length, recent.length) < needed) {
-      const note = `NOT_ENOUGH_DATA: ${old.length} reference and ${recent.length} current rows, ${needed} of either needed.`;
+    if (Math.min(old.length, recent.length) < minimumRows) {
+      const note = `NOT_ENOUGH_DATA: ${old.length} reference and ${recent.length} current rows, ${minimumRows} of either needed.`;
       return { facts: { ...facts, note }, comparisons: [] };
     }
     const profiles = others(reference).map((column) => profileColumn(selectRows(column, old)));
     const columns = others(current).map((column) => selectRows(column, recent));
-    return { facts, comparisons: measureColumns(profiles, columns, options) };
+    return { facts, comparisons: measureColumns(profiles, columns, options, recent.length) };
   });
   return judgeGroups(groups, options, 'segment');
 }
 
-function segmentColumn(columns: readonly Column[], by: string, sideHas: string): Column {
+function segmentColumn(columns: readonly ComparedColumn[], by: string, sideHas: string): ComparedColumn {
   const found = columns.find(({ name }) => name === by);
   if (found === undefined) {
     throw new ModelYardError(

@@ -2,8 +2,8 @@ import type { DriftOptions, DriftResult } from './result.ts';
 import { type DriftSummary, strength, summariseDrift } from './summary.ts';
 import { type Comparison, judge } from './verdict.ts';
 
-/** Names of groups are foreign text. */
-const LONGEST_NAME = 60;
+/** Longest name of a group that a sentence quotes, since names are text from outside. */
+const maxName = 60;
 
 /** The comparison of one group of rows: a segment, or a span of time. */
 export interface GroupDrift extends DriftSummary {
@@ -18,7 +18,7 @@ export interface GroupDrift extends DriftSummary {
 /** A report over several groups of rows. */
 export interface GroupedDrift<Group extends GroupDrift> {
   is_drift: boolean;
-  /** In their order. */
+  /** In the order of time, or of the segments. */
   groups: Group[];
   /** Groups with drift, strongest first. */
   drifted_groups: string[];
@@ -45,7 +45,7 @@ export function judgeGroups<Facts extends Pick<GroupDrift, 'group' | 'reference_
   const judged = groups.map(({ facts, comparisons }) => {
     const own = results.slice(start, start + comparisons.length);
     start += comparisons.length;
-    return { ...facts, ...summariseDrift(own), results: own };
+    return { ...facts, ...summariseDrift(own, undefined, options.predictions), results: own };
   });
   const drifted = judged
     .filter(({ is_drift }) => is_drift)
@@ -68,8 +68,8 @@ function recommend(groups: readonly GroupDrift[], drifted: readonly GroupDrift[]
   const all = `${compared} ${noun}${compared === 1 ? '' : 's'}${rest}`;
   const [strongest] = drifted;
   if (strongest === undefined) return `No drift in ${all}: keep the model as it is.`;
-  const feature = JSON.stringify(strongest.drifted_features[0] ?? '');
-  const found = `Drift in ${drifted.length} of ${all}, strongest in ${JSON.stringify(strongest.group.slice(0, LONGEST_NAME))} (${feature})`;
+  const feature = JSON.stringify(strongest.drifted_features[0] ?? strongest.drifted_predictions[0] ?? '');
+  const found = `Drift in ${drifted.length} of ${all}, strongest in ${JSON.stringify(strongest.group.slice(0, maxName))} (${feature})`;
   return drifted.length === compared
     ? `${found}: it is everywhere, so look at how the data are produced before looking at any one ${noun}.`
     : `${found}: check the rows of that ${noun} and the model's performance on them.`;

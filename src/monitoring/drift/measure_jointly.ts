@@ -1,12 +1,21 @@
-import { type CorrelationChanges, type CorrelationPair, correlationChanges } from './correlation_change.ts';
-import { energyDistances, energyParts, meanDistanceBetween, pooledDistances } from './energy_distance.ts';
+import {
+  type CorrelationChanges,
+  type CorrelationPair,
+  correlationChanges,
+} from '../../statistics/correlation_change.ts';
+import {
+  energyDistances,
+  energyParts,
+  meanDistanceBetween,
+  pooledDistances,
+} from '../../statistics/energy_distance.ts';
+import { type Split, sharesAtLeast } from '../../statistics/splits.ts';
 import type { MultivariateResult } from './multivariate_result.ts';
-import { type Split, sharesAtLeast } from './splits.ts';
 
-/** How much of what was found is named. */
-const NAMED = 10;
+/** Features and pairs that are named at most. */
+const maxNamed = 10;
 
-/** What the test found, before the verdict. */
+/** The result of the test, before the verdict. */
 export interface JointMeasurement {
   score: number;
   /** Of each part and every split. */
@@ -58,7 +67,7 @@ export function measureJointly(
       { name: 'correlation', p_value: changeP[0] ?? 1, effect: Math.min(1, largestChange) },
     ],
     contributions: (nameOf) => {
-      // What chance adds to every feature alike is no contribution.
+      // What sampling noise adds to every feature alike is subtracted first.
       const shares = energyParts(ranks, pooled, observed).map((part) =>
         Math.max(0, part - byChance / ranks.length),
       );
@@ -68,10 +77,10 @@ export function measureJointly(
         share: share / Math.max(all, 1e-300),
       }))
         .sort((one, other) => other.share - one.share)
-        .slice(0, NAMED);
+        .slice(0, maxNamed);
     },
     changedPairs: (nameOf) =>
-      changed.slice(0, NAMED).map(({ one, other, inside, outside }) => ({
+      changed.slice(0, maxNamed).map(({ one, other, inside, outside }) => ({
         features: [nameOf(paired[one] ?? 0), nameOf(paired[other] ?? 0)],
         reference: inside,
         current: outside,
@@ -79,7 +88,7 @@ export function measureJointly(
   };
 }
 
-/** The pairs whose change is beyond what the largest change of all pairs is by chance; largest |Δr| first. */
+/** Pairs whose change exceeds what the largest change over all pairs reaches by chance; largest |Δr| first. */
 function pairsBeyondChance({ largest, pairs }: CorrelationChanges, level: number): CorrelationPair[] {
   const byChance = largest.subarray(1).toSorted();
   const bound = byChance[Math.min(byChance.length - 1, Math.ceil((1 - level) * byChance.length))] ?? 0;
@@ -88,8 +97,8 @@ function pairsBeyondChance({ largest, pairs }: CorrelationChanges, level: number
 }
 
 /**
- * How many independent features would vary as much as these: k² / Σ r² (the participation ratio of the correlation
- * matrix), from the pairs that were looked at.
+ * Effective number of independent features: k² / Σ r², the participation ratio of the correlation matrix, estimated
+ * from the pairs that were compared.
  */
 function independentFeatures(features: number, pairs: readonly CorrelationPair[]): number {
   const squares = pairs.reduce((sum, { inside, outside }) => sum + ((inside + outside) / 2) ** 2, 0);

@@ -1,5 +1,5 @@
-import { chiSquareTail } from './chi_square_distribution.ts';
-import { logChoose } from './stirling.ts';
+import { chiSquareTail } from '../../statistics/chi_square_distribution.ts';
+import { logChoose } from '../../statistics/stirling.ts';
 
 /** Rows of one side: how many there are, and how many of them have no value. */
 export interface MissingRows {

@@ -1,35 +1,27 @@
 import { ModelYardError } from '../../errors.ts';
-import { minimumRows } from './compare.ts';
+import { seededRandom } from '../../statistics/random.ts';
+import { randomRows } from '../../statistics/random_rows.ts';
+import { combinedPValue, drawSplits, maxSplitRows } from '../../statistics/splits.ts';
+import type { ComparedColumn } from '../rows/compared_column.ts';
 import { measureJointly } from './measure_jointly.ts';
 import type { MultivariateResult } from './multivariate_result.ts';
-import type { Column } from './profile.ts';
-import { seededRandom } from './random.ts';
-import { randomRows } from './random_rows.ts';
 import { rankFeatures } from './rank_features.ts';
 import type { DriftOptions } from './result.ts';
-import { severityOf } from './severity.ts';
-import { combinedPValue, drawSplits, MOST_SPLIT_ROWS } from './splits.ts';
-import { DEFAULT_MIN_EFFECT } from './verdict.ts';
+import { likeKsDistance, severityOf } from './severity.ts';
+import { defaultMinEffect, minimumRows, reportSeed } from './verdict.ts';
 
-export type MultivariateOptions = Pick<
-  DriftOptions,
-  'significance' | 'threshold' | 'minEffect' | 'minimumRows' | 'seed'
-> & {
-  /** Random splits behind the p-value, which is a multiple of 1 / (permutations + 1). Default 299. */
-  permutations?: number | undefined;
-  /** Rows drawn for the test, of both sides together. Default: what takes about a second. */
-  sampledRows?: number | undefined;
-};
+export type MultivariateOptions = Pick<DriftOptions, 'significance' | 'threshold' | 'minEffect'>;
 
-const DEFAULT_PERMUTATIONS = 299;
-/** Rows drawn where there are few features; the distances of more would fill the memory. */
-const MOST_ROWS = 2000;
-const FEWEST_ROWS = 500;
-/** Values added up for the p-value, and differences squared for the distances, in about half a second. */
-const AFFORDABLE_SUMS = 4e8;
-const AFFORDABLE_SQUARES = 2e8;
-/** The correlations of more features than these are too many to look at. */
-const MOST_PAIRED = 60;
+/** Random splits behind the p-value, which is a multiple of 1 / (permutations + 1). */
+const permutations = 299;
+/** Rows drawn at most; the pairwise distances of more would fill the memory. */
+const maxRows = 2000;
+const minRows = 500;
+/** Additions for the p-value, and squared differences for the distances, that take about half a second. */
+const affordableSums = 4e8;
+const affordableSquares = 2e8;
+/** Features above which correlations are not compared, because there are too many pairs. */
+const maxPaired = 60;
 
 /**
  * Compares the joint distribution of all numeric features: finds what no feature shows alone, such as a change of
@@ -47,17 +39,15 @@ const MOST_PAIRED = 60;
  * @throws INVALID_INPUT when the columns of a side differ in length
  */
 export function compareJointly(
-  reference: readonly Column[],
-  current: readonly Column[],
+  reference: readonly ComparedColumn[],
+  current: readonly ComparedColumn[],
   options: MultivariateOptions,
 ): MultivariateResult {
-  const random = seededRandom(options.seed ?? 1);
+  const random = seededRandom(reportSeed);
   const before = rowCount(reference, 'reference');
   const now = rowCount(current, 'current');
-  const needed = Math.max(2, minimumRows(options));
-  const permutations = options.permutations ?? DEFAULT_PERMUTATIONS;
   const width = reference.filter(({ kind }) => kind === 'numeric').length;
-  const size = Math.min(options.sampledRows ?? affordableRows(width, permutations), MOST_SPLIT_ROWS);
+  const size = Math.min(affordableRows(width), maxSplitRows);
   const currentWanted = Math.max(Math.floor(size / 2), size - before);
   const currentRows = randomRows(random, now, currentWanted);
   const referenceRows = randomRows(random, before, size - currentRows.length);
@@ -66,7 +56,7 @@ export function compareJointly(
     current,
     referenceRows,
     currentRows,
-    needed,
+    minimumRows,
   );
   const facts = {
     method: 'multivariate' as const,
@@ -78,8 +68,7 @@ export function compareJointly(
     imputed,
     skipped,
   };
-  const tooFew =
-    tooFewNote(before, now, needed) ?? (names.length < 2 ? tooNarrowNote(names.length) : undefined);
+  const tooFew = tooFewNote(before, now) ?? (names.length < 2 ? tooNarrowNote(names.length) : undefined);
   if (tooFew !== undefined) {
     const nothing = { parts: [], contributions: [], changed_pairs: [] };
     const unknown = { score: null, p_value: null, effect: null, threshold: null };
@@ -88,14 +77,14 @@ export function compareJointly(
 
   const pooledRows = referenceRows.length + currentRows.length;
   const splits = drawSplits(random, pooledRows, referenceRows.length, permutations);
-  const paired = Array.from(randomRows(random, ranks.length, MOST_PAIRED));
+  const paired = Array.from(randomRows(random, ranks.length, maxPaired));
   const threshold = options.threshold ?? options.significance;
   const found = measureJointly(ranks, paired, splits, threshold);
   const p_value = combinedPValue(found.pValues);
   const parts = p_value < threshold ? found.parts.filter((part) => part.p_value < threshold) : [];
   const isFound = (name: 'energy' | 'correlation') => parts.some((part) => part.name === name);
   const effect = Math.max(0, ...parts.map((part) => part.effect));
-  const is_drift = parts.length > 0 && effect >= (options.minEffect ?? DEFAULT_MIN_EFFECT);
+  const is_drift = parts.length > 0 && effect >= (options.minEffect ?? defaultMinEffect);
   const nameOf = (feature: number) => names[feature] ?? '';
   return {
     ...facts,
@@ -104,7 +93,7 @@ export function compareJointly(
     effect,
     threshold,
     is_drift,
-    severity: is_drift ? severityOf('multivariate', effect) : 'none',
+    severity: is_drift ? severityOf(likeKsDistance, effect) : 'none',
     parts: found.parts,
     contributions: isFound('energy') ? found.contributions(nameOf) : [],
     changed_pairs: isFound('correlation') ? found.changedPairs(nameOf) : [],
@@ -116,16 +105,16 @@ export function compareJointly(
   };
 }
 
-/** Rows for which the work over all pairs of rows and all pairs of features stays affordable. */
-function affordableRows(features: number, permutations: number): number {
-  const paired = Math.min(MOST_PAIRED, features);
+/** Rows for which the work over all pairs of rows and all pairs of features is affordable. */
+function affordableRows(features: number): number {
+  const paired = Math.min(maxPaired, features);
   const sumsPerRow = Math.max(1, (permutations * paired * paired) / 4);
-  const forSums = Math.floor(AFFORDABLE_SUMS / sumsPerRow);
-  const forDistances = Math.floor(Math.sqrt((2 * AFFORDABLE_SQUARES) / Math.max(1, features)));
-  return Math.max(FEWEST_ROWS, Math.min(MOST_ROWS, forSums, forDistances));
+  const forSums = Math.floor(affordableSums / sumsPerRow);
+  const forDistances = Math.floor(Math.sqrt((2 * affordableSquares) / Math.max(1, features)));
+  return Math.max(minRows, Math.min(maxRows, forSums, forDistances));
 }
 
-function rowCount(columns: readonly Column[], side: string): number {
+function rowCount(columns: readonly ComparedColumn[], side: string): number {
   const rows = columns[0]?.values.length ?? 0;
   const odd = columns.find(({ values }) => values.length !== rows);
   if (odd === undefined) return rows;
@@ -136,9 +125,9 @@ function rowCount(columns: readonly Column[], side: string): number {
   );
 }
 
-function tooFewNote(before: number, now: number, needed: number): string | undefined {
-  if (Math.min(before, now) >= needed) return undefined;
-  return `NOT_ENOUGH_DATA: ${before} reference and ${now} current rows, ${needed} of either needed for a verdict.`;
+function tooFewNote(before: number, now: number): string | undefined {
+  if (Math.min(before, now) >= minimumRows) return undefined;
+  return `NOT_ENOUGH_DATA: ${before} reference and ${now} current rows, ${minimumRows} of either needed for a verdict.`;
 }
 
 function tooNarrowNote(features: number): string {

@@ -1,5 +1,6 @@
-import type { DriftResult } from './result.ts';
-import { DEFAULT_MIN_EFFECT } from './verdict.ts';
+import type { DriftOptions, DriftResult } from './result.ts';
+import { defaultMissingThreshold } from './severity.ts';
+import { defaultMinEffect } from './verdict.ts';
 
 /** A feature's place in a drift report. */
 export interface RankedResult {
@@ -11,47 +12,59 @@ export interface RankedResult {
   ratio: number | null;
 }
 
-/** What p = 0, that is less than a double can tell from it, counts as. */
-const LEAST_P = 1e-300;
+export type Limits = Pick<DriftOptions, 'minEffect' | 'missingThreshold'>;
+
+/** p = 0 (below the smallest double) counts as this. */
+const minP = 1e-300;
 
 /**
- * Drifted features first, then by how far they are over the threshold, then by name; those without a verdict last.
+ * Drifted features first, columns that are absent or of another type before all; then by how far they are over the
+ * threshold, then by name; those without a verdict last.
  *
- * @param minEffect the report's smallest effect worth a verdict; 0 compares p-values instead
+ * @param limits the report's; a `minEffect` of 0 compares p-values instead
  */
-export function rankOverThreshold(
-  results: readonly DriftResult[],
-  minEffect: number = DEFAULT_MIN_EFFECT,
-): RankedResult[] {
+export function rankOverThreshold(results: readonly DriftResult[], limits: Limits = {}): RankedResult[] {
   return results
-    .map((result) => ({ result, ratio: overThreshold(result, minEffect) }))
+    .map((result) => ({ result, ratio: overThreshold(result, limits) }))
     .sort(
       (one, other) =>
         Number(other.result.is_drift) - Number(one.result.is_drift) ||
+        Number(isBrokenColumn(other.result)) - Number(isBrokenColumn(one.result)) ||
         (other.ratio ?? -1) - (one.ratio ?? -1) ||
         (one.result.feature < other.result.feature ? -1 : 1),
     );
 }
 
 /**
- * Distances: score by threshold. Tests: effect by the smallest that is worth a verdict, or where every effect is, ln p
- * by the level's. Missing shares: their change by the smallest effect. The largest of these that apply.
+ * Distances: score by threshold. Tests: effect by the smallest one worth a verdict or, where every effect counts, ln
+ * p by ln of the level. Missing shares: their change by its limit. The largest of these that apply.
  */
-function overThreshold(result: DriftResult, minEffect: number): number | null {
+function overThreshold(
+  result: DriftResult,
+  { minEffect = defaultMinEffect, missingThreshold = defaultMissingThreshold }: Limits,
+): number | null {
   const { score, effect, p_adjusted, threshold } = result;
-  const unit = minEffect > 0 ? minEffect : DEFAULT_MIN_EFFECT;
-  const ofMissing = Math.abs(result.current_missing - result.reference_missing) / unit;
+  const unit = minEffect > 0 ? minEffect : defaultMinEffect;
+  const change = Math.abs(result.current_missing - result.reference_missing);
+  const missing = missingThreshold > 0 ? change / missingThreshold : 1;
+  // A finding counts as at least 1: an increase from no missing values at all has no limit but chance.
+  const ofMissing = result.missing_shift ? Math.max(1, missing) : 0;
   const ofValues = (): number | null => {
     if (score === null || threshold === null) return null;
-    // A distance may be as large as a number can be.
+    // A distance may be as large as a double can be.
     if (effect === null) return threshold > 0 ? Math.min(Number.MAX_VALUE, score / threshold) : score;
     if (minEffect > 0 || p_adjusted === null) return effect / unit;
     return threshold > 0 && threshold < 1
-      ? Math.log(Math.max(p_adjusted, LEAST_P)) / Math.log(threshold)
+      ? Math.log(Math.max(p_adjusted, minP)) / Math.log(threshold)
       : effect / unit;
   };
   const values = ofValues();
-  // Where only the values were judged, a change of the missing share that is no finding says nothing.
-  if (values === null) return result.is_drift ? ofMissing : null;
-  return result.is_drift ? Math.max(values, ofMissing) : values;
+  const ofOthers = result.cause === 'unseen' || isBrokenColumn(result) ? 1 : 0;
+  if (values === null) return result.is_drift ? Math.max(ofMissing, ofOthers) : null;
+  return Math.max(values, ofMissing, ofOthers);
+}
+
+/** Whether the finding is about the column itself: it is absent, or of another type. */
+export function isBrokenColumn({ is_drift, cause }: DriftResult): boolean {
+  return is_drift && (cause === 'absent' || cause === 'type');
 }

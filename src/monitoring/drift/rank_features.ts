@@ -1,6 +1,6 @@
-import { jointRanks } from './joint_ranks.ts';
+import { jointRanks } from '../../statistics/joint_ranks.ts';
+import type { ComparedColumn } from '../rows/compared_column.ts';
 import type { MultivariateResult } from './multivariate_result.ts';
-import type { Column } from './profile.ts';
 
 /** The numeric features of both sides that can be compared together. */
 export interface RankedFeatures {
@@ -13,13 +13,13 @@ export interface RankedFeatures {
 }
 
 /**
- * Takes the rows drawn from either side and ranks them together, feature by feature; says which cannot take part.
+ * Ranks the rows drawn from both sides together, feature by feature; says which features cannot take part.
  *
  * @param needed values that a feature must have on either side
  */
 export function rankFeatures(
-  reference: readonly Column[],
-  current: readonly Column[],
+  reference: readonly ComparedColumn[],
+  current: readonly ComparedColumn[],
   referenceRows: Uint32Array,
   currentRows: Uint32Array,
   needed: number,

@@ -1,14 +1,8 @@
-import type { Correction } from './correction.ts';
-
-/**
- * The measures of drift. The first two are tests with a p-value, the others distances with a threshold of
- * their own.
- */
-export type DriftMethod = 'ks_test' | 'chi_square' | 'psi' | 'kl_divergence' | 'js_distance' | 'wasserstein';
+import type { Correction } from '../../statistics/correction.ts';
+import type { DriftMethod } from './methods/index.ts';
+import type { Severity } from './severity.ts';
 
 export type FeatureType = 'numeric' | 'categorical' | 'boolean';
-
-export type Severity = 'none' | 'low' | 'moderate' | 'high';
 
 export interface DriftOptions {
   /** `auto`: ks_test for numeric features, chi_square for the others. */
@@ -18,19 +12,30 @@ export interface DriftOptions {
    * per method).
    */
   threshold?: number | undefined;
-  /** Tests and missing shares: the smallest effect worth a verdict. Default 0.1; 0 turns the guard off. */
+  /**
+   * Tests: the smallest effect worth a verdict. Default 0.1; 0 turns this requirement off, also for missing shares.
+   */
   minEffect?: number | undefined;
+  /**
+   * The smallest change of a missing share worth a verdict, as a share of the rows; any significant increase from
+   * none counts too. Default 0.02.
+   */
+  missingThreshold?: number | undefined;
+  /** Names of the columns that are predictions and not features: summaries report them separately. */
+  predictions?: readonly string[] | undefined;
   correction: Correction;
   /**
-   * False-alarm share of a whole report without drift: level of the tests, and of the noise bound of the
-   * distances.
+   * False-alarm rate of a whole report without drift: level of the tests, and of the noise bound of the distances.
    */
   significance: number;
-  /** Values needed on either side for a verdict. Default 30. */
-  minimumRows?: number | undefined;
-  /** Of the random splits behind the noise bounds. Default 1. */
-  seed?: number | undefined;
 }
+
+/**
+ * Why a result is a finding. Bad data comes first, since it may be why values moved: the column has another type or
+ * is absent, clearly more or fewer of its values are missing, or some were never seen before; otherwise its values
+ * moved.
+ */
+type DriftCause = 'type' | 'absent' | 'missing' | 'unseen' | 'values';
 
 /** One feature's verdict, as it goes to the wire. No number in it is NaN or infinite. */
 export interface DriftResult {
@@ -45,7 +50,7 @@ export interface DriftResult {
   p_adjusted: number | null;
   /** Tests only: D for ks_test, Cramér's V for chi_square. */
   effect: number | null;
-  /** What p_adjusted must be below, or the score at least. */
+  /** The limit: p_adjusted must be below it, or the score at or above it. */
   threshold: number | null;
   is_drift: boolean;
   severity: Severity;
@@ -55,7 +60,9 @@ export interface DriftResult {
   /** Shares of those rows without a value, 0 … 1. */
   reference_missing: number;
   current_missing: number;
-  /** Those shares differ by more than chance and enough to matter. */
+  /** Present where those shares differ by more than chance and by enough to matter. */
   missing_shift?: true;
+  /** Absent where nothing was found. */
+  cause?: DriftCause;
   note?: string;
 }

@@ -1,47 +1,52 @@
-import type { DriftMethod, Severity } from './result.ts';
+/** How large a drift is, once there is one. */
+export type Severity = 'none' | 'low' | 'moderate' | 'high';
 
-interface Marks {
+/**
+ * The sizes from which a drift is moderate and high. Every drift method has its own scale, and all of them agree: a
+ * normal feature that moves by half a standard deviation is moderate, by one it is high (D = 2Φ(δ/2) − 1, PSI = δ²,
+ * KL = δ²/2, W1 = δ, JS ≈ V ≈ D; rounded).
+ */
+export interface SeverityScale {
   moderate: number;
   high: number;
 }
 
 /**
- * From which size a drift is moderate, and from which high: what each measure gives when a normal feature
- * moves by one half and by one standard deviation (D = 2Φ(δ/2) − 1, PSI = δ², KL = δ²/2, W1 = δ, JS ≈ V ≈ D;
- * rounded). A missing share, a share of unseen categories and an effect on all features together are measured like D.
+ * The scale of measures that are comparable to D of the Kolmogorov-Smirnov test: V, shares of rows, the joint effect.
  */
-const MARKS = {
-  ks_test: { moderate: 0.2, high: 0.4 },
-  chi_square: { moderate: 0.2, high: 0.4 },
-  psi: { moderate: 0.25, high: 1 },
-  kl_divergence: { moderate: 0.125, high: 0.5 },
-  js_distance: { moderate: 0.2, high: 0.4 },
-  wasserstein: { moderate: 0.5, high: 1 },
-  missing_share: { moderate: 0.2, high: 0.4 },
-  unseen_share: { moderate: 0.2, high: 0.4 },
-  multivariate: { moderate: 0.2, high: 0.4 },
-} satisfies Record<DriftMethod, Marks> & Record<string, Marks>;
-
-/** What a drift can be measured by. */
-export type Measure = keyof typeof MARKS;
+export const likeKsDistance: SeverityScale = { moderate: 0.2, high: 0.4 };
 
 /**
- * How grave a drift is, once it is one: by its size on a fixed scale, independent of the threshold that
- * raised the alarm and of how many rows proved it.
+ * The scale for shares of rows with bad data: missing where they were not, or values never seen before. Something
+ * upstream is broken, whatever the model makes of it, so far smaller shares matter than for values that moved.
  */
-export function severityOf(measure: Measure, size: number): Severity {
-  const { moderate, high } = MARKS[measure];
-  if (size >= high) return 'high';
-  return size >= moderate ? 'moderate' : 'low';
+export function badDataScale(limit: number = defaultMissingThreshold): SeverityScale {
+  return { moderate: limit, high: Math.max(limit, 0.2) };
 }
 
-/** A size as a multiple of the measure's moderate mark, so that different measures can be ranked together. */
-export function relativeSize(measure: Measure, size: number): number {
-  return size / MARKS[measure].moderate;
+/**
+ * The smallest change of a missing share that is worth a verdict unless the caller gives another: two percentage
+ * points.
+ */
+export const defaultMissingThreshold = 0.02;
+
+/**
+ * The severity of a drift by its size alone, independent of the threshold that raised the alarm and of the number of
+ * rows.
+ */
+export function severityOf(scale: SeverityScale, size: number): Severity {
+  if (size >= scale.high) return 'high';
+  return size >= scale.moderate ? 'moderate' : 'low';
 }
 
-const ORDER: readonly Severity[] = ['none', 'low', 'moderate', 'high'];
+/** A size in multiples of a moderate one, so that features measured by different methods can be ranked together. */
+export function relativeSize(scale: SeverityScale, size: number): number {
+  return size / scale.moderate;
+}
 
-export function graver(one: Severity, other: Severity): Severity {
-  return ORDER.indexOf(one) >= ORDER.indexOf(other) ? one : other;
+const ascending: readonly Severity[] = ['none', 'low', 'moderate', 'high'];
+
+/** The higher of two severities. */
+export function higherSeverity(one: Severity, other: Severity): Severity {
+  return ascending.indexOf(one) >= ascending.indexOf(other) ? one : other;
 }

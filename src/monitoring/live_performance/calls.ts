@@ -1,14 +1,22 @@
+import {
+  latencyQuantiles,
+  latencySketch,
+  type Quantiles,
+  sketchFromText,
+} from '../../prediction_log/latency.ts';
 import type { Database } from '../../storage/database.ts';
-import { latencyQuantiles, latencySketch, sketchFromText } from '../log/latency.ts';
 import type { Metric } from '../performance/index.ts';
-import { shareMetric } from '../performance/wilson.ts';
+import { shareMetric } from '../performance/index.ts';
 
 /** The calls of a version in a stretch of time, from all processes. */
 export interface CallStatistics {
   calls: number;
   errors: number;
   errorRate: Metric;
-  latencyMs: { p50: number | null; p95: number | null; p99: number | null };
+  /** From arrival to answer. */
+  latencyMs: Quantiles;
+  /** Of that, the wait for a host. */
+  queueMs: Quantiles;
   /** Over the whole time, and in the busiest minute. */
   callsPerSecond: number;
   peakCallsPerMinute: number;
@@ -28,7 +36,7 @@ export async function readCalls(
 ): Promise<Map<string, CallStatistics>> {
   const rows = await database
     .selectFrom('serving_minutes')
-    .select(['version', 'minute', 'calls', 'errors', 'latency'])
+    .select(['version', 'minute', 'calls', 'errors', 'latency', 'queue'])
     .where('model_id', '=', modelId)
     .where('minute', '>', since - minuteMs)
     .where('minute', '<', until)
@@ -47,14 +55,22 @@ export function noCalls(): CallStatistics {
 }
 
 function statisticsOf(
-  minutes: readonly { minute: number; calls: number; errors: number; latency: string }[],
+  minutes: readonly {
+    minute: number;
+    calls: number;
+    errors: number;
+    latency: string;
+    queue: string | null;
+  }[],
   spanMs: number,
 ): CallStatistics {
   const sketch = latencySketch();
+  const queue = latencySketch();
   const byMinute = new Map<number, number>();
   let [calls, errors] = [0, 0];
   for (const row of minutes) {
     sketch.merge(sketchFromText(row.latency));
+    queue.merge(sketchFromText(row.queue));
     byMinute.set(row.minute, (byMinute.get(row.minute) ?? 0) + row.calls);
     calls += row.calls;
     errors += row.errors;
@@ -64,6 +80,7 @@ function statisticsOf(
     errors,
     errorRate: shareMetric(errors, calls, 'There were no calls.'),
     latencyMs: latencyQuantiles(sketch),
+    queueMs: latencyQuantiles(queue),
     callsPerSecond: calls / (spanMs / 1000),
     peakCallsPerMinute: Math.max(0, ...byMinute.values()),
   };

@@ -1,3 +1,4 @@
+import type { Compared } from '../../prediction_log/outcome_window.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
 import {
   type ChartSpec,
@@ -7,10 +8,8 @@ import {
   type ShownMetric,
   type TimeLine,
 } from '../charts/index.ts';
-import type { Compared } from '../outcomes/outcome_window.ts';
+import { isHigherBetter, metricsFor } from '../performance/index.ts';
 import { headlineOf, type Measured, metricsOf } from './measure_rows.ts';
-
-const shownMetrics = ['accuracy', 'f1', 'roc_auc', 'brier', 'mae', 'rmse', 'r2'];
 
 /** Reliability and confusion, or predicted against actual values; undefined for what is not measured. */
 export function performanceChart(
@@ -20,13 +19,15 @@ export function performanceChart(
 ): ChartSpec | undefined {
   const subject = { model_id: modelId, version, metrics: metricsShown(measured) };
   if (measured.task === 'classification') {
-    const bins = measured.calibration?.equal_width?.bins.map(({ low, high, interval, ...bin }) => ({
-      ...bin,
-      from: low,
-      to: high,
-      low: interval.low,
-      high: interval.high,
-    }));
+    const bins = measured.performance.calibration?.equal_width?.bins.map(
+      ({ low, high, interval, ...bin }) => ({
+        ...bin,
+        from: low,
+        to: high,
+        low: interval.low,
+        high: interval.high,
+      }),
+    );
     const { count, confusion_matrix } = measured.performance;
     if (count === 0) return undefined;
     return classificationChart({ ...subject, rows: count, calibration: bins, confusion: confusion_matrix });
@@ -46,7 +47,7 @@ export function overTimeChart(
 ): ChartSpec | undefined {
   const headline = headlineOf(measured);
   const drawn = lines.filter(({ values }) => values.some(({ value }) => value !== null));
-  // A single stretch of time is no course: its number is in the answer and in the other picture.
+  // With a single bucket there is no course over time to draw; its value is in the answer and the other picture.
   const times = new Set(drawn.flatMap(({ values }) => values.map(({ at }) => at)));
   if (headline === undefined || times.size < 2) return undefined;
   const baseline = reference && metricsOf(reference)[headline]?.value;
@@ -54,7 +55,7 @@ export function overTimeChart(
     model_id: modelId,
     version,
     metric: headline === 'mae' ? 'MAE' : headline,
-    higher_is_better: headline === 'accuracy',
+    higher_is_better: isHigherBetter(headline),
     bucket_ms: bucketMs,
     lines: drawn,
     ...(typeof baseline === 'number' && { baseline }),
@@ -63,7 +64,7 @@ export function overTimeChart(
 
 function metricsShown(measured: Measured): ShownMetric[] {
   const metrics = metricsOf(measured);
-  return shownMetrics.flatMap((name): ShownMetric[] => {
+  return metricsFor('charts').flatMap(({ name }): ShownMetric[] => {
     const found = metrics[name];
     if (found === undefined || found.value === null) return [];
     return [{ name, value: found.value, low: found.interval?.low, high: found.interval?.high }];

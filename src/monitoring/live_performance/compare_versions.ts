@@ -1,51 +1,59 @@
+import type { Assigned } from '../../prediction_log/assignments.ts';
+import { type SampleRatio, sampleRatio } from '../../statistics/sample_ratio.ts';
 import {
-  type ArmTotals,
+  type ComparableMetricName,
   type Comparison,
+  type ComparisonOptions,
+  comparableMetric,
   compareArms,
-  type SampleRatio,
-  sampleRatio,
 } from '../performance/index.ts';
-import type { Assigned } from './assignments.ts';
+import type { Arm } from './arm.ts';
+import { accuracyObjection, neverPredicted } from './rare_class.ts';
 import type { SplitFound } from './split.ts';
 
-/** One version against the one with the most traffic. */
-export interface ArmComparison extends Comparison {
+/** One version compared with the baseline, which has the most traffic. */
+interface ArmComparison extends Comparison {
   versionA: string;
   versionB: string;
-  metric: 'accuracy' | 'mean_absolute_error' | 'error_rate';
+  metric: ComparableMetricName | 'error_rate';
 }
 
-/** How the versions that carry traffic compare, by what the route's weights sent to them. */
+/** The comparison of the versions that carry traffic, by the calls that the route's weights assigned to them. */
 export interface VersionComparison {
-  /** Since when: the weights before were others. Milliseconds since 1970. */
+  /** Since when the present weights apply, milliseconds since 1970. */
   since: number;
-  arms: (Assigned & { weight: number })[];
+  arms: (Pick<Assigned, 'version' | 'units' | 'calls' | 'errors'> & { weight: number })[];
   sampleRatio: SampleRatio;
   comparisons: ArmComparison[];
   notes: string[];
 }
 
-/** Compares every other version with the baseline; a split that is not as configured leaves no verdict. */
+/**
+ * Compares every other version with the baseline; a sample-ratio mismatch leaves no verdict.
+ *
+ * @param measured the metric of each version
+ */
 export function compareVersions(
   split: SplitFound,
   assigned: readonly Assigned[],
-  outcomes: ReadonlyMap<string, ArmTotals | undefined>,
+  measured: ReadonlyMap<string, Arm | undefined>,
 ): VersionComparison {
-  const arms = split.versions.map(({ version, weight }) => {
-    const none = { version, units: 0, calls: 0, errors: 0 };
-    return { ...(assigned.find((one) => one.version === version) ?? none), weight };
+  const sides = split.versions.map(({ version, weight }): Side => {
+    const none = { version, units: 0, calls: 0, errors: 0, errorRate: undefined };
+    const own = assigned.find((one) => one.version === version) ?? none;
+    return { ...own, weight, arm: measured.get(version) };
   });
   const ratio = sampleRatio(
-    arms.map(({ units }) => units),
-    arms.map(({ weight }) => weight),
+    sides.map(({ units }) => units),
+    sides.map(({ weight }) => weight),
   );
-  const [baseline, ...others] = arms.toSorted(
+  const [baseline, ...others] = sides.toSorted(
     (a, b) => Number(b.version === split.baseline) - Number(a.version === split.baseline),
   );
   const comparisons = others.flatMap((other) =>
-    baseline === undefined ? [] : compareWith(baseline, other, split, outcomes),
+    baseline === undefined ? [] : compareWith(baseline, other, split),
   );
-  const notes: string[] = [];
+  const notes = sides.flatMap(({ version, arm }) => neverPredicted(version, arm?.classes ?? []));
   if (split.wasInterrupted)
     notes.push(
       'A circuit breaker opened since, so calls went elsewhere: shares are not held against the weights.',
@@ -54,36 +62,84 @@ export function compareVersions(
     notes.push(
       'Each comparison is at 95 % for itself: of several, one may name a winner by chance more often.',
     );
-  if (split.sticky && arms.some(({ units, calls }) => units < calls))
-    notes.push(
-      'Shares are counted in entities; rows of one entity are alike, so intervals may be too narrow.',
-    );
-  // What an open breaker did to the shares is no mismatch.
+  // While a breaker was open calls went elsewhere by design, so unequal shares are not a sample-ratio mismatch.
   const judged = split.wasInterrupted ? { ...ratio, p_value: null, is_mismatch: false } : ratio;
+  const arms = sides.map(({ version, weight, units, calls, errors }) => ({
+    version,
+    weight,
+    units,
+    calls,
+    errors,
+  }));
   return { since: split.since, arms, sampleRatio: judged, comparisons, notes };
 }
 
-type Arm = VersionComparison['arms'][number];
+type Side = Assigned & { weight: number; arm: Arm | undefined };
 
-function compareWith(
-  a: Arm,
-  b: Arm,
-  { wasInterrupted }: SplitFound,
-  outcomes: ReadonlyMap<string, ArmTotals | undefined>,
-): ArmComparison[] {
-  const split = wasInterrupted
-    ? undefined
-    : { calls: [a.units, b.units] as const, weights: [a.weight, b.weight] as const };
-  const versions = { versionA: a.version, versionB: b.version };
-  const failures = ({ calls, errors }: Arm): ArmTotals => ({ kind: 'share', rows: calls, successes: errors });
-  const errorRate: ArmComparison = {
-    ...versions,
-    metric: 'error_rate',
-    ...compareArms(failures(a), failures(b), { higherIsBetter: false, split }),
+function compareWith(a: Side, b: Side, { wasInterrupted, sticky }: SplitFound): ArmComparison[] {
+  const options = {
+    split: wasInterrupted
+      ? undefined
+      : { units: [a.units, b.units] as const, weights: [a.weight, b.weight] as const },
+    unitName: sticky ? 'entities (or calls without entity_key)' : 'calls',
   };
-  const [ofA, ofB] = [outcomes.get(a.version), outcomes.get(b.version)];
-  if (ofA === undefined || ofB === undefined) return [errorRate];
-  const metric = ofA.kind === 'share' ? 'accuracy' : 'mean_absolute_error';
-  const quality = compareArms(ofA, ofB, { higherIsBetter: metric === 'accuracy', split });
-  return [{ ...versions, metric, ...quality }, errorRate];
+  const versions = { versionA: a.version, versionB: b.version };
+  const errorRate = compareArms(a.errorRate, b.errorRate, {
+    ...options,
+    higherIsBetter: false,
+    names: { rows: 'calls', hits: 'errors', misses: 'none' },
+  });
+  const quality = compareQuality(a.arm, b.arm, options);
+  return [
+    ...(quality === undefined ? [] : [{ ...versions, ...quality }]),
+    { ...versions, metric: 'error_rate', ...errorRate },
+  ];
+}
+
+/** By the metric asked for, or else the default; undefined where there is none. */
+function compareQuality(
+  a: Arm | undefined,
+  b: Arm | undefined,
+  options: ComparisonOptions,
+): (Comparison & { metric: ComparableMetricName }) | undefined {
+  // Without rows the kind of an arm's answers is not known.
+  const metric = [a, b].find((arm) => arm?.estimate !== undefined)?.metric ?? a?.metric ?? b?.metric;
+  if (metric === undefined) return undefined;
+  const { better, comparison: by } = comparableMetric(metric);
+  const [ofA, ofB] = [a, b].map((arm) => (arm?.metric === metric ? arm.estimate : undefined));
+  const comparison = {
+    metric,
+    ...compareArms(ofA, ofB, {
+      ...options,
+      higherIsBetter: better === 'higher',
+      names: a?.names ?? b?.names,
+    }),
+  };
+  const reason = reasonOf(a?.reason, b?.reason);
+  if (reason !== undefined && comparison.verdict === 'not_enough_data')
+    return { ...comparison, detail: reason };
+  if (!by.namesWinner && comparison.interval !== null && comparison.verdict !== null)
+    return {
+      ...comparison,
+      verdict: null,
+      detail: `${comparison.detail} ${metric} is of a whole sample and names no winner: ${by.instead} do.`,
+    };
+  const isDecided = comparison.verdict === 'a_better' || comparison.verdict === 'b_better';
+  if (!isDecided || metric !== 'accuracy' || a === undefined || b === undefined || !a.isDefault)
+    return comparison;
+  const [name, winner, loser] =
+    comparison.verdict === 'a_better' ? (['A', a, b] as const) : (['B', b, a] as const);
+  const objection = accuracyObjection(winner.classes, loser.classes);
+  if (objection === undefined) return comparison;
+  return {
+    ...comparison,
+    verdict: null,
+    detail: `${comparison.detail} But ${name}, the more accurate, is no winner: ${objection}. Say by metric what counts (f1, recall, precision, …).`,
+  };
+}
+
+/** Why there is no value; where it concerns one arm only, with the arm's letter. */
+function reasonOf(a: string | undefined, b: string | undefined): string | undefined {
+  if (a === b) return a;
+  return [a && `A: ${a}`, b && `B: ${b}`].filter((reason) => reason !== undefined).join(' ');
 }

@@ -5,7 +5,7 @@ import {
 } from '../performance/index.ts';
 import { type AnsweredRows, labelsOf, probabilityTable } from './measure_rows.ts';
 
-/** Estimates how well rows without outcomes were answered; undefined where the answers have no probabilities. */
+/** Estimates the performance on rows without outcomes; undefined where there are no probabilities. */
 export function estimateRows(
   estimator: PerformanceEstimator,
   { rows, compared, probabilities }: AnsweredRows,

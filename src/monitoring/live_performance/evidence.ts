@@ -1,17 +1,22 @@
 import { findVersion } from '../../registry/lookup.ts';
-import type { PerformanceEvidence, PerformanceReader } from '../alerts/rules/performance_drop.ts';
+import type { Database } from '../../storage/database.ts';
+import type { PerformanceEvidence, PerformanceReader } from '../alerts/index.ts';
+import { isHigherBetter } from '../performance/index.ts';
 import { rowsOf } from './compare_reference.ts';
+import type { LivePerformanceDependencies } from './get_performance.ts';
 import { headlineOf, metricsOf } from './measure_rows.ts';
+import type { VersionMeasurement } from './measure_version.ts';
 import { findReferenceOutcomes } from './reference_outcomes.ts';
-import type { LivePerformanceDependencies } from './report.ts';
 
 const windowMs = 24 * 3_600_000;
-/** With fewer outcomes an estimate over all predictions says more. */
+/** With fewer outcomes, an estimate over all predictions is more informative. */
 const leastOutcomes = 50;
 
 /**
- * The evidence of the last 24 hours: of outcomes, or where there are few an estimate. The log is to be flushed before.
- * @returns undefined where there is no reference with outcomes or nothing to hold against it.
+ * Evidence from the last 24 hours and from outcomes that arrived in them; where there are few outcomes, an estimate.
+ * Flush the log before.
+ *
+ * @returns undefined where there is no reference with outcomes, or nothing to compare with it
  * @throws VERSION_NOT_FOUND
  */
 export async function performanceEvidence(
@@ -28,21 +33,86 @@ export async function performanceEvidence(
   const found = await findReferenceOutcomes(database, record);
   if (found === undefined) return undefined;
   const { referenceId } = found;
+  const windows = await outcomeWindows(database, modelId, version, now);
+  const { versions } = await measure({
+    versions: windows.map(({ since, until }) => ({
+      record,
+      since,
+      until,
+      referenceId,
+      dropThreshold,
+      windows: windows.length,
+      chart: false,
+    })),
+    split: undefined,
+  });
+  const judged = versions.flatMap((measurement, index) => {
+    const window = windows[index];
+    const evidence = window && evidenceOf(measurement, window);
+    return evidence === undefined ? [] : [evidence];
+  });
+  // The window with a drop, or else the newest.
+  return judged.find(({ drops }) => drops?.some(({ dropped }) => dropped)) ?? judged[0];
+}
+
+interface OutcomeWindowTimes {
+  since: number;
+  until: number;
+}
+
+/**
+ * The windows to judge: calls of the last 24 hours, and older calls whose outcomes arrived in the last 24 hours.
+ * While neither has enough outcomes: all calls back to where there are enough.
+ */
+async function outcomeWindows(
+  database: Database,
+  modelId: string,
+  version: string,
+  now: number,
+): Promise<OutcomeWindowTimes[]> {
   const until = now + 1;
-  const request = { record, since: until - windowMs, until, referenceId, dropThreshold, chart: false };
-  const { versions } = await measure({ versions: [request], split: undefined });
-  const [measurement] = versions;
-  if (measurement?.reference === undefined) return undefined;
-  const { measured, reference, estimate } = measurement;
+  const since = until - windowMs;
+  const newest = { since, until };
+  const segments = await database
+    .selectFrom('prediction_segments')
+    .select(['min_at', 'max_at', 'outcomes', 'outcomes_at'])
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .where('outcomes', '>', 0)
+    .where('answered', '>', 0)
+    .orderBy('max_at', 'desc')
+    .execute();
+  const count = (some: typeof segments) => some.reduce((sum, { outcomes }) => sum + Number(outcomes), 0);
+  const startOf = (some: typeof segments) => Math.min(...some.map(({ min_at }) => Number(min_at)));
+  const recent = segments.filter(({ max_at }) => Number(max_at) >= since);
+  const late = segments.filter(
+    ({ min_at, outcomes_at }) => Number(outcomes_at) >= since && Number(min_at) < since,
+  );
+  const arrived = count(late) >= leastOutcomes ? [{ since: startOf(late), until: since }] : [];
+  if (count(recent) >= leastOutcomes || arrived.length > 0) return [newest, ...arrived];
+  const enough: typeof segments = [];
+  for (const segment of segments) {
+    if (count(enough) >= leastOutcomes) break;
+    enough.push(segment);
+  }
+  return [count(enough) >= leastOutcomes ? { since: Math.min(since, startOf(enough)), until } : newest];
+}
+
+function evidenceOf(
+  { measured, reference, estimate }: VersionMeasurement,
+  window: OutcomeWindowTimes,
+): PerformanceEvidence | undefined {
+  if (reference === undefined) return undefined;
   const headline = headlineOf(reference.measured);
   const before = headline && metricsOf(reference.measured)[headline]?.value;
   if (headline === undefined || typeof before !== 'number') return undefined;
-  const common = { metric: headline, higherIsBetter: headline === 'accuracy', reference: before };
+  const common = { metric: headline, higherIsBetter: isHigherBetter(headline), reference: before };
   const current = metricsOf(measured)[headline];
   const outcomes = rowsOf(measured);
   if (outcomes >= leastOutcomes && typeof current?.value === 'number' && current.interval !== null) {
     const { low, high } = current.interval;
-    return { ...common, current: current.value, low, high, outcomes, isEstimate: false };
+    const drops = reference.drops.map(({ drop: { by, dropped }, ...of }) => ({ ...of, by, dropped }));
+    return { ...common, current: current.value, low, high, outcomes, isEstimate: false, drops, window };
   }
   const estimated = headline === 'accuracy' ? estimate?.accuracy : undefined;
   if (estimate === undefined || typeof estimated?.value !== 'number' || estimated.band === null)
@@ -51,11 +121,13 @@ export async function performanceEvidence(
   return { ...common, current: estimated.value, low, high, outcomes: estimate.count, isEstimate: true };
 }
 
-/** A version rests this many times as long as it took to measure it. */
+/** A measurement is reused for this many times as long as it took. */
 const restFactor = 10;
 
 /**
- * {@link performanceEvidence} for who asks every minute: what was found stands until the version has rested.
+ * {@link performanceEvidence} for callers that ask every minute: a result is reused for a while, so that measuring
+ * takes a small share of the time.
+ *
  * @param clock milliseconds since 1970
  */
 export function restingEvidence(

@@ -1,4 +1,4 @@
-import { type Assigned, readAssignments, type Split } from './assignments.ts';
+import { type Assigned, readAssignments, type Split } from '../../prediction_log/assignments.ts';
 import {
   type MeasuringStore,
   measureVersion,
@@ -6,7 +6,7 @@ import {
   type VersionRequest,
 } from './measure_version.ts';
 
-/** All that one question takes from the log. */
+/** One request to measure versions, by get_performance, alerts or compare_models. */
 export interface MeasuringRequest {
   versions: VersionRequest[];
   split: Split | undefined;
@@ -18,7 +18,7 @@ export interface Measurement {
   assigned: Assigned[];
 }
 
-/** Measures one version after the other, so that the columns of one are in memory. */
+/** Measures the versions one after another, so that the columns of only one are in memory at a time. */
 export async function measure(store: MeasuringStore, request: MeasuringRequest): Promise<Measurement> {
   const versions: VersionMeasurement[] = [];
   for (const version of request.versions) versions.push(await measureVersion(store, version));

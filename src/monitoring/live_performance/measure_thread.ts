@@ -1,26 +1,14 @@
-/** A worker thread that reads and measures a large window of the log, so that it takes no time of the thread that answers calls. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf } from '../../errors.ts';
-import { openDatabase } from '../../storage/database.ts';
-import { readWindow } from '../log/window.ts';
-import { type Measurement, measure } from './measure.ts';
-import type { MeasureAnswer, MeasureThreadData } from './measurer.ts';
+/** A thread that reads and measures large windows of the log, so that it takes no time of the thread that answers calls. */
 
-const { directory, databaseUrl, request }: MeasureThreadData = workerData;
+import { readWindow } from '../../prediction_log/window.ts';
+import { serveTasks } from '../../threads/serve_tasks.ts';
+import { withDatabase } from '../../threads/with_database.ts';
+import { measure } from './measure.ts';
+import type { MeasuringTasks } from './measurer.ts';
 
-async function carryOut(): Promise<Measurement> {
-  const { database, close } = await openDatabase({ directory, databaseUrl });
-  try {
-    return await measure({ database, readWindow: readWindow.bind(undefined, database) }, request);
-  } finally {
-    await close();
-  }
-}
-
-let answer: MeasureAnswer;
-try {
-  answer = { measurement: await carryOut() };
-} catch (error) {
-  answer = { failure: messageOf(error) };
-}
-parentPort?.postMessage(answer);
+serveTasks<MeasuringTasks>({
+  measure: ({ address, request }) =>
+    withDatabase(address, (database) =>
+      measure({ database, readWindow: readWindow.bind(undefined, database) }, request),
+    ),
+});

@@ -1,46 +1,32 @@
-import { Worker } from 'node:worker_threads';
-import { ModelYardError } from '../../errors.ts';
-import type { Database } from '../../storage/database.ts';
-import { listWindow, readWindow, windowRows } from '../log/window.ts';
+import { builtFile } from '../../built_file.ts';
+import { listWindow, readWindow, windowRows } from '../../prediction_log/window.ts';
+import type { Database, DatabaseAddress } from '../../storage/database.ts';
+import { openThreads } from '../../threads/index.ts';
 import { type Measurement, type MeasuringRequest, measure } from './measure.ts';
 
-export interface MeasureThreadData {
-  directory: string;
-  databaseUrl: string | undefined;
-  request: MeasuringRequest;
-}
-
-export type MeasureAnswer = { measurement: Measurement } | { failure: string };
+export type MeasuringTasks = {
+  measure: { input: { address: DatabaseAddress; request: MeasuringRequest }; output: Measurement };
+};
 
 /** Measures what is in the log. @throws STORAGE_UNAVAILABLE */
 export type Measurer = (request: MeasuringRequest) => Promise<Measurement>;
 
-/** Rows that are measured in place, in a few milliseconds; more, and every reference, are a thread's. */
+/**
+ * Rows that are measured on this thread, in a few milliseconds; more rows, and every reference, are measured in a
+ * worker thread.
+ */
 const rowsInPlace = 1000;
 
-/** The compiled thread; a server that runs from its TypeScript sources (the tests) uses the built one. */
-const threadFile = new URL(
-  import.meta.url.endsWith('.ts')
-    ? '../../../dist/src/monitoring/live_performance/measure_thread.js'
-    : './measure_thread.js',
-  import.meta.url,
-);
+/** One task at a time, since each may hold hundreds of megabytes. */
+const threads = openThreads<MeasuringTasks>(builtFile('measure_thread.js'), { idleMs: 0 });
 
-/** Measures little in place and much in a thread, one at a time: each may hold hundreds of megabytes. */
-export function createMeasurer(options: {
-  database: Database;
-  directory: string;
-  databaseUrl?: string | undefined;
-}): Measurer {
-  const { database, directory, databaseUrl } = options;
+/** Measures small windows on this thread and large ones in a worker thread. */
+export function createMeasurer({ database, ...address }: DatabaseAddress & { database: Database }): Measurer {
   const store = { database, readWindow: readWindow.bind(undefined, database) };
-  let last: Promise<unknown> = Promise.resolve();
-  return async (request) => {
-    if (await isQuick(database, request)) return measure(store, request);
-    const measured = last.then(() => inThread({ directory, databaseUrl, request }));
-    last = measured.catch(() => undefined);
-    return measured;
-  };
+  return async (request) =>
+    (await isQuick(database, request))
+      ? measure(store, request)
+      : threads.run('measure', { address, request });
 }
 
 async function isQuick(database: Database, { versions, split }: MeasuringRequest): Promise<boolean> {
@@ -56,26 +42,4 @@ async function isQuick(database: Database, { versions, split }: MeasuringRequest
     if (rows > rowsInPlace) return false;
   }
   return true;
-}
-
-function inThread(workerData: MeasureThreadData): Promise<Measurement> {
-  return new Promise((resolve, reject) => {
-    const fail = (reason: string) =>
-      reject(
-        new ModelYardError(
-          'STORAGE_UNAVAILABLE',
-          `The performance could not be measured (${reason}).`,
-          'Try again shortly, or with a shorter window.',
-        ),
-      );
-    // The process's own flags may be none that a thread takes, and what it writes must not get among the
-    // messages of the protocol.
-    const thread = new Worker(threadFile, { workerData, execArgv: [], stdout: true });
-    thread.on('message', (answer: MeasureAnswer) => {
-      if ('measurement' in answer) resolve(answer.measurement);
-      else fail(answer.failure);
-    });
-    thread.on('error', (error) => fail(error.message));
-    thread.on('exit', () => fail('the thread ended'));
-  });
 }

@@ -1,7 +1,6 @@
 import type { BucketValue } from '../charts/index.ts';
 import type { Metric, PerformanceEstimator } from '../performance/index.ts';
-import { meanMetric } from '../performance/mean_metric.ts';
-import { shareMetric } from '../performance/wilson.ts';
+import { meanMetric, shareMetric } from '../performance/index.ts';
 import { estimateRows } from './estimate_rows.ts';
 import { type AnsweredRows, pickAnswered } from './measure_rows.ts';
 
@@ -20,20 +19,20 @@ const lengths = [
   7 * day,
   30 * day,
 ];
-const mostBuckets = 48;
+const maxBuckets = 48;
 
-/** A length of buckets, milliseconds, of which the time has 48 at most. */
+/** A length of buckets in milliseconds that divides the span into 48 at most. */
 export function bucketLength(since: number, until: number): number {
   const span = until - since;
-  return lengths.find((length) => span / length <= mostBuckets) ?? Math.ceil(span / mostBuckets / day) * day;
+  return lengths.find((length) => span / length <= maxBuckets) ?? Math.ceil(span / maxBuckets / day) * day;
 }
 
-/** The accuracy, or the mean absolute error, of the rows of each stretch of time that has any. */
+/** Accuracy, or mean absolute error, of the rows in each bucket of time that has any. */
 export function headlineOverTime(rows: AnsweredRows, at: Float64Array, bucketMs: number): BucketValue[] {
   return byBucket(at, bucketMs, (own) => headlineMetric(pickAnswered(rows, own)));
 }
 
-/** The estimated accuracy of the same. */
+/** The estimated accuracy in each bucket of time. */
 export function estimateOverTime(
   estimator: PerformanceEstimator,
   rows: AnsweredRows,

@@ -1,10 +1,11 @@
+import { compareAnswers } from '../../prediction_log/outcome_window.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
 import type { Database } from '../../storage/database.ts';
-import { compareAnswers } from '../outcomes/outcome_window.ts';
-import { decodeReferenceRows } from '../reference_rows.ts';
+import type { Column } from '../../tables/column.ts';
+import { decodeReferenceRows } from '../reference/reference_rows.ts';
 import type { AnsweredRows } from './measure_rows.ts';
 
-/** A reference of which it is known what really was. */
+/** A reference whose rows have outcomes. */
 export interface ReferenceWithOutcomes {
   referenceId: string;
   rows: number;
@@ -29,20 +30,22 @@ export async function findReferenceOutcomes(
   return row && { referenceId: row.reference_id, rows: row.outcomes };
 }
 
-/** The rows of a reference as answers beside outcomes; undefined where it was replaced meanwhile or has no answers. */
+/**
+ * Predicted and actual values of a reference's rows; undefined where it was replaced meanwhile or has no predictions.
+ */
 export async function readReferenceOutcomes(
   database: Database,
   record: VersionRecord,
   referenceId: string,
-): Promise<AnsweredRows | undefined> {
+): Promise<(AnsweredRows & { features: Column[] }) | undefined> {
   const row = await database
     .selectFrom('reference_rows')
     .select('bytes')
     .where('reference_id', '=', referenceId)
     .executeTakeFirst();
   if (row === undefined) return undefined;
-  // libsql gives an ArrayBuffer.
-  const { rows, values, probabilities, outcome } = decodeReferenceRows(new Uint8Array(row.bytes));
+  // libsql returns an ArrayBuffer.
+  const { rows, features, values, probabilities, outcome } = decodeReferenceRows(new Uint8Array(row.bytes));
   if (outcome === undefined || values.length === 0) return undefined;
-  return { rows, compared: compareAnswers(record, values, outcome, rows), probabilities };
+  return { rows, features, compared: compareAnswers(record, values, outcome, rows), probabilities };
 }

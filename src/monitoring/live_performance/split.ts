@@ -1,19 +1,22 @@
-import { readRoute } from '../../serving/routes.ts';
+import type { Split } from '../../prediction_log/assignments.ts';
+import { readRoute } from '../../serving/stored_route.ts';
 import type { Database } from '../../storage/database.ts';
-import type { Split } from './assignments.ts';
 
-/** How the calls of a model are shared out, with what a verdict must know of it. */
+/** How the calls of a model are split between versions, with what an A/B verdict needs to know. */
 export interface SplitFound extends Split {
   /** The version that the others are compared with: the one with the most traffic. */
   baseline: string;
-  /** Whether a breaker of the versions opened since: then calls were sent elsewhere, and shares say nothing. */
+  /**
+   * Whether a breaker of one of the versions opened in the window: calls then went elsewhere, so the split cannot be
+   * checked.
+   */
   wasInterrupted: boolean;
 }
 
-/** Processes go on by the route before for half a second; two are plenty, milliseconds. */
-const settlingMs = 2000;
-
-/** The model's split within a window, since its weights are as they are; undefined where one version has all calls. */
+/**
+ * The model's split within a window, from when the present weights were set; undefined where one version has all
+ * calls.
+ */
 export async function readSplit(
   database: Database,
   modelId: string,
@@ -30,7 +33,23 @@ export async function readSplit(
     .select('changed_at')
     .where('model_id', '=', modelId)
     .executeTakeFirstOrThrow();
-  const start = Math.max(since, changed_at + settlingMs);
+  return splitOf(database, {
+    modelId,
+    versions,
+    sticky: route.sticky,
+    setAt: changed_at,
+    since: Math.max(since, changed_at),
+    until,
+    baseline: route.activeVersion,
+  });
+}
+
+/** A split, with what its breakers did since. */
+export async function splitOf(
+  database: Database,
+  split: Omit<SplitFound, 'wasInterrupted'>,
+): Promise<SplitFound> {
+  const { modelId, versions, since, until } = split;
   const tripped = await database
     .selectFrom('breakers')
     .select('version')
@@ -40,15 +59,8 @@ export async function readSplit(
       'in',
       versions.map(({ version }) => version),
     )
-    .where('last_tripped_at', '>=', start)
+    .where('last_tripped_at', '>=', since)
+    .where('last_tripped_at', '<', until)
     .executeTakeFirst();
-  return {
-    modelId,
-    versions,
-    sticky: route.sticky,
-    since: start,
-    until,
-    baseline: route.activeVersion,
-    wasInterrupted: tripped !== undefined,
-  };
+  return { ...split, wasInterrupted: tripped !== undefined };
 }

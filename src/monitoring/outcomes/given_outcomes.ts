@@ -1,10 +1,9 @@
-import { stat } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
-import { readableFile } from '../../access/file_access.ts';
 import { ModelYardError } from '../../errors.ts';
-import { formatOf } from '../../serving/file/formats.ts';
-import { withTable } from '../../serving/file/open_table.ts';
-import type { Table } from '../../serving/file/table.ts';
+import { withReadable } from '../../files/file_access.ts';
+import { formatOf } from '../../tables/formats.ts';
+import { withTable } from '../../tables/open_table.ts';
+import type { Table } from '../../tables/table.ts';
 
 /** Outcomes as a caller gives them: in the call, or as a file with the columns prediction_id and actual. */
 export type GivenOutcomes =
@@ -34,9 +33,9 @@ export async function readGivenOutcomes(
   }
   const { path: shownPath } = given;
   const format = formatOf(shownPath);
-  const path = await readableFile(shownPath, allowedRoots);
-  const { size: bytes } = await stat(path);
-  return withTable({ format, path, shownPath, bytes }, (table) => readTable(table, shownPath));
+  return withReadable(shownPath, allowedRoots, ({ fd, bytes }) =>
+    withTable({ format, path: fd, shownPath, bytes }, (table) => readTable(table, shownPath)),
+  );
 }
 
 async function readTable<Carried>(table: Table<Carried>, shownPath: string): Promise<GivenOutcome[]> {

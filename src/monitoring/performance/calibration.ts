@@ -1,9 +1,10 @@
+import type { Interval } from '../../statistics/interval.ts';
+import { wilsonInterval } from '../../statistics/wilson.ts';
 import { exactSum } from './mean_metric.ts';
-import type { Interval } from './metric.ts';
-import { wilsonInterval } from './wilson.ts';
+import { type ClassificationRows, positionsOf } from './rows.ts';
 
 /** Rows with a similar probability. */
-export interface ReliabilityBin {
+interface ReliabilityBin {
   /** Probabilities in the bin are above `low` (or equal, in the first bin) and at most `high`. */
   low: number;
   high: number;
@@ -17,7 +18,7 @@ export interface ReliabilityBin {
 /**
  * Murphy's (1973) parts of the Brier score over bins; brier = reliability − resolution + uncertainty + within_bins.
  */
-export interface BrierParts {
+interface BrierParts {
   /** Σ n(mean predicted − observed)²/N: how far the probabilities are from what they say; 0 is best. */
   reliability: number;
   /** Σ n(observed − base rate)²/N: how much the bins differ; more is better. */
@@ -46,7 +47,7 @@ export interface Calibration {
   note?: string;
 }
 
-const DEFAULT_BINS = 10;
+const binCount = 10;
 
 /**
  * Whether probabilities mean what they say. For more than two classes give the probability of the predicted class
@@ -54,14 +55,8 @@ const DEFAULT_BINS = 10;
  *
  * @param probability one a row; rows where it is not within 0 … 1 are left out
  * @param outcome 1 where the class was the case, 0 where not
- * @param bins whole, at least 1
  */
-export function measureCalibration(
-  probability: Float64Array,
-  outcome: Uint8Array,
-  bins = DEFAULT_BINS,
-): Calibration {
-  const width = bins >= 1 ? Math.floor(bins) : DEFAULT_BINS;
+export function measureCalibration(probability: Float64Array, outcome: Uint8Array): Calibration {
   const isShare = (value: number | undefined) => value !== undefined && value >= 0 && value <= 1;
   const rows = Math.min(probability.length, outcome.length);
   const usable = Array.from({ length: rows }, (_, row) => row).filter((row) => isShare(probability[row]));
@@ -77,10 +72,38 @@ export function measureCalibration(
   return {
     count: shares.length,
     brier,
-    equal_width: reliability(shares, found, equalWidthEdges(width), brier),
-    equal_count: reliability(shares, found, equalCountEdges(shares, width), brier),
+    equal_width: reliability(shares, found, equalWidthEdges(binCount), brier),
+    equal_count: reliability(shares, found, equalCountEdges(shares, binCount), brier),
     ...note,
   };
+}
+
+/**
+ * The calibration of a classifier's rows: of the positive class, or of more classes of the predicted one.
+ * @returns null without probabilities
+ */
+export function calibrationOfRows(
+  { actual, predicted, probabilities }: ClassificationRows,
+  positive: string | null,
+): Calibration | null {
+  if (probabilities === undefined) return null;
+  const { classes, values } = probabilities;
+  const width = classes.length;
+  const positions = positionsOf(classes);
+  const shares = new Float64Array(actual.length).fill(Number.NaN);
+  const outcomes = new Uint8Array(actual.length);
+  for (let row = 0; row < actual.length; row++) {
+    const [truth, said] = [actual[row] ?? null, predicted[row] ?? null];
+    const asked = positive ?? said;
+    if (truth === null || asked === null) continue;
+    const position = positions.get(asked);
+    // A single column is the probability of one of two classes; the other's is the rest.
+    if (position !== undefined) shares[row] = values[row * width + position] ?? Number.NaN;
+    else if (width === 1) shares[row] = 1 - (values[row] ?? Number.NaN);
+    outcomes[row] = truth === asked ? 1 : 0;
+  }
+  const calibration = measureCalibration(shares, outcomes);
+  return calibration.count === 0 ? null : calibration;
 }
 
 /** Upper edges of the bins but the last, as scikit-learn's `calibration_curve(strategy='uniform')` has them. */

@@ -1,12 +1,12 @@
-import type { Random } from '../drift/random.ts';
+import { applyIsotonic, fitIsotonic, type IsotonicCurve, sortOutcomes } from '../../statistics/isotonic.ts';
+import type { Random } from '../../statistics/random.ts';
+import { rocAuc } from '../../statistics/roc_auc.ts';
 import { equalCountEdges, reliability } from './calibration.ts';
-import { applyIsotonic, fitIsotonic, type IsotonicCurve, sortOutcomes } from './isotonic.ts';
-import { separation } from './roc_auc.ts';
 
-const FOLDS = 10;
-const BINS = 10;
+const foldCount = 10;
+const binCount = 10;
 /** A model that separates the classes as well as this has nothing to calibrate with. */
-const PERFECT_AUC = 0.999;
+const perfectAuc = 0.999;
 
 /**
  * The curve that makes scores into probabilities, or null where they are better left as they are: calibration must
@@ -21,12 +21,12 @@ export function fitCalibrator(
   outcome: Uint8Array,
   random: Random,
 ): IsotonicCurve | null {
-  const separated = separation(score, outcome);
-  if (separated === undefined || separated.auc > PERFECT_AUC) return null;
+  const found = rocAuc(score, outcome);
+  if (found === undefined || found.auc > perfectAuc) return null;
   const sorted = sortOutcomes(score, outcome);
   const fold = stratifiedFolds(sorted.outcome, random);
   const calibrated = new Float64Array(score.length);
-  for (let held = 0; held < FOLDS; held++) {
+  for (let held = 0; held < foldCount; held++) {
     const isFitted = (_: number, row: number) => fold[row] !== held;
     const fitted = { score: sorted.score.filter(isFitted), outcome: sorted.outcome.filter(isFitted) };
     if (fitted.score.length === 0) return null;
@@ -41,7 +41,7 @@ export function fitCalibrator(
 }
 
 function calibrationError(shares: Float64Array, outcome: Uint8Array): number {
-  return reliability(shares, outcome, equalCountEdges(shares, BINS), 0).expected_calibration_error;
+  return reliability(shares, outcome, equalCountEdges(shares, binCount), 0).expected_calibration_error;
 }
 
 /** A fold for each row, at random, every fold with its share of either outcome. */
@@ -55,7 +55,7 @@ function stratifiedFolds(outcome: Uint8Array, random: Random): Uint8Array {
       const chosen = rows[other] ?? row;
       rows[other] = rows[index] ?? row;
       rows[index] = chosen;
-      fold[chosen] = index % FOLDS;
+      fold[chosen] = index % foldCount;
     });
   }
   return fold;

@@ -1,17 +1,13 @@
-import { type AveragedScores, type ClassScores, labelScores } from './class_scores.ts';
+import { type Calibration, calibrationOfRows } from './calibration.ts';
+import { withBothClasses } from './class_probabilities.ts';
 import { type ConfusionMatrix, confusionMatrix, countConfusion } from './confusion.ts';
+import { type AveragedScores, type ClassScores, labelScores } from './label_scores.ts';
 import { type Metric, noMetric } from './metric.ts';
-import { brierScore, classScores, logLoss, positiveScores, withBothClasses } from './probability_scores.ts';
-import { aucMetric, type Separation, separation } from './roc_auc.ts';
+import { measureClasses } from './metrics/index.ts';
 import { type ClassificationRows, encodeRows, type ScoredRows, scoredRows } from './rows.ts';
 import { rowsOfNeither, type Task, type TaskOptions, taskOf } from './task.ts';
 
-export interface ClassificationOptions extends TaskOptions {
-  /** Of the resamples behind the intervals. Default 1. */
-  seed?: number | undefined;
-}
-
-/** How a classifier did, as it goes to the wire. */
+/** How a classifier did. */
 export interface ClassificationPerformance {
   task: 'binary' | 'multiclass';
   /** The class that precision, recall and f1 are about; null for more classes, where they are macro averages. */
@@ -19,61 +15,49 @@ export interface ClassificationPerformance {
   /** Rows with an actual and a predicted label, and those of them that have probabilities. */
   count: number;
   probability_count: number;
-  accuracy: Metric;
-  precision: Metric;
-  recall: Metric;
-  f1: Metric;
+  /** By name, in the order of answers. */
+  metrics: Record<string, Metric>;
   macro: AveragedScores;
   weighted: AveragedScores;
   /** The classes with the most rows, in the labels' order. */
   per_class: ClassScores[];
-  /** Nats. */
-  log_loss: Metric;
-  /** 0 … 1 for two classes, 0 … 2 for more. */
-  brier: Metric;
-  /** Of the positive class, or the mean of each class against the rest. */
-  roc_auc: Metric;
   confusion_matrix: ConfusionMatrix;
+  /** Of the positive class, or of more classes of the predicted one; null without probabilities. */
+  calibration: Calibration | null;
   notes: string[];
 }
 
-/** Rows × classes that the one-against-rest AUCs may cost. */
-const MOST_SCORES = 2_000_000;
 /** Sums of probabilities further from 1 are worth a note. */
-const SUM_TOLERANCE = 1e-3;
+const sumTolerance = 1e-3;
 
-/** Measures a classifier on rows whose outcome is known. Anything that is not defined is null with a note. */
+/** Measures a classifier on rows whose actual label is known. A metric that is not defined is null with a note. */
 export function classificationPerformance(
   rows: ClassificationRows,
-  options: ClassificationOptions = {},
+  options: TaskOptions = {},
 ): ClassificationPerformance {
   const encoded = encodeRows(rows);
   const known = [...(options.classes ?? []), ...(rows.probabilities?.classes ?? [])];
   const task = taskOf(encoded.labels, { ...options, classes: known });
   const scored = withBothClasses(scoredRows(encoded, rows.probabilities), task);
   const cells = countConfusion(encoded);
-  const scores = labelScores(cells, options.seed ?? 1);
+  const scores = labelScores(cells);
   const matrix = confusionMatrix(cells);
   const headline = task.kind === 'binary' ? positiveClass(scores.perClass, task.positive) : scores.macro;
-  const hasScores = scored.actual.length > 0;
-  const none = noMetric(cells.total === 0 ? 'There are no rows.' : 'No row has probabilities.');
+  const positive = task.kind === 'binary' ? task.positive : null;
+  const calibration = calibrationOfRows(rows, positive);
   return {
     task: task.kind,
-    positive_class: task.kind === 'binary' ? task.positive : null,
+    positive_class: positive,
     count: cells.total,
     probability_count: scored.actual.length,
-    accuracy: scores.accuracy,
-    precision: headline.precision,
-    recall: headline.recall,
-    f1: headline.f1,
+    metrics: measureClasses({ task, count: cells.total, scores, headline, scored, calibration }),
     macro: scores.macro,
     weighted: scores.weighted,
     per_class: scores.perClass,
-    log_loss: hasScores ? logLoss(scored) : none,
-    brier: hasScores ? brierScore(scored, task) : none,
-    roc_auc: hasScores ? rocAuc(scored, task) : none,
     confusion_matrix: matrix,
+    calibration,
     notes: [
+      ...notesOnNeverPredicted(scores.perClass, task),
       ...notesOnNeither(rowsOfNeither(encoded, task), task),
       ...notesOn(rows, cells.total, scored, task, matrix, options),
     ],
@@ -85,34 +69,21 @@ function positiveClass(perClass: readonly ClassScores[], positive: string): Aver
   return perClass.find(({ label }) => label === positive) ?? { precision: none, recall: none, f1: none };
 }
 
-function rocAuc(rows: ScoredRows, task: Task): Metric {
-  if (task.kind === 'binary') {
-    const { probability, outcome } = positiveScores(rows, task.positive);
-    const one = separation(probability, outcome);
-    return one === undefined ? noMetric('Every row has the same outcome.') : aucMetric([one]);
-  }
-  const affordable = Math.max(2, Math.floor(MOST_SCORES / rows.actual.length));
-  const asked = mostFrequentClasses(rows).slice(0, affordable);
-  const separations: Separation[] = [];
-  for (const index of asked) {
-    const { probability, outcome } = classScores(rows, index);
-    const one = separation(probability, outcome);
-    if (one !== undefined) separations.push(one);
-  }
-  if (separations.length === 0) return noMetric('Every row has the same outcome.');
-  const left = rows.classes.length - separations.length;
-  if (left === 0) return aucMetric(separations);
-  const why = asked.length < rows.classes.length ? 'with few rows or none' : 'that never occurred';
-  return aucMetric(separations, `Without ${left} of ${rows.classes.length} classes, ${why}.`);
-}
+/** Classes that are named in one note. */
+const maxNamed = 5;
 
-/** Positions of the classes, those with the most rows first. */
-function mostFrequentClasses({ classes, actual }: ScoredRows): number[] {
-  const support = new Float64Array(classes.length);
-  for (const label of actual) if (label >= 0) support[label] = (support[label] ?? 0) + 1;
-  return [...classes.keys()].sort(
-    (left, right) => (support[right] ?? 0) - (support[left] ?? 0) || left - right,
+/** Classes of the model that occurred and that it never answers; of two, labels that are neither have a note of their own. */
+function notesOnNeverPredicted(perClass: readonly ClassScores[], task: Task): string[] {
+  const isOfModel = (label: string) =>
+    task.kind === 'multiclass' || label === task.positive || label === task.negative;
+  const missed = perClass.filter(
+    ({ label, support, predicted }) => support > 0 && predicted === 0 && isOfModel(label),
   );
+  if (missed.length === 0) return [];
+  const named = missed
+    .slice(0, maxNamed)
+    .map(({ label, support }) => `"${label}" (actual in ${support} rows)`);
+  return [`Never predicted: ${named.join(', ')}${missed.length > maxNamed ? ', …' : ''}.`];
 }
 
 function notesOnNeither(rows: number, task: Task): string[] {
@@ -128,7 +99,7 @@ function notesOn(
   scored: ScoredRows,
   task: Task,
   matrix: ConfusionMatrix,
-  { positive }: ClassificationOptions,
+  { positive }: TaskOptions,
 ): string[] {
   const notes: string[] = [];
   const left = rows.actual.length - count;
@@ -155,7 +126,7 @@ function unevenRows({ classes, values, actual }: ScoredRows): number {
   for (let row = 0; row < actual.length; row++) {
     let sum = 0;
     for (let index = 0; index < classes.length; index++) sum += values[row * classes.length + index] ?? 0;
-    if (Math.abs(sum - 1) > SUM_TOLERANCE) uneven++;
+    if (Math.abs(sum - 1) > sumTolerance) uneven++;
   }
   return uneven;
 }

@@ -1,10 +1,10 @@
 import type { EncodedRows } from './rows.ts';
 
 /** Classes of a matrix, and of the scores by class, that are listed one by one. */
-export const MOST_LISTED_CLASSES = 20;
+const maxListedClasses = 20;
 
 /** Stands for all classes that are not listed. */
-export const OTHER_CLASSES = '(other)';
+const otherClasses = '(other)';
 
 /** The cells of a confusion matrix that hold rows, by actual and then predicted label. */
 export interface ConfusionCells {
@@ -18,7 +18,7 @@ export interface ConfusionCells {
 }
 
 export interface ConfusionMatrix {
-  /** In a stable order; the last is {@link OTHER_CLASSES} where classes were merged. */
+  /** In a stable order; the last is {@link otherClasses} where classes were merged. */
   labels: string[];
   /** Rows by actual label, columns by predicted label. */
   counts: number[][];
@@ -44,10 +44,10 @@ export function countConfusion({ labels, actual, predicted }: EncodedRows): Conf
   };
 }
 
-/** The labels to list: all, or the {@link MOST_LISTED_CLASSES} with the most rows, in the labels' order. */
+/** The labels to list: all, or the {@link maxListedClasses} with the most rows, in the labels' order. */
 export function listedLabels({ labels, actual, predicted, rows }: ConfusionCells): number[] {
   const all = [...labels.keys()];
-  if (labels.length <= MOST_LISTED_CLASSES) return all;
+  if (labels.length <= maxListedClasses) return all;
   const weight = new Float64Array(labels.length);
   rows.forEach((count, cell) => {
     for (const label of [actual[cell] ?? 0, predicted[cell] ?? 0])
@@ -55,7 +55,7 @@ export function listedLabels({ labels, actual, predicted, rows }: ConfusionCells
   });
   return all
     .sort((left, right) => (weight[right] ?? 0) - (weight[left] ?? 0) || left - right)
-    .slice(0, MOST_LISTED_CLASSES)
+    .slice(0, maxListedClasses)
     .sort((left, right) => left - right);
 }
 
@@ -75,5 +75,5 @@ export function confusionMatrix(cells: ConfusionCells): ConfusionMatrix {
     if (line !== undefined) line[column] = (line[column] ?? 0) + rows;
   });
   const labels = listed.map((label) => cells.labels[label] ?? '');
-  return { labels: merged > 0 ? [...labels, OTHER_CLASSES] : labels, counts, merged };
+  return { labels: merged > 0 ? [...labels, otherClasses] : labels, counts, merged };
 }

@@ -1,26 +1,12 @@
-import type { Interval, Metric } from './metric.ts';
-
-/** What is better of each metric. */
-const DIRECTIONS = {
-  accuracy: 'higher',
-  precision: 'higher',
-  recall: 'higher',
-  f1: 'higher',
-  roc_auc: 'higher',
-  r2: 'higher',
-  log_loss: 'lower',
-  brier: 'lower',
-  mae: 'lower',
-  rmse: 'lower',
-  median_absolute_error: 'lower',
-} as const;
-
-export type JudgedMetric = keyof typeof DIRECTIONS;
+import type { Interval } from '../../statistics/interval.ts';
+import type { Metric } from './metric.ts';
 
 /** A metric and the rows that it was measured on. */
 export interface Measurement {
   metric: Metric;
   rows: number;
+  /** Of a metric that is about one class: the rows that decide it. */
+  rowsOfClass?: number | undefined;
 }
 
 export interface Drop {
@@ -36,10 +22,12 @@ export interface Drop {
 }
 
 /** No verdict below so many rows on either side: intervals of fewer are too narrow. */
-const FEWEST_ROWS = 30;
+export const minRows = 30;
+/** Nor below so many rows of the class that a metric is about, however many others there are: where it is rare, few rows decide. */
+export const minRowsOfClass = 10;
 
 /** Where the reference's value is nearly nothing, a share of it says nothing. */
-const LEAST_REFERENCE = 1e-9;
+const minReference = 1e-9;
 
 /**
  * Judges a metric against its value on the reference. The threshold (`PERFORMANCE_THRESHOLD`) is relative to the
@@ -52,18 +40,18 @@ const LEAST_REFERENCE = 1e-9;
  * @param threshold above 0
  */
 export function performanceDrop(
-  name: JudgedMetric,
-  { metric: reference, rows: referenceRows }: Measurement,
-  { metric: current, rows: currentRows }: Measurement,
+  { name, better }: { name: string; better: 'higher' | 'lower' },
+  { metric: reference, rows: referenceRows, rowsOfClass: referenceOfClass }: Measurement,
+  { metric: current, rows: currentRows, rowsOfClass: currentOfClass }: Measurement,
   threshold: number,
 ): Drop {
   if (reference.value === null || current.value === null) {
     const which = reference.value === null ? 'The reference' : 'The current window';
     return { dropped: false, by: null, detail: `${which} has no ${name}.` };
   }
-  const isWorseLower = DIRECTIONS[name] === 'higher';
+  const isWorseLower = better === 'higher';
   const worse = isWorseLower ? reference.value - current.value : current.value - reference.value;
-  const by = Math.abs(reference.value) > LEAST_REFERENCE ? worse / Math.abs(reference.value) : null;
+  const by = Math.abs(reference.value) > minReference ? worse / Math.abs(reference.value) : null;
   const change = `${name} went from ${format(reference.value)} to ${format(current.value)}`;
   if (worse <= 0) return { dropped: false, by, detail: `${change}: no drop.` };
   if (by !== null && !(by >= threshold)) {
@@ -73,12 +61,21 @@ export function performanceDrop(
       detail: `${change}, worse by ${percent(by)}: less than ${percent(threshold)}.`,
     };
   }
-  if (!(Math.min(referenceRows, currentRows) >= FEWEST_ROWS)) {
+  if (!(Math.min(referenceRows, currentRows) >= minRows)) {
     const rows = `${referenceRows} reference and ${currentRows} current rows`;
     return {
       dropped: false,
       by,
-      detail: `NOT_ENOUGH_DATA: ${change}, on ${rows}; ${FEWEST_ROWS} are needed.`,
+      detail: `NOT_ENOUGH_DATA: ${change}, on ${rows}; ${minRows} are needed.`,
+    };
+  }
+  const [ofReference, ofCurrent] = [referenceOfClass ?? minRowsOfClass, currentOfClass ?? minRowsOfClass];
+  if (Math.min(ofReference, ofCurrent) < minRowsOfClass) {
+    const rows = `${ofReference} reference and ${ofCurrent} current rows of the class`;
+    return {
+      dropped: false,
+      by,
+      detail: `NOT_ENOUGH_DATA: ${change}, on ${rows}; ${minRowsOfClass} are needed.`,
     };
   }
   const size = by === null ? change : `${change}, worse by ${percent(by)}`;

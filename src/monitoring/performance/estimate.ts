@@ -1,18 +1,18 @@
-import { countBelow } from './count_below.ts';
-import type { PerformanceEstimator } from './estimator.ts';
-import { applyIsotonic } from './isotonic.ts';
+import { countBelow } from '../../statistics/count_below.ts';
+import { applyIsotonic } from '../../statistics/isotonic.ts';
 import { exactSum } from './mean_metric.ts';
+import type { PerformanceEstimator } from './performance_estimator.ts';
 import { type ClassProbabilities, hasShares, positionsOf } from './rows.ts';
 
 /** The band's half width in standard errors, as in NannyML. */
-export const BAND_STANDARD_ERRORS = 3;
+const bandStandardErrors = 3;
 
 /** What a metric probably is. */
 export interface Estimate {
   value: number | null;
   /** Sampling error of a window of this size; it does not know of a wrong calibration. */
   standard_error: number | null;
-  /** value ± {@link BAND_STANDARD_ERRORS}·standard_error within 0 … 1. */
+  /** value ± {@link bandStandardErrors}·standard_error within 0 … 1. */
   band: { low: number; high: number; standard_errors: number } | null;
   note?: string;
 }
@@ -38,8 +38,8 @@ export interface PredictedRows {
   probabilities: ClassProbabilities;
 }
 
-const NO_SPREAD = 'The reference shows no spread of it, so its sampling error is unknown.';
-const NOT_DEFINED = 'Not defined: every row is certain, or no class is expected or predicted.';
+const noSpread = 'The reference shows no spread of it, so its sampling error is unknown.';
+const notDefined = 'Not defined: every row is certain, or no class is expected or predicted.';
 
 /**
  * Estimates performance from calibrated probabilities alone: confidence-based performance estimation (CBPE;
@@ -82,18 +82,24 @@ export function estimatePerformance(
     accuracy: estimate(accuracy, estimator.deviations.accuracy),
     f1: estimate(f1, estimator.deviations.f1),
     roc_auc: estimate(auc, estimator.deviations.roc_auc),
-    notes: left > 0 ? [`${left} rows without a known predicted class or probabilities were left out.`] : [],
+    notes: [
+      ...(left > 0 ? [`${left} rows without a known predicted class or probabilities were left out.`] : []),
+      ...estimator.own_errors.map(
+        ({ metric, estimated, actual }) =>
+          `This estimate is off: for the reference itself it gives ${metric} ${estimated.toFixed(3)}, where ${actual.toFixed(3)} is true. Expect the same error here, beside the band.`,
+      ),
+    ],
   };
 }
 
 function estimateOf(value: number, deviation: number | null, count: number): Estimate {
   if (count === 0) return { value: null, standard_error: null, band: null, note: 'There are no rows.' };
-  if (!Number.isFinite(value)) return { value: null, standard_error: null, band: null, note: NOT_DEFINED };
-  if (deviation === null) return { value, standard_error: null, band: null, note: NO_SPREAD };
+  if (!Number.isFinite(value)) return { value: null, standard_error: null, band: null, note: notDefined };
+  if (deviation === null) return { value, standard_error: null, band: null, note: noSpread };
   const error = deviation / Math.sqrt(count);
-  const half = BAND_STANDARD_ERRORS * error;
+  const half = bandStandardErrors * error;
   const band = { low: Math.max(0, value - half), high: Math.min(1, value + half) };
-  return { value, standard_error: error, band: { ...band, standard_errors: BAND_STANDARD_ERRORS } };
+  return { value, standard_error: error, band: { ...band, standard_errors: bandStandardErrors } };
 }
 
 /** Probabilities in the estimator's order of classes, and positions of the predicted ones in it. */

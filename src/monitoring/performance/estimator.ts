@@ -1,38 +1,19 @@
-import { type Random, seededRandom } from '../drift/random.ts';
-import { randomRows } from '../drift/random_rows.ts';
+import { type Random, seededRandom } from '../../statistics/random.ts';
+import { randomRows } from '../../statistics/random_rows.ts';
+import { meanAucError, type RocAuc, rocAuc } from '../../statistics/roc_auc.ts';
 import { fitCalibrator } from './calibrator.ts';
+import { classScores, withBothClasses } from './class_probabilities.ts';
 import { type ConfusionCells, countConfusion } from './confusion.ts';
 import { f1Deviation } from './f1_error.ts';
-import type { IsotonicCurve } from './isotonic.ts';
-import { classScores, withBothClasses } from './probability_scores.ts';
-import { meanAucError, type Separation, separation } from './roc_auc.ts';
+import { ownErrors } from './own_errors.ts';
+import type { PerformanceEstimator } from './performance_estimator.ts';
 import { type ClassificationRows, encodeRows, type ScoredRows, scoredRows } from './rows.ts';
 import { rowsOfNeither, type TaskOptions, taskOf } from './task.ts';
 
 /** Rows × classes that are learned from; of more rows, a random draw. */
-const MOST_CELLS = 400_000;
+const maxCells = 400_000;
 /** Rows of a reference below which nothing is estimated from it. */
-const FEWEST_REFERENCE_ROWS = 100;
-
-/**
- * What estimates need to know of the reference. Plain values, so that it can be stored.
- */
-export interface PerformanceEstimator {
-  /** Of two classes the positive one, to which f1 belongs; null for more. */
-  positive_class: string | null;
-  /** The classes with probabilities. */
-  classes: string[];
-  /** One a class, null where its probabilities are taken as they are; of two classes only the positive one's is used. */
-  calibrators: (IsotonicCurve | null)[];
-  reference_rows: number;
-  /** Standard deviation of one row's part in each metric; null where the reference shows none. */
-  deviations: { accuracy: number | null; f1: number | null; roc_auc: number | null };
-}
-
-export interface EstimatorOptions extends TaskOptions {
-  /** Of the rows that are drawn, and of the folds that decide on calibration. Default 1. */
-  seed?: number | undefined;
-}
+const minReferenceRows = 100;
 
 /**
  * Learns from reference rows with outcomes how to estimate performance without them (confidence-based performance
@@ -42,16 +23,16 @@ export interface EstimatorOptions extends TaskOptions {
  */
 export function fitEstimator(
   reference: ClassificationRows,
-  options: EstimatorOptions = {},
+  options: TaskOptions = {},
 ): { estimator: PerformanceEstimator } | { estimator: null; note: string } {
-  const random = seededRandom(options.seed ?? 1);
+  const random = seededRandom(1);
   const encoded = encodeRows(reference);
   const known = [...(options.classes ?? []), ...(reference.probabilities?.classes ?? [])];
   const task = taskOf(encoded.labels, { ...options, classes: known });
   const rows = thinned(withBothClasses(scoredRows(encoded, reference.probabilities), task), random);
   const count = rows.actual.length;
-  if (count < FEWEST_REFERENCE_ROWS) {
-    const note = `The reference has ${count} rows with probabilities and outcomes; ${FEWEST_REFERENCE_ROWS} are needed.`;
+  if (count < minReferenceRows) {
+    const note = `The reference has ${count} rows with probabilities and outcomes; ${minReferenceRows} are needed.`;
     return { estimator: null, note };
   }
   if (rowsOfNeither(encoded, task) > 0 || rows.actual.some((label) => label < 0))
@@ -60,24 +41,24 @@ export function fitEstimator(
   const indexes = task.kind === 'binary' ? [rows.classes.indexOf(task.positive)] : [...rows.classes.keys()];
   const calibrators = rows.classes.map((_, index) => {
     if (!indexes.includes(index)) return null;
-    const { probability, outcome } = classScores(rows, index);
-    return fitCalibrator(probability, outcome, random);
+    const { probability, actual } = classScores(rows, index);
+    return fitCalibrator(probability, actual, random);
   });
-  return {
-    estimator: {
-      positive_class: task.kind === 'binary' ? task.positive : null,
-      classes: [...rows.classes],
-      calibrators,
-      reference_rows: count,
-      deviations: deviationsOf(rows, indexes),
-    },
+  const estimator: PerformanceEstimator = {
+    positive_class: task.kind === 'binary' ? task.positive : null,
+    classes: [...rows.classes],
+    calibrators,
+    reference_rows: count,
+    deviations: deviationsOf(rows, indexes),
+    own_errors: [],
   };
+  return { estimator: { ...estimator, own_errors: ownErrors(estimator, rows) } };
 }
 
 /** A random draw of rows where there are more than are needed. */
 function thinned(rows: ScoredRows, random: Random): ScoredRows {
   const width = rows.classes.length;
-  const most = Math.floor(MOST_CELLS / Math.max(1, width));
+  const most = Math.floor(maxCells / Math.max(1, width));
   if (rows.actual.length <= most) return rows;
   const chosen = randomRows(random, rows.actual.length, most);
   const pick = (labels: Int32Array) => Int32Array.from(chosen, (row) => labels[row] ?? -1);
@@ -92,12 +73,12 @@ function deviationsOf(rows: ScoredRows, indexes: readonly number[]): Performance
   const count = rows.actual.length;
   const hits = rows.actual.reduce((sum, label, row) => sum + (label === rows.predicted[row] ? 1 : 0), 0);
   const accuracy = Math.sqrt((hits / count) * (1 - hits / count));
-  const separations = indexes.flatMap((index): Separation[] => {
-    const { probability, outcome } = classScores(rows, index);
-    const one = separation(probability, outcome);
+  const aucs = indexes.flatMap((index): RocAuc[] => {
+    const { probability, actual } = classScores(rows, index);
+    const one = rocAuc(probability, actual);
     return one === undefined ? [] : [one];
   });
-  const aucError = separations.length > 0 ? meanAucError(separations) : undefined;
+  const aucError = aucs.length > 0 ? meanAucError(aucs) : undefined;
   const orNull = (deviation: number) => (deviation > 0 && Number.isFinite(deviation) ? deviation : null);
   return {
     accuracy: orNull(accuracy),

@@ -1,5 +1,5 @@
+import { meanInterval } from '../../statistics/student.ts';
 import { type Metric, metric, noMetric } from './metric.ts';
-import { meanInterval } from './student.ts';
 
 /** What a mean of losses can be. */
 export interface Bounds {
@@ -7,18 +7,18 @@ export interface Bounds {
   most: number;
 }
 
-const ONE_ROW = 'One row gives no interval.';
-const NO_SPREAD = 'Every row has the same loss: its spread, and so an interval, is unknown.';
+const oneRow = 'One row gives no interval.';
+const noSpread = 'Every row has the same loss: its spread, and so an interval, is unknown.';
 
 /** The mean of a loss per row with Student's t interval, cut off at what the mean can be. */
 export function meanMetric(losses: Float64Array, bounds: Bounds): Metric {
   const count = losses.length;
   if (count === 0) return noMetric('There are no rows.');
   const mean = exactSum(losses) / count;
-  if (count === 1) return metric(mean, null, ONE_ROW);
+  if (count === 1) return metric(mean, null, oneRow);
   let squares = 0;
   for (let row = 0; row < count; row++) squares += ((losses[row] ?? 0) - mean) ** 2;
-  if (!(squares > count * (Number.EPSILON * mean) ** 2)) return metric(mean, null, NO_SPREAD);
+  if (!(squares > count * (Number.EPSILON * mean) ** 2)) return metric(mean, null, noSpread);
   const { low, high, method } = meanInterval(mean, Math.sqrt(squares / (count - 1)), count);
   return metric(mean, { low: Math.max(bounds.least, low), high: Math.min(bounds.most, high), method });
 }

@@ -1,22 +1,4 @@
-/** Share of samples in which an interval is meant to hold the true value. */
-export const CONFIDENCE = 0.95;
-
-/** The standard normal's quantile at (1 + {@link CONFIDENCE})/2. */
-export const NORMAL_QUANTILE = 1.959963984540054;
-
-/**
- * How an interval was made. `wilson`: score interval of a share. `t`: Student's, of a mean. `bootstrap`: percentiles
- * of seeded Poisson resamples. `delong`: DeLong's variance on the logit scale. `newcombe`: score interval of an AUC
- * without spread. `order_statistics`: distribution-free, of a median.
- */
-export type IntervalMethod = 'wilson' | 't' | 'bootstrap' | 'delong' | 'newcombe' | 'order_statistics';
-
-/** A confidence interval at {@link CONFIDENCE}, both ends included. */
-export interface Interval {
-  low: number;
-  high: number;
-  method: IntervalMethod;
-}
+import type { Interval } from '../../statistics/interval.ts';
 
 /** A measured value, as it goes to the wire. No number in it is NaN or infinite. */
 export interface Metric {

@@ -24,7 +24,7 @@ interface NumberDatatype {
   kind: 'float' | 'integer';
   /** onnxruntime's name of the element type. */
   runtimeType: string;
-  /** Bytes an element takes. */
+  /** Bytes of an element. */
   bytes: number;
   min: number;
   max: number;
@@ -50,7 +50,7 @@ interface BooleanDatatype {
   view(buffer: ArrayBuffer): TensorData;
 }
 
-/** float16, as its 16 bits: see float16.ts. */
+/** float16 as 16 bits; see float16.ts. */
 interface HalfDatatype {
   kind: 'half';
   runtimeType: 'float16';
@@ -158,6 +158,9 @@ export function datatypeOfRuntime(runtimeType: string): DatatypeName | undefined
 export function isFloat(name: DatatypeName): boolean {
   return name === 'FP16' || name === 'FP32' || name === 'FP64';
 }
+
+/** Most dimensions of a tensor: as many as NumPy supports. */
+export const maxRank = 64;
 
 /** The number of elements a tensor of this shape has. */
 export function elementCount(shape: readonly number[]): number {

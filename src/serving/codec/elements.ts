@@ -33,13 +33,42 @@ export function writeElement(data: TensorData, index: number, type: Datatype, va
       data[index] = value ? 1 : 0;
       return true;
     case 'string':
-      if (typeof value !== 'string') return false;
+      if (typeof value !== 'string' || notWhole.test(value)) return false;
       data[index] = value;
       return true;
   }
 }
 
-/** Writes NaN, which is how a float tensor has a missing value; false for a datatype without NaN. */
+/**
+ * Text that would reach the model changed: the runtime ends a text at NUL, and half of a surrogate pair has no UTF-8.
+ */
+const notWhole = /\0|\p{Surrogate}/u;
+
+/** The numbers that JSON has no literal for, by the texts that stand for them in tensors. */
+const nonFinite: ReadonlyMap<unknown, number> = new Map([
+  [null, Number.NaN],
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+]);
+
+/** The number that null, "NaN", "Infinity" or "-Infinity" stands for in a floating tensor; undefined for anything else. */
+export function nonFiniteNumber(value: unknown): number | undefined {
+  return nonFinite.get(value);
+}
+
+/**
+ * Writes null, "NaN", "Infinity" or "-Infinity" into a floating tensor.
+ * @returns false, writing nothing, for any other value or datatype.
+ */
+export function writeNonFinite(data: TensorData, index: number, type: Datatype, value: unknown): boolean {
+  const number = nonFinite.get(value);
+  if (number === undefined || (type.kind !== 'float' && type.kind !== 'half')) return false;
+  data[index] = type.kind === 'half' ? toFloat16Bits(number) : number;
+  return true;
+}
+
+/** Writes NaN, the missing value of a float tensor; false for a datatype without NaN. */
 export function writeMissing(data: TensorData, index: number, type: Datatype): boolean {
   if (type.kind !== 'float' && type.kind !== 'half') return false;
   data[index] = type.kind === 'half' ? toFloat16Bits(Number.NaN) : Number.NaN;
@@ -51,13 +80,14 @@ function exactInteger(value: unknown): bigint | undefined {
   return typeof value === 'string' && /^-?\d{1,20}$/.test(value) ? BigInt(value) : undefined;
 }
 
-/** What values a datatype takes, for an error message. */
-export function describeDatatype(type: Datatype): string {
+/** The values that a datatype accepts, in a record's feature or as a tensor's element, for an error message. */
+export function describeDatatype(type: Datatype, among: 'record' | 'tensor' = 'record'): string {
+  const others = among === 'tensor' ? ', null, "NaN", "Infinity" or "-Infinity"' : '';
   switch (type.kind) {
     case 'float':
-      return `a finite number (${type.runtimeType})`;
+      return `a finite number (${type.runtimeType})${others}`;
     case 'half':
-      return 'a number from -65504 to 65504 (float16)';
+      return `a number from -65504 to 65504 (float16)${others}`;
     case 'integer':
       return `a whole number from ${type.min} to ${type.max} (${type.runtimeType})`;
     case 'bigint':
@@ -65,11 +95,22 @@ export function describeDatatype(type: Datatype): string {
     case 'boolean':
       return 'true or false';
     case 'string':
-      return 'text';
+      return 'text (no NUL, no unpaired surrogate)';
   }
 }
 
-/** An element as JSON carries it: 64-bit integers beyond 2^53 as text, NaN and infinities as null. */
+/**
+ * An element as JSON tensors have it: like readElement, but with NaN and infinities by name, so that they can be sent
+ * back.
+ */
+export function readTensorElement(tensor: Tensor, index: number): number | string | boolean | null {
+  const value = readElement(tensor, index);
+  if (value !== null) return value;
+  const element = Number(tensor.data[index]);
+  return String(tensor.datatype === 'FP16' ? fromFloat16Bits(element) : element);
+}
+
+/** An element as JSON: 64-bit integers beyond 2^53 as text, NaN and infinities as null. */
 export function readElement(tensor: Tensor, index: number): number | string | boolean | null {
   const element = tensor.data[index];
   if (element === undefined) return null;

@@ -3,7 +3,7 @@
 const infinityBits = 0x7c00;
 const scratch = new DataView(new ArrayBuffer(8));
 
-/** The bits of the float16 nearest to a number, ties to even; infinity from 65520 on, as the standard rounds. */
+/** The bits of the float16 nearest to a number, ties to even; infinity from 65520 on, as IEEE 754 rounds. */
 export function toFloat16Bits(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
@@ -13,7 +13,7 @@ export function toFloat16Bits(value: number): number {
   const exponent = Math.max((scratch.getUint16(0) >>> 4) - 1023, -14);
   // In units of the last place: below 2^-14 they stay 2^-24. The scaling by a power of two is exact.
   const mantissa = roundHalfToEven(magnitude * 2 ** (10 - exponent));
-  // A mantissa that rounds up to the next power of two carries into the exponent, as it should.
+  // A mantissa that rounds up to the next power of two correctly carries into the exponent.
   return sign | (mantissa + (exponent + 14) * 1024);
 }
 

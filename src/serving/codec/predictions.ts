@@ -3,80 +3,104 @@ import type { TensorSpec } from '../../registry/signature.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
 import { elementCount, type Tensor } from './datatypes.ts';
 import { readElement } from './elements.ts';
+import { classByScores } from './labels.ts';
 import { classesOf, type Reading, readingOf } from './reading.ts';
 
 export type PredictedValue = number | string | boolean | null | PredictedValue[];
 
 /** One row's prediction. */
 export interface RowPrediction {
-  /** The label, number or array. */
+  /** The label, number or array; null where no output has rows. */
   value: PredictedValue;
   /** [class, probability] in the model's order, where there are classes and the model gives probabilities. */
   probabilities: [string, number][] | undefined;
-  /** What else the model says of the row beside its label: decision values, distances, anomaly scores. */
-  scores?: PredictedValue;
+  /** Further outputs for the row beside its label: decision values, distances, anomaly scores. */
+  scores?: PredictedValue | undefined;
 }
 
-/** One row of the outputs, before it is known what they are. */
-type RowOf = (name: string) => PredictedValue;
+/** Reads one row of an output. */
+type ReadRow = (row: number) => PredictedValue;
 
 /**
  * Reads the outputs of a run as one prediction a row. Where there is a label, it is the value; what a model
  * gives as probabilities is shown as such only where it can be: within 0 and 1, and 1 together. A model
  * without a label whose classes are named is a classifier too: its most probable class is the value, and a
  * single column is the probability of the second of two classes. Any other model gives the row of its
- * output, or of each of its outputs in order.
+ * output, or of each of its outputs in order. Outputs that belong to the call are in no row: where there are no others,
+ * the value is null.
  * @param classLabels names of the classes in the order of the columns; they rename those of the model.
  * @param rows number of rows of the call; outputs that do not have as many belong to all rows together.
  * @throws INFERENCE_FAILED when what must be a probability by the class labels is none.
  */
 export function readPredictions(
-  specs: readonly TensorSpec[],
+  signature: readonly TensorSpec[],
   outputs: NamedTensors,
   classLabels: readonly string[] | undefined,
   rows: number,
 ): RowPrediction[] {
+  const specs = signature.filter(({ role }) => role !== 'call');
   const names = classLabels ?? classesOf(specs).map(String);
-  const reading = readingOf(specs, names);
-  return Array.from({ length: rows }, (_, row) => {
-    const rowOf: RowOf = (name) => {
-      const spec = specs.find((candidate) => candidate.name === name);
-      const tensor = outputs.get(name);
-      return spec === undefined || tensor === undefined ? null : rowValue(spec, tensor, row, rows);
-    };
-    return readRow(reading, names, specs, rowOf);
-  });
+  const readRow = predictionReader(readingOf(specs, names), names, specs, outputs, rows);
+  return Array.from({ length: rows }, (_, row) => readRow(row));
 }
 
-function readRow(
+/** Reads one row's prediction; what is the same for all rows is done once. */
+function predictionReader(
   reading: Reading,
   names: readonly string[],
   specs: readonly TensorSpec[],
-  rowOf: RowOf,
-): RowPrediction {
+  outputs: NamedTensors,
+  rows: number,
+): (row: number) => RowPrediction {
   const { label, columns, isPositive } = reading;
-  const values = columns.flatMap(rowOf).map(numberOf);
-  const full = isPositive ? positive(values, names) : values;
-  const classScores = full.map((value, index): [string, number] => [names[index] ?? String(index), value]);
-  const isShown = reading.areProbabilities && sumsToOne(specs, columns, full);
-  const probabilities = isShown ? classScores : undefined;
+  const readers = new Map(specs.map((spec) => [spec.name, rowReader(spec, outputs.get(spec.name), rows)]));
+  const readersOf = (wanted: readonly string[]) => wanted.flatMap((name) => readers.get(name) ?? []);
+  const all = [...readers.values()];
   if (label === undefined && columns.length === 0)
-    return { value: only(specs.map(({ name }) => rowOf(name))), probabilities: undefined };
+    return (row) => ({ value: only(all.map((read) => read(row))), probabilities: undefined });
 
-  const rest = specs
-    .map(({ name }) => name)
-    .filter((name) => name !== label && !(isShown && columns.includes(name)));
-  const value =
-    label === undefined ? mostProbable(full, reading, names) : className(rowOf(label), reading, names);
-  return {
-    value,
-    probabilities,
-    ...(rest.length > 0 && { scores: only(rest.map(rowOf)) }),
+  const readColumns = readersOf(columns);
+  const others = [...readers.keys()].filter((name) => name !== label);
+  const readOthers = readersOf(others);
+  const readOthersThanColumns = readersOf(others.filter((name) => !columns.includes(name)));
+  const readLabel = label === undefined ? undefined : (readers.get(label) ?? missing);
+  const readDeciding =
+    reading.decidedBy === undefined ? undefined : (readers.get(reading.decidedBy) ?? missing);
+  const tolerance = toleranceOf(specs, columns);
+  return (row) => {
+    const values = readColumns.flatMap((read) => read(row)).map(numberOf);
+    const full = isPositive ? positive(values, names) : values;
+    const isShown = reading.areProbabilities && sumToOne(full, tolerance);
+    const rest = isShown ? readOthersThanColumns : readOthers;
+    const value =
+      readLabel === undefined
+        ? mostProbable(full, reading, names)
+        : className(labelOf(readLabel(row), reading, readDeciding?.(row), values), reading, names);
+    const probabilities = isShown
+      ? full.map((probability, index): [string, number] => [names[index] ?? String(index), probability])
+      : undefined;
+    if (rest.length === 0) return { value, probabilities };
+    return { value, probabilities, scores: only(rest.map((read) => read(row))) };
   };
 }
 
+/** An output that was not computed. */
+const missing: ReadRow = () => null;
+
+/** The class of a row as the model codes it. */
+function labelOf(
+  given: PredictedValue,
+  { classes }: Reading,
+  deciding: PredictedValue | undefined,
+  columns: readonly number[],
+): PredictedValue {
+  if (Array.isArray(given)) return given;
+  const scores = deciding === undefined ? undefined : [deciding].flat().map(numberOf);
+  return classByScores(given, classes, scores, columns);
+}
+
 function only(values: PredictedValue[]): PredictedValue {
-  return values.length === 1 ? (values[0] ?? null) : values;
+  return values.length < 2 ? (values[0] ?? null) : values;
 }
 
 /** NaN and infinities are null in a row. */
@@ -84,7 +108,7 @@ function numberOf(value: PredictedValue): number {
   return typeof value === 'number' ? value : Number.NaN;
 }
 
-/** Both probabilities, of which the model gives the second. */
+/** Both probabilities, from the second. */
 function positive([value = Number.NaN]: readonly number[], names: readonly string[]): number[] {
   if (value >= 0 && value <= 1) return [1 - value, value];
   if (Number.isNaN(value)) return [value, value];
@@ -95,14 +119,12 @@ function positive([value = Number.NaN]: readonly number[], names: readonly strin
   );
 }
 
-/** Half precision rounds more than the rest. */
-function sumsToOne(
-  specs: readonly TensorSpec[],
-  columns: readonly string[],
-  values: readonly number[],
-): boolean {
-  const isHalf = specs.some((spec) => spec.datatype === 'FP16' && columns.includes(spec.name));
-  const tolerance = isHalf ? 1e-2 : 1e-3;
+/** How far from 1 the sum of probabilities may be; half precision has a larger rounding error. */
+export function toleranceOf(specs: readonly TensorSpec[], columns: readonly string[]): number {
+  return specs.some((spec) => spec.datatype === 'FP16' && columns.includes(spec.name)) ? 1e-2 : 1e-3;
+}
+
+export function sumToOne(values: readonly number[], tolerance: number): boolean {
   const within = values.every((value) => value >= -tolerance / 1000 && value <= 1 + tolerance);
   return within && Math.abs(values.reduce((sum, value) => sum + value, 0) - 1) <= tolerance;
 }
@@ -113,8 +135,12 @@ function mostProbable(values: readonly number[], reading: Reading, names: readon
   return className(reading.classes[best] ?? best, reading, names);
 }
 
-/** A class by its name: what the model codes it as, unless the version's class labels call it otherwise. */
-function className(code: PredictedValue, { classes }: Reading, names: readonly string[]): PredictedValue {
+/** The name of a class: the version's class label, or else the model's code. */
+export function className(
+  code: PredictedValue,
+  { classes }: Reading,
+  names: readonly string[],
+): PredictedValue {
   const codes: readonly PredictedValue[] = classes;
   const index = codes.length === 0 ? Number(code) : codes.indexOf(code);
   const name = typeof code === 'string' && classes.length === 0 ? undefined : names[index];
@@ -122,18 +148,21 @@ function className(code: PredictedValue, { classes }: Reading, names: readonly s
 }
 
 /**
- * One row of an output: a number or text where it has one element, else an array nested like its shape. Rows
+ * Reads rows of an output: a number or text where it has one element, else an array nested like its shape. Rows
  * lie along the axis that the signature leaves free, else along the first.
  */
-function rowValue(spec: TensorSpec, tensor: Tensor, row: number, rows: number): PredictedValue {
+function rowReader(spec: TensorSpec, tensor: Tensor | undefined, rows: number): ReadRow {
+  if (tensor === undefined) return missing;
   const { shape } = tensor;
   const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
-  const axis = [spec.shape.indexOf(-1), 0].find((candidate) => shape[candidate] === rows);
-  if (axis === undefined) return nested(tensor, shape, strides, 0);
-  const offset = row * (strides[axis] ?? 0);
+  const axes = spec.row_axis === undefined ? [spec.shape.indexOf(-1), 0] : [spec.row_axis];
+  const axis = axes.find((candidate) => shape[candidate] === rows);
+  if (axis === undefined) return () => nested(tensor, shape, strides, 0);
+  const stride = strides[axis] ?? 0;
   const inRow = shape.toSpliced(axis, 1);
-  if (elementCount(inRow) === 1) return readElement(tensor, offset);
-  return nested(tensor, inRow, strides.toSpliced(axis, 1), offset);
+  if (elementCount(inRow) === 1) return (row) => readElement(tensor, row * stride);
+  const inRowStrides = strides.toSpliced(axis, 1);
+  return (row) => nested(tensor, inRow, inRowStrides, row * stride);
 }
 
 function nested(

@@ -1,12 +1,14 @@
 import type { TensorSpec } from '../../registry/signature.ts';
 
-/** Which outputs are a prediction's label and the scores of its classes. */
+/** Which outputs hold a prediction's label and the scores of its classes. */
 export interface Reading {
-  /** The output that is the class of a row; undefined when there is none. */
+  /** The output with the class of a row; undefined when there is none. */
   label: string | undefined;
+  /** The output whose largest score must be the label's; undefined when the label is not checked. */
+  decidedBy: string | undefined;
   /** The outputs that hold one column a class; empty when there are no classes. */
   columns: string[];
-  /** Whether those may be probabilities. */
+  /** Whether these may be probabilities. */
   areProbabilities: boolean;
   /** Whether the one column is the probability of the second of two classes. */
   isPositive: boolean;
@@ -14,15 +16,17 @@ export interface Reading {
   classes: readonly (string | number)[];
 }
 
-/** How the outputs are read, by the roles that registration gave them. */
+/** How the outputs are read, by the roles assigned at registration. */
 export function readingOf(specs: readonly TensorSpec[], names: readonly string[]): Reading {
-  const label = specs.find(({ role }) => role === 'label')?.name;
+  const labelled = specs.find(({ role }) => role === 'label');
+  const label = labelled?.name;
   const probabilities = specs.filter(({ role }) => role === 'probabilities');
   const scores = label === undefined ? specs.filter(({ role }) => role === 'scores') : [];
   const columns = probabilities.length > 0 ? probabilities : scores.slice(0, 1);
   const [single] = columns;
   return {
     label,
+    decidedBy: labelled?.decided_by,
     columns: columns.map(({ name }) => name),
     areProbabilities: probabilities.length > 0,
     isPositive:
@@ -40,13 +44,13 @@ export function classesOf(specs: readonly TensorSpec[]): readonly (string | numb
   return specs.find(({ classes }) => classes !== undefined)?.classes ?? [];
 }
 
-/** How many columns an output has: 1 for one value a row; undefined when that is open or it has no rows. */
+/** The number of an output's columns: 1 for one value a row; undefined when it is open or the output has no rows. */
 export function columnsOf({ shape }: TensorSpec): number | undefined {
   if (shape.length === 1) return 1;
   return shape.length === 2 && shape[1] !== -1 ? shape[1] : undefined;
 }
 
-/** Whether an output can be the class of a row: one whole number, text or truth value a row. */
+/** Whether an output can be the class of a row: one integer, text or boolean a row. */
 export function canBeLabel(spec: TensorSpec): boolean {
   if (!['INT64', 'INT32', 'BYTES', 'BOOL'].includes(spec.datatype)) return false;
   return spec.unranked === true || spec.shape.length === 0 || columnsOf(spec) === 1;

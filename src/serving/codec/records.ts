@@ -1,4 +1,6 @@
+import { visible } from '../../access/shown_text.ts';
 import { ModelYardError } from '../../errors.ts';
+import { nearestName } from '../../nearest_name.ts';
 import type { Signature } from '../../registry/signature.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
 import { datatype, elementCount } from './datatypes.ts';
@@ -27,17 +29,10 @@ export function encodeRecords(signature: Signature, records: readonly JsonRecord
   for (const input of inputs) {
     const columns = features.filter((feature) => feature.input === input.name);
     const shape = input.shape.length === 1 ? [records.length] : [records.length, columns.length];
-    const [batch] = input.shape;
-    if (batch !== undefined && batch !== -1 && batch !== records.length)
-      throw new ModelYardError(
-        'SIGNATURE_MISMATCH',
-        `The model takes exactly ${batch} rows a call, but ${records.length} were given.`,
-        `Give ${batch} records.`,
-      );
     const type = datatype(input.datatype);
     const length = elementCount(shape);
     const data = type.kind === 'string' ? Array.from({ length }, () => '') : type.create(length);
-    columns.forEach(({ name, column, nullable }) => {
+    columns.forEach(({ name, column, nullable, missing_category }) => {
       records.forEach((record, row) => {
         const value = record[name];
         const index = row * columns.length + column;
@@ -45,10 +40,12 @@ export function encodeRecords(signature: Signature, records: readonly JsonRecord
         if (!(isMissing ? writeMissing(data, index, type) : writeElement(data, index, type, value)))
           throw new ModelYardError(
             'SIGNATURE_MISMATCH',
-            `Row ${row}, feature "${name}": expected ${describeDatatype(type)}, got ${show(value)}.`,
+            `Row ${row}, feature "${short(name)}": expected ${describeDatatype(type)}, got ${show(value)}.`,
             value === null
-              ? 'This model takes no missing value here: fill it in before the call.'
-              : `Correct the value. ${expected(signature)}`,
+              ? missing_category === undefined
+                ? 'This model takes no missing value here: fill it in before the call.'
+                : `The model's encoder has the category "${missing_category}", which is what missing values of the training data became: if null means a missing value here, send the text "${missing_category}".`
+              : `${nullable === true && value === 'NaN' ? 'A missing value is null.' : 'Correct the value.'} ${expected(signature)}`,
           );
       });
     });
@@ -57,34 +54,63 @@ export function encodeRecords(signature: Signature, records: readonly JsonRecord
   return tensors;
 }
 
-function requireFeatureNames({ features, ...rest }: Signature, record: JsonRecord, row: number): void {
-  const missing = features.filter((feature) => !Object.hasOwn(record, feature.name));
+function requireFeatureNames(signature: Signature, record: JsonRecord, row: number): void {
+  const { features } = signature;
   const names = Object.keys(record);
-  if (missing.length === 0 && names.length === features.length) return;
-  const unknown = names.filter((name) => !features.some((feature) => feature.name === name));
+  if (names.length === features.length && features.every(({ name }) => Object.hasOwn(record, name))) return;
+  const missing = features.filter((feature) => !Object.hasOwn(record, feature.name));
+  const known = new Set(features.map((feature) => feature.name));
+  const unknown = names.filter((name) => !known.has(name));
   const faults = [
-    ...(missing.length > 0 ? [`missing ${list(missing.map((feature) => feature.name))}`] : []),
-    ...(unknown.length > 0 ? [`unknown ${list(unknown)}`] : []),
+    ...(missing.length > 0 ? [`missing ${listed(missing.map((feature) => feature.name))}`] : []),
+    ...(unknown.length > 0 ? [`unknown ${listed(unknown)}`] : []),
   ];
   throw new ModelYardError(
     'SIGNATURE_MISMATCH',
     `Row ${row} does not have the model's features: ${faults.join('; ')}.`,
-    expected({ features, ...rest }),
+    `${didYouMean(
+      unknown,
+      missing.map((feature) => feature.name),
+    )}${expected(signature)}`,
   );
 }
 
 function expected({ features }: Signature): string {
-  return `Expected features: ${list(features.map((feature) => `${feature.name} (${datatype(feature.datatype).runtimeType})`))}.`;
+  const described = features
+    .slice(0, maxListed)
+    .map(({ name, datatype: type }) => `${short(name)} (${datatype(type).runtimeType})`);
+  return `Give exactly these features: ${described.join(', ')}${more(features.length)}.`;
 }
 
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, 40).map((name) => (name.length > 80 ? `${name.slice(0, 80)}…` : name));
-  return shown.join(', ') + (names.length > 40 ? ` and ${names.length - 40} more` : '');
+/** `Did you mean a for A? `: unknown names, each with the missing name that was probably meant; at most three. */
+export function didYouMean(unknown: readonly string[], missing: readonly string[]): string {
+  const pairs = unknown.slice(0, 3).flatMap((name) => {
+    const nearest = nearestName(name, missing);
+    return nearest === undefined ? [] : [`${short(nearest)} for ${short(name)}`];
+  });
+  return pairs.length === 0 ? '' : `Did you mean ${pairs.join(', ')}? `;
 }
 
-/** A value as an error message shows it, short. */
+const maxListed = 40;
+const longestShown = 80;
+
+/** Names for an error message: the first forty, long ones shortened. */
+export function listed(names: readonly string[]): string {
+  return names.slice(0, maxListed).map(short).join(', ') + more(names.length);
+}
+
+function more(count: number): string {
+  return count > maxListed ? ` and ${count - maxListed} more` : '';
+}
+
+/** A name of the model's or the caller's for an error message. */
+function short(name: string): string {
+  return visible(name.length > longestShown ? `${name.slice(0, longestShown)}…` : name);
+}
+
+/** A value for an error message, shortened. */
 export function show(value: unknown): string {
   if (value === null) return 'null (JSON has no NaN: a missing or not-a-number value arrives as null)';
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return visible(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }

@@ -1,12 +1,15 @@
 import { ModelYardError } from '../../errors.ts';
 import type { DatatypeName } from '../../registry/datatypes.ts';
-import { describeTensors, type Feature, type TensorSpec } from '../../registry/signature.ts';
+import { describeShape, describeTensors, type TensorSpec } from '../../registry/signature.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
-import { datatype, elementCount, type Tensor } from './datatypes.ts';
-import { describeDatatype, readElement, writeElement, writeMissing } from './elements.ts';
-import { show } from './records.ts';
+import { datatype, elementCount, maxRank, type Tensor } from './datatypes.ts';
+import { describeDatatype, readTensorElement, writeElement, writeNonFinite } from './elements.ts';
+import { didYouMean, listed, show } from './records.ts';
 
-/** A tensor as the Open Inference Protocol's JSON form has it; `data` is flat or nested, row-major. */
+/**
+ * A tensor as the Open Inference Protocol's JSON form has it; `data` is flat or nested, row-major. In floating tensors
+ * "NaN" (or null), "Infinity" and "-Infinity" stand for the numbers that JSON has no literal for.
+ */
 export interface TensorJson {
   datatype: DatatypeName;
   shape: number[];
@@ -15,13 +18,11 @@ export interface TensorJson {
 
 /**
  * Turns tensors of a call into the model's inputs.
- * @param features where the model takes missing values: null in such a column is NaN.
  * @throws SIGNATURE_MISMATCH naming the tensor, what was given and what is expected.
  */
 export function encodeTensors(
   inputs: readonly TensorSpec[],
   given: ReadonlyMap<string, TensorJson>,
-  features: readonly Feature[] = [],
 ): NamedTensors {
   const unknown = [...given.keys()].filter((name) => !inputs.some((input) => input.name === name));
   const missing = inputs.filter((input) => !given.has(input.name));
@@ -29,29 +30,23 @@ export function encodeTensors(
     throw mismatch(
       inputs,
       [
-        ...(missing.length > 0 ? [`missing tensor ${missing.map((input) => input.name).join(', ')}`] : []),
-        ...(unknown.length > 0 ? [`unknown tensor ${unknown.join(', ')}`] : []),
+        ...(missing.length > 0 ? [`missing tensor ${listed(missing.map((input) => input.name))}`] : []),
+        ...(unknown.length > 0 ? [`unknown tensor ${listed(unknown)}`] : []),
       ].join('; '),
+      didYouMean(
+        unknown,
+        missing.map((input) => input.name),
+      ),
     );
   const tensors: NamedTensors = new Map();
   for (const input of inputs) {
     const tensor = given.get(input.name);
-    const nullable = new Set(
-      features.flatMap((feature) =>
-        feature.nullable && feature.input === input.name ? [feature.column] : [],
-      ),
-    );
-    if (tensor !== undefined) tensors.set(input.name, encodeTensor(inputs, input, tensor, nullable));
+    if (tensor !== undefined) tensors.set(input.name, encodeTensor(inputs, input, tensor));
   }
   return tensors;
 }
 
-function encodeTensor(
-  inputs: readonly TensorSpec[],
-  spec: TensorSpec,
-  given: TensorJson,
-  nullableColumns: ReadonlySet<number>,
-): Tensor {
+function encodeTensor(inputs: readonly TensorSpec[], spec: TensorSpec, given: TensorJson): Tensor {
   if (given.datatype !== spec.datatype)
     throw mismatch(inputs, `tensor ${spec.name} has datatype ${given.datatype}, not ${spec.datatype}`);
   const fits =
@@ -60,27 +55,38 @@ function encodeTensor(
   if (!fits && !spec.unranked)
     throw mismatch(
       inputs,
-      `tensor ${spec.name} has shape [${given.shape}], not [${spec.shape}]${spec.shape.includes(-1) ? ' (-1 is free)' : ''}`,
+      `tensor ${spec.name} has shape [${describeShape(given.shape)}], not [${describeShape(spec.shape)}]${spec.shape.includes(-1) ? ' (-1 is free)' : ''}`,
     );
-  const flat: unknown[] = given.data.some(Array.isArray) ? given.data.flat(given.shape.length) : given.data;
+  if (given.shape.length > maxRank)
+    throw mismatch(
+      inputs,
+      `tensor ${spec.name} has ${given.shape.length} dimensions; at most ${maxRank} are taken`,
+    );
   const length = elementCount(given.shape);
+  const flat = flattened(given);
   if (flat.length !== length)
     throw mismatch(
       inputs,
-      `tensor ${spec.name} has ${flat.length} elements, but its shape [${given.shape}] means ${length}`,
+      `tensor ${spec.name} has ${flat.length} elements, but its shape [${describeShape(given.shape)}] means ${length}`,
     );
   const type = datatype(spec.datatype);
   const data = type.kind === 'string' ? Array.from({ length }, () => '') : type.create(length);
-  const width = given.shape[1] ?? 1;
-  flat.forEach((value, index) => {
-    const isMissing = value === null && nullableColumns.has(index % width);
-    if (!(isMissing ? writeMissing(data, index, type) : writeElement(data, index, type, value)))
+  for (let index = 0; index < length; index++) {
+    const value = flat[index];
+    if (!writeElement(data, index, type, value) && !writeNonFinite(data, index, type, value))
       throw mismatch(
         inputs,
-        `tensor ${spec.name}, element ${index}: expected ${describeDatatype(type)}, got ${show(value)}`,
+        `tensor ${spec.name}, element ${index}: expected ${describeDatatype(type, 'tensor')}, got ${show(value)}`,
       );
-  });
+  }
   return { datatype: spec.datatype, shape: given.shape, data };
+}
+
+/** The elements of a tensor, which may be given flat or nested. */
+function flattened({ data, shape }: TensorJson): unknown[] {
+  for (let index = 0; index < data.length; index++)
+    if (Array.isArray(data[index])) return data.flat(shape.length);
+  return data;
 }
 
 /** The Open Inference Protocol's JSON form of a tensor, data flat. */
@@ -88,14 +94,14 @@ export function decodeTensor(tensor: Tensor): TensorJson {
   return {
     datatype: tensor.datatype,
     shape: tensor.shape,
-    data: Array.from({ length: tensor.data.length }, (_, index) => readElement(tensor, index)),
+    data: Array.from({ length: tensor.data.length }, (_, index) => readTensorElement(tensor, index)),
   };
 }
 
-function mismatch(inputs: readonly TensorSpec[], what: string): ModelYardError {
+function mismatch(inputs: readonly TensorSpec[], what: string, guess = ''): ModelYardError {
   return new ModelYardError(
     'SIGNATURE_MISMATCH',
     `The tensors do not fit the model: ${what}.`,
-    `Expected: ${describeTensors(inputs)}.`,
+    `${guess}Expected: ${describeTensors(inputs)}.`,
   );
 }

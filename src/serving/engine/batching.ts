@@ -1,13 +1,17 @@
 import type { TensorSpec } from '../../registry/signature.ts';
-import { datatype, elementCount, type Tensor, type TensorData } from '../codec/datatypes.ts';
+import { datatype, elementCount, isFloat, type Tensor, type TensorData } from '../codec/datatypes.ts';
+import { fromFloat16Bits } from '../codec/float16.ts';
 import type { NamedTensors } from './protocol.ts';
 
 /** Whether the first dimension of every input and output is free, so that rows of several calls can share a run. */
 export function hasFreeBatch(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[]): boolean {
-  return [...inputs, ...outputs].every((spec) => spec.shape[0] === -1);
+  return (
+    [...inputs, ...outputs].every((spec) => spec.shape[0] === -1) &&
+    outputs.every(({ role, row_axis }) => role !== 'call' && row_axis === undefined)
+  );
 }
 
-/** The rows of a call: the first dimension that all its tensors share; undefined when they do not. */
+/** The number of rows of a call: the first dimension that all its tensors share; undefined when they differ. */
 export function batchRows(tensors: NamedTensors): number | undefined {
   let rows: number | undefined;
   for (const { shape } of tensors.values()) {
@@ -17,7 +21,7 @@ export function batchRows(tensors: NamedTensors): number | undefined {
   return rows;
 }
 
-/** Whether two calls' tensors differ in nothing but their number of rows. */
+/** Whether two calls' tensors differ only in their number of rows. */
 export function fitTogether(a: NamedTensors, b: NamedTensors): boolean {
   for (const [name, one] of a) {
     const other = b.get(name);
@@ -28,7 +32,12 @@ export function fitTogether(a: NamedTensors, b: NamedTensors): boolean {
   return a.size === b.size;
 }
 
-/** The tensors of several calls, row after row. All must fit together. */
+/** Whether two runs compute the same outputs. */
+export function sameOutputs(a: readonly TensorSpec[], b: readonly TensorSpec[]): boolean {
+  return a === b || (a.length === b.length && a.every(({ name }, index) => name === b[index]?.name));
+}
+
+/** Joins the tensors of several calls, row after row. All must fit together. */
 export function joinRows(calls: readonly NamedTensors[]): NamedTensors {
   const [first] = calls;
   if (first === undefined || calls.length === 1) return first ?? new Map();
@@ -87,22 +96,45 @@ function concatenate(parts: readonly Tensor[]): TensorData {
   return joined;
 }
 
+/** How much the runtime's rounding may vary with the size of a run, as a share of the output's largest number. */
+const rounding = 1e-5;
+/** Half precision has eleven bits. */
+const halfRounding = 2 ** -10;
+
 /**
- * Whether two results agree within what another order of floating-point operations explains (1e-4 relative;
- * texts and whole numbers exactly): used to see that rows do not influence one another.
+ * Whether two results of the same rows are the same: numbers within the runtime's rounding (1e-5 of the output's
+ * scale), all else exactly.
+ * @param run the outputs of the run that they come from, whose largest numbers are their scale
  */
-export function sameRows(a: NamedTensors, b: NamedTensors): boolean {
+export function sameRows(a: NamedTensors, b: NamedTensors, run: NamedTensors): boolean {
   for (const [name, one] of a) {
     const other = b.get(name);
     if (other === undefined || other.data.length !== one.data.length) return false;
-    for (let index = 0; index < one.data.length; index++)
-      if (!nearlyEqual(one.data[index], other.data[index])) return false;
+    const isHalf = one.datatype === 'FP16';
+    if (!isFloat(one.datatype)) {
+      for (let index = 0; index < one.data.length; index++)
+        if (one.data[index] !== other.data[index]) return false;
+      continue;
+    }
+    const within = (isHalf ? halfRounding : rounding) * scaleOf(run.get(name) ?? one);
+    for (let index = 0; index < one.data.length; index++) {
+      const [x, y] = [floatAt(one, index), floatAt(other, index)];
+      if (!(Object.is(x, y) || Math.abs(x - y) <= within)) return false;
+    }
   }
   return true;
 }
 
-function nearlyEqual(a: unknown, b: unknown): boolean {
-  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true;
-  if (typeof a !== 'number' || typeof b !== 'number') return false;
-  return Math.abs(a - b) <= 1e-4 * Math.max(1e-6, Math.abs(a), Math.abs(b));
+function floatAt({ datatype: name, data }: Tensor, index: number): number {
+  const value = Number(data[index]);
+  return name === 'FP16' ? fromFloat16Bits(value) : value;
+}
+
+function scaleOf(tensor: Tensor): number {
+  let scale = 0;
+  for (let index = 0; index < tensor.data.length; index++) {
+    const value = Math.abs(floatAt(tensor, index));
+    if (value > scale && value !== Number.POSITIVE_INFINITY) scale = value;
+  }
+  return scale;
 }

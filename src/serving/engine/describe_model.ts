@@ -1,9 +1,12 @@
 import { ModelYardError } from '../../errors.ts';
 import type { InspectedOutput, Inspection } from '../../registry/model_inspector.ts';
-import { datatypeOfRuntime, elementCount } from '../codec/datatypes.ts';
+import { datatypeOfRuntime, elementCount, maxRank } from '../codec/datatypes.ts';
 import type { ValueMetadata } from './protocol.ts';
 
-/** A row above this is no input that a tool call could carry. */
+/** The runtime keeps tensors as members of a JavaScript object, where this name is special. */
+const unusable = '__proto__';
+
+/** A larger row could not be the input of a tool call. */
 const maxElementsPerRow = 100_000_000;
 
 /**
@@ -31,6 +34,19 @@ export function describeModel(
       );
     return spec;
   });
+  if (outputs.some(({ name }) => name === unusable))
+    throw new ModelYardError(
+      'ARTIFACT_INVALID',
+      `The model has an output named ${unusable}, which the runtime cannot hand over.`,
+      'Rename it: onnx.compose.add_prefix(model, prefix="m_") does so for all.',
+    );
+  for (const { name, shape } of [...inputs, ...outputs])
+    if (shape.length > maxRank)
+      throw new ModelYardError(
+        'ARTIFACT_INVALID',
+        `The model's tensor ${name.slice(0, 80)} has ${shape.length} dimensions; at most ${maxRank} are served.`,
+        'Export the model with its tensors reshaped to fewer dimensions.',
+      );
   const takesAnyRows = described.every(({ shape }) => shape[0] === -1);
   const served = outputs.flatMap((output) => {
     const spec = tensorSpec(output);
@@ -50,12 +66,19 @@ export function describeModel(
   return { inputs: described, outputs: served, warnings };
 }
 
-function tensorSpec({ name, isTensor, type, shape, ...rest }: ValueMetadata): InspectedOutput | undefined {
+function tensorSpec({
+  name,
+  isTensor,
+  type,
+  shape,
+  namedRows: _,
+  ...rest
+}: ValueMetadata): InspectedOutput | undefined {
   const datatype = isTensor ? datatypeOfRuntime(type) : undefined;
   return datatype && { name, datatype, shape, ...rest };
 }
 
-/** The label of a LightGBM classifier is declared as one value however many rows there are, which is not so. */
+/** A LightGBM classifier declares its label as one value, however many rows there are. */
 function withFreeRows(spec: InspectedOutput): InspectedOutput {
   return spec.role === 'label' && spec.shape.length === 1 ? { ...spec, shape: [-1] } : spec;
 }

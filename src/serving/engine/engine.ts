@@ -1,23 +1,28 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { ModelYardError } from '../../errors.ts';
 import type { ModelInspector } from '../../registry/model_inspector.ts';
 import type { Artifact } from '../../storage/artifact_store.ts';
+import type { RowIndependence } from '../graph/rows/row_independence.ts';
 import { describeModel } from './describe_model.ts';
 import { nullableColumns } from './missing_columns.ts';
 import {
   type EngineModel,
   type HostSettings,
   type LoadedHost,
+  notTried,
   runOn,
   startHost,
   threadsPerHost,
   warmUp,
 } from './model_host.ts';
+import type { LoadReport, PoolStatus } from './pool_hosts.ts';
 import type { NamedTensors } from './protocol.ts';
-import { createVersionPool, type LoadReport, type PoolStatus, type VersionPool } from './version_pool.ts';
+import { tryModel } from './try_model.ts';
+import { createVersionPool, type KnownOfInputs, type PoolRun, type VersionPool } from './version_pool.ts';
+import { wholeFileOf } from './whole_files.ts';
 
 export type { EngineModel } from './model_host.ts';
-export type { LoadReport } from './version_pool.ts';
+export type { PoolRun as RunOptions } from './version_pool.ts';
 
 export interface Engine extends ModelInspector {
   /**
@@ -29,8 +34,16 @@ export interface Engine extends ModelInspector {
    * Runs a version on checked tensors, loading it first where it is not.
    * @throws TIMEOUT, ENGINE_CRASHED, INFERENCE_FAILED, LIMIT_EXCEEDED (queue full), and what load throws
    */
-  run(model: EngineModel, tensors: NamedTensors, signal?: AbortSignal): Promise<NamedTensors>;
-  /** Lets what runs and waits finish, then ends the hosts of a version. */
+  run(model: EngineModel, tensors: NamedTensors, options?: PoolRun): Promise<NamedTensors>;
+  /**
+   * Whether rows of a version can affect each other's predictions. Loads the version if necessary.
+   *
+   * @throws what load throws
+   */
+  rows(model: EngineModel): Promise<RowIndependence>;
+  /** What is known about a version's inputs: an example that it ran on, and what its graph says about them. */
+  known(model: EngineModel): KnownOfInputs;
+  /** Finishes running and waiting calls, then ends the hosts of a version. */
   unload(key: string): Promise<void>;
   status(key: string): PoolStatus;
   close(): void;
@@ -41,20 +54,31 @@ export interface EngineSettings extends HostSettings {
   batching?: boolean | undefined;
   /** Calls that may wait for one version. */
   maxQueue?: number | undefined;
-  /** Most versions loaded at once; the least recently used one that is idle makes room. */
+  /** Versions loaded at once, at most; the idle one that was used least recently is unloaded to make room. */
   maxLoaded?: number | undefined;
   /** An idle version's hosts are ended after this time. */
   idleUnloadMs?: number | undefined;
+  /** Where models with tensors in several files are assembled; default: the system's temporary directory. */
+  incoming?: string | undefined;
+  /** The largest model, bytes. */
+  maxArtifactBytes?: number | undefined;
+  /** An input that a version was deployed with as one that it must run on; undefined where there is none. */
+  storedInput?: ((model: EngineModel) => Promise<NamedTensors | undefined>) | undefined;
 }
 
-/** How long a host that was started to inspect a file waits to be taken over by its deployment. */
+/** How long a host that inspected a file waits for the deployment to take it over. */
 const spareLifetimeMs = 10_000;
+/** A model that takes longer on a few made-up rows is not tested on more. */
+const trialTimeoutMs = 5_000;
 const sweepIntervalMs = 5_000;
 
 export function createEngine(settings: EngineSettings): Engine {
+  const { incoming = tmpdir(), maxArtifactBytes = Number.POSITIVE_INFINITY } = settings;
   const { batching = true, maxQueue = 1000, maxLoaded = 16, idleUnloadMs = 900_000, runTimeoutMs } = settings;
   const pools = new Map<string, VersionPool>();
   const spares = new Map<string, LoadedHost>();
+  /** Versions whose host ended on made-up inputs, and the error. */
+  const endedByTrial = new Map<string, ModelYardError>();
 
   function takeSpare(artifact: Artifact): LoadedHost | undefined {
     const spare = spares.get(artifact.sha256);
@@ -68,14 +92,22 @@ export function createEngine(settings: EngineSettings): Engine {
   async function startWarmHost(model: EngineModel, instances: number) {
     makeRoom(model.key);
     const threads = threadsFor(instances);
-    // A spare was loaded as the only host of its version: one of several may want fewer threads.
+    // A spare was loaded as the only host of its version; one of several may need fewer threads.
     const spare = threads === threadsFor(1) ? takeSpare(model.artifact) : undefined;
-    const { host, loadMs } = spare ?? (await startHost(settings, model.artifact, threads));
+    const loaded = spare ?? (await startHost(settings, model.artifact, threads));
+    const { host, loadMs } = loaded;
+    const deadly = endedByTrial.get(model.key);
+    if (deadly !== undefined) return { host, loadMs, warmup: notTried(deadly, loaded.description) };
     try {
-      return { host, loadMs, warmup: await warmUp(host, model, runTimeoutMs) };
+      return { host, loadMs, warmup: await warmUp(loaded, model, runTimeoutMs) };
     } catch (error) {
       host.kill();
-      throw error;
+      if (!(error instanceof ModelYardError) || !['ENGINE_CRASHED', 'TIMEOUT'].includes(error.code))
+        throw error;
+      // A made-up input that ends the host, or runs without end, proves nothing about real inputs: the next host is not tried with it.
+      endedByTrial.set(model.key, error);
+      const second = await startHost(settings, model.artifact, threads);
+      return { host: second.host, loadMs: second.loadMs, warmup: notTried(error, second.description) };
     }
   }
 
@@ -91,6 +123,7 @@ export function createEngine(settings: EngineSettings): Engine {
         'LIMIT_EXCEEDED',
         `${loaded.length} versions are loaded and busy; no more may be.`,
         'Call again later, or start the server with a higher MODELYARD_MAX_LOADED.',
+        { retryable: true },
       );
     leastUsed.unload();
   }
@@ -98,7 +131,8 @@ export function createEngine(settings: EngineSettings): Engine {
   function poolOf(model: EngineModel): VersionPool {
     let pool = pools.get(model.key);
     if (pool === undefined) {
-      pool = createVersionPool(model, { runTimeoutMs, maxQueue, batching }, startWarmHost);
+      const storedInput = async () => settings.storedInput?.(model);
+      pool = createVersionPool(model, { runTimeoutMs, maxQueue, batching, storedInput }, startWarmHost);
       pools.set(model.key, pool);
     } else if (model.instances !== undefined) pool.resize(model.instances);
     return pool;
@@ -110,22 +144,30 @@ export function createEngine(settings: EngineSettings): Engine {
   }, sweepIntervalMs).unref();
 
   return {
+    wholeFile: (file, signal) =>
+      wholeFileOf(file, { directory: incoming, maxBytes: maxArtifactBytes }, signal),
+
     async inspect(artifact) {
       const loaded = await startHost(settings, artifact, threadsFor(1));
       try {
-        const { inputs, outputs, takesMissing, producer, opsets } = loaded.description;
-        const described = describeModel(inputs, outputs);
+        const { inputs, outputs, takesMissing, known, producer, opsets } = loaded.description;
+        const declared = describeModel(inputs, outputs);
         const nullable = takesMissing
-          ? await nullableColumns(described.inputs, (tensors) =>
-              runOn(loaded.host, described, tensors, runTimeoutMs),
+          ? await nullableColumns(declared.inputs, known, (tensors) =>
+              runOn(loaded.host, declared, tensors, runTimeoutMs),
             )
           : undefined;
+        // Last, since a run on made-up rows may end the host.
+        const described = await tryModel(declared, outputs, known, (tensors) =>
+          runOn(loaded.host, declared, tensors, Math.min(runTimeoutMs, trialTimeoutMs)),
+        );
         spares.get(artifact.sha256)?.host.kill();
         spares.set(artifact.sha256, loaded);
         setTimeout(() => {
           if (spares.get(artifact.sha256) === loaded) takeSpare(artifact)?.host.kill();
         }, spareLifetimeMs).unref();
-        return { ...described, nullable, producer, opsets };
+        const missingCategories = new Map(known.map(({ name, missing }) => [name, missing]));
+        return { ...described, nullable, missingCategories, producer, opsets };
       } catch (error) {
         loaded.host.kill();
         throw error;
@@ -133,9 +175,12 @@ export function createEngine(settings: EngineSettings): Engine {
     },
 
     load: (model) => poolOf(model).load(),
-    run: (model, tensors, signal) => poolOf(model).run(tensors, signal),
+    run: (model, tensors, options) => poolOf(model).run(tensors, options),
+    rows: (model) => poolOf(model).rows(),
+    known: (model) => poolOf(model).known(),
 
     async unload(key) {
+      endedByTrial.delete(key);
       const pool = pools.get(key);
       pools.delete(key);
       await pool?.drained();

@@ -4,29 +4,34 @@
  * anyway, and a blocking pipe wakes up faster than an event loop. It ends when its input ends; a worker
  * thread watches a second pipe, so that it also ends in the middle of a run when the server dies.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync, readSync, writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { messageOf, systemCodeOf } from '../../errors.ts';
-import { datatype, datatypeOfRuntime, type TensorData } from '../codec/datatypes.ts';
+import { datatype, datatypeOfRuntime, maxRank, type TensorData } from '../codec/datatypes.ts';
 import { describeGraph, describeOrigin } from '../graph/describe_graph.ts';
 import { localeEdits } from '../graph/locale.ts';
 import { phrasesIn, plainMessage } from '../graph/plain_message.ts';
 import { prepareModel } from '../graph/prepare_model.ts';
 import type { Graph } from '../graph/read_graph.ts';
+import { rowIndependence } from '../graph/rows/row_independence.ts';
 import { servingGraph } from '../graph/serving_graph.ts';
+import type { NamedDimensions } from './protocol.ts';
 import {
   frame,
   framePrefixBytes,
   type HostAnswer,
   type HostRequest,
+  headerParser,
   maxBodyBytes,
   maxOutputElements,
   type NamedTensors,
   packTensors,
+  parseRequest,
   unpackTensors,
 } from './protocol.ts';
+import { readArtifact, type StoredModel } from './read_artifact.ts';
+import { reasonFirst } from './runtime_message.ts';
 
 const requestPipe = 0;
 const answerPipe = 1;
@@ -37,6 +42,8 @@ const maxMessageLength = 2000;
 interface Answer {
   header: HostAnswer;
   body?: Uint8Array[];
+  /** Milliseconds. */
+  runMs?: number;
 }
 
 let session: InferenceSession | undefined;
@@ -44,22 +51,20 @@ let session: InferenceSession | undefined;
 let phrases: readonly string[] = [];
 
 async function load(request: Extract<HostRequest, { operation: 'load' }>): Promise<Answer> {
-  let model: Buffer;
-  try {
-    model = readFileSync(request.path);
-  } catch {
-    return { header: { status: 'artifact_mismatch' } };
-  }
-  // The very bytes that were hashed are loaded, not the file once more.
-  if (createHash('sha256').update(model).digest('hex') !== request.sha256)
-    return { header: { status: 'artifact_mismatch' } };
-  const { graph, bytes } = prepareModel(model);
+  const stored = readArtifact(request.path, request.sha256);
+  if (stored === undefined) return { header: { status: 'artifact_mismatch' } };
+  const { graph, bytes } = prepareModel(stored.model, { isPacked: stored.tensors !== undefined });
   phrases = phrasesIn(graph);
-  session = await createSession(graph, bytes, request.threads);
+  session = await createSession(graph, bytes, request.threads, stored.tensors ?? []);
   return {
     header: {
       status: 'loaded',
+      rows: rowIndependence(
+        graph,
+        session.outputMetadata.flatMap(({ name, isTensor }) => (isTensor ? [name] : [])),
+      ),
       ...describeOrigin(graph),
+      dimensions: session.inputMetadata.flatMap(namedDimensions),
       ...describeGraph(
         graph,
         session.inputMetadata.map(describeValue),
@@ -69,8 +74,14 @@ async function load(request: Extract<HostRequest, { operation: 'load' }>): Promi
   };
 }
 
-async function createSession(graph: Graph, bytes: Uint8Array, threads: number): Promise<InferenceSession> {
+async function createSession(
+  graph: Graph,
+  bytes: Uint8Array,
+  threads: number,
+  externalData: NonNullable<StoredModel['tensors']>,
+): Promise<InferenceSession> {
   const options = {
+    ...(externalData.length > 0 && { externalData }),
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3 as const,
@@ -93,14 +104,25 @@ function describeValue(value: InferenceSession.ValueMetadata) {
   return { name: value.name, isTensor: true, type: value.type, shape };
 }
 
+function namedDimensions(value: InferenceSession.ValueMetadata): NamedDimensions[] {
+  if (!value.isTensor) return [];
+  const names = value.shape.map((dimension) =>
+    typeof dimension === 'string' && dimension !== '' ? dimension : null,
+  );
+  return names.some((name) => name !== null) ? [{ input: value.name, names }] : [];
+}
+
 async function run(request: Extract<HostRequest, { operation: 'run' }>, body: Uint8Array): Promise<Answer> {
-  if (session === undefined) return { header: { status: 'failed', message: 'no model is loaded' } };
+  const loaded = session;
+  if (loaded === undefined) return { header: { status: 'failed', message: 'no model is loaded' } };
   const feeds: Record<string, RuntimeTensor> = Object.create(null);
   for (const [name, tensor] of unpackTensors(request.tensors, body)) {
     const { runtimeType } = datatype(tensor.datatype);
     feeds[name] = Reflect.construct(RuntimeTensor, [runtimeType, tensor.data, tensor.shape]);
   }
-  const results = await session.run(feeds, request.fetches);
+  const started = performance.now();
+  const results = await atOnce(() => loaded.run(feeds, request.fetches));
+  const runMs = performance.now() - started;
   const elements = request.fetches.reduce((sum, name) => sum + (results[name]?.size ?? 0), 0);
   if (elements > maxOutputElements) return { header: { status: 'too_large', elements } };
   const outputs: NamedTensors = new Map();
@@ -114,13 +136,50 @@ async function run(request: Extract<HostRequest, { operation: 'run' }>, body: Ui
           message: `the output ${name} is missing or of a type that is not served`,
         },
       };
+    if (result.dims.length > maxRank)
+      return {
+        header: {
+          status: 'failed',
+          message: `the output ${name} has ${result.dims.length} dimensions; at most ${maxRank} are served`,
+        },
+      };
     outputs.set(name, { datatype: datatypeName, shape: [...result.dims], data: elementsOf(result) });
   }
   const packed = packTensors(outputs);
   const bytes = packed.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
   if (bytes > maxBodyBytes)
     return { header: { status: 'failed', message: `the outputs take ${bytes} bytes` } };
-  return { header: { status: 'ran', tensors: packed.tensors }, body: packed.body };
+  return { header: { status: 'ran', tensors: packed.tensors }, body: packed.body, runMs };
+}
+
+/**
+ * Calls what puts its work off with setImmediate, so that it does it at once. The runtime does that with each run, though it
+ * then blocks the thread all the same: a turn of the event loop takes longer than a small run.
+ */
+function atOnce<T>(work: () => T): T {
+  const later = globalThis.setImmediate;
+  Reflect.set(globalThis, 'setImmediate', (callback: () => void) => callback());
+  try {
+    return work();
+  } finally {
+    globalThis.setImmediate = later;
+  }
+}
+
+/** The event loop gets a turn, in which the memory of old tensors is given back, after so many runs … */
+const runsBetweenTurns = 64;
+/** … or bytes that went in and out. */
+const bytesBetweenTurns = 4 * 1024 * 1024;
+let runsSinceTurn = 0;
+let bytesSinceTurn = 0;
+
+/** @param bytes of the request and the answer */
+async function giveTurn(bytes: number): Promise<void> {
+  bytesSinceTurn += bytes;
+  if (++runsSinceTurn < runsBetweenTurns && bytesSinceTurn < bytesBetweenTurns) return;
+  runsSinceTurn = 0;
+  bytesSinceTurn = 0;
+  await new Promise((resolve) => setImmediate(resolve));
 }
 
 function elementsOf(tensor: RuntimeTensor): TensorData {
@@ -172,12 +231,13 @@ function retryWhileBusy(operation: () => number): number {
 }
 
 async function serve(): Promise<void> {
+  const parseHeader = headerParser(parseRequest);
   for (;;) {
     const prefix = readExactly(framePrefixBytes);
     const header = prefix && readExactly(prefix.readUInt32LE(0));
     const body = prefix && readExactly(prefix.readUInt32LE(4));
     if (header === undefined || body === undefined) return;
-    const request: HostRequest = JSON.parse(header.toString('utf8'));
+    const request = parseHeader(header);
     let answer: Answer;
     try {
       answer = request.operation === 'load' ? await load(request) : await run(request, body);
@@ -185,11 +245,13 @@ async function serve(): Promise<void> {
       answer = {
         header: {
           status: 'failed',
-          message: plainMessage(messageOf(error), phrases).slice(0, maxMessageLength),
+          message: reasonFirst(plainMessage(messageOf(error), phrases)).slice(0, maxMessageLength),
         },
       };
     }
-    for (const part of frame(answer.header, answer.body)) writeAll(part);
+    const parts = frame(answer.header, answer.body, answer.runMs);
+    for (const part of parts) writeAll(part);
+    await giveTurn(body.length + parts.reduce((sum, part) => sum + part.length, 0));
   }
 }
 

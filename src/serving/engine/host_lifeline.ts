@@ -10,6 +10,7 @@ import { lifelinePipe, memoryCapMarker } from './lifeline_pipe.ts';
 
 const memoryCheckIntervalMs = 50;
 const memoryBytes = Number(workerData);
+if (!(memoryBytes > 0)) throw new Error(`The host was given no bound on its memory: ${workerData}.`);
 
 const end = () => process.kill(process.pid, 'SIGKILL');
 new Socket({ fd: lifelinePipe }).on('end', end).on('close', end).on('error', end).resume();
@@ -21,7 +22,7 @@ setInterval(() => {
 }, memoryCheckIntervalMs);
 
 try {
-  // Where memory runs out all the same, Linux is to end a host rather than the server.
+  // If memory runs out all the same, Linux should end a host and not the server.
   writeFileSync('/proc/self/oom_score_adj', '800');
 } catch {
   // Another system, or not permitted.

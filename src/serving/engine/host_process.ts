@@ -1,10 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { builtFile } from '../../built_file.ts';
 import { ModelYardError } from '../../errors.ts';
 import { memoryCapMarker } from './lifeline_pipe.ts';
-import { frame, framePrefixBytes, type HostAnswer, type HostRequest, maxBodyBytes } from './protocol.ts';
+import {
+  frame,
+  framePrefixBytes,
+  type HostAnswer,
+  type HostRequest,
+  headerParser,
+  maxBodyBytes,
+  parseAnswer,
+} from './protocol.ts';
 
 export interface HostProcess {
   pid: number | undefined;
@@ -15,6 +26,8 @@ export interface HostProcess {
   request(header: HostRequest, body: readonly Uint8Array[], timeoutMs: number): Promise<HostReply>;
   /** False once the process has ended or was told to. */
   isAlive(): boolean;
+  /** Whether it ended by an error of its own, not by a signal from outside. */
+  endedByItself(): boolean;
   /** Ends the process at once; what it was doing is lost. */
   kill(): void;
 }
@@ -22,15 +35,13 @@ export interface HostProcess {
 export interface HostReply {
   header: HostAnswer;
   body: Buffer;
+  /** What the run took, milliseconds; 0 for an answer to anything else. */
+  runMs: number;
 }
 
-/** The compiled host; a server that runs from its TypeScript sources (the tests) uses the built one. */
-const hostFile = fileURLToPath(
-  new URL(
-    import.meta.url.endsWith('.ts') ? '../../../dist/src/serving/engine/host.js' : './host.js',
-    import.meta.url,
-  ),
-);
+type Operation = HostRequest['operation'];
+
+const hostFile = fileURLToPath(builtFile('host.js'));
 
 /** What a host needs of the environment. A model gets no secrets: not the database's address, no tokens. */
 const passedOn = ['PATH', 'SystemRoot', 'TMPDIR', 'TEMP', 'TMP', 'LD_LIBRARY_PATH', 'LANG', 'LC_ALL'];
@@ -41,7 +52,7 @@ export function spawnHost(memoryBytes: number): HostProcess {
     ...Object.fromEntries(
       passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
     ),
-    // onnxruntime on Linux reports to its makers otherwise, and leaves files in the temporary directory.
+    // Without this, onnxruntime on Linux sends telemetry and leaves files in the temporary directory.
     ORT_DISABLE_TELEMETRY: '1',
   };
   // Its own pipes for all of standard input, output and error: a host must never hold the server's.
@@ -52,10 +63,16 @@ export function spawnHost(memoryBytes: number): HostProcess {
     windowsHide: true,
   });
   let waiting:
-    | { resolve(reply: HostReply): void; reject(error: Error): void; timer: NodeJS.Timeout }
+    | {
+        operation: Operation;
+        resolve(reply: HostReply): void;
+        reject(error: Error): void;
+        timer: NodeJS.Timeout;
+      }
     | undefined;
   let alive = true;
   let lastWords = '';
+  let endedByItself = false;
 
   const settle = () => {
     const settled = waiting;
@@ -65,12 +82,20 @@ export function spawnHost(memoryBytes: number): HostProcess {
   };
   const ended = (how: string) => {
     alive = false;
-    settle()?.reject(lastWords.includes(memoryCapMarker) ? tooLarge(memoryBytes) : crashed(how, lastWords));
+    const { operation = 'run', reject } = settle() ?? {};
+    reject?.(
+      lastWords.includes(memoryCapMarker)
+        ? tooLarge(operation, memoryBytes)
+        : crashed(operation, how, lastWords),
+    );
   };
-  const parser = frameParser((header, body) => settle()?.resolve({ header, body }));
+  const parser = frameParser((reply) => settle()?.resolve(reply));
 
   child.once('error', (error) => ended(error.message));
-  child.once('close', (code, signal) => ended(signal ?? `exit code ${code}`));
+  child.once('close', (code, signal) => {
+    endedByItself = alive && (signal === null ? code !== 0 : faultSignals.has(signal));
+    ended(signal ?? `exit code ${code}`);
+  });
   child.stdout?.on('data', (chunk: Buffer) => {
     if (!parser(chunk)) child.kill('SIGKILL');
   });
@@ -88,20 +113,33 @@ export function spawnHost(memoryBytes: number): HostProcess {
   return {
     pid: child.pid,
     isAlive: () => alive,
+    endedByItself: () => endedByItself,
     kill,
     request: (header, body, timeoutMs) =>
       new Promise((resolve, reject) => {
-        if (!alive) return reject(crashed('it had ended before the call', lastWords));
+        const { operation } = header;
+        if (!alive) return reject(crashed(operation, 'it had ended before the call', lastWords));
         const timer = setTimeout(() => {
           const late = settle();
           kill();
-          late?.reject(timedOut(header.operation, timeoutMs));
+          late?.reject(timedOut(operation, timeoutMs));
         }, timeoutMs);
-        waiting = { resolve, reject, timer };
+        waiting = { operation, resolve, reject, timer };
         for (const part of frame(header, body)) child.stdin?.write(part);
       }),
   };
 }
+
+function runtimeVersion(): string {
+  return z
+    .object({ version: z.string() })
+    .parse(createRequire(import.meta.url)('onnxruntime-node/package.json')).version;
+}
+
+/** Signals that a process gets for a fatal error of its own. */
+const faultSignals: ReadonlySet<string> = new Set([
+  ...['SIGSEGV', 'SIGFPE', 'SIGABRT', 'SIGILL', 'SIGBUS', 'SIGTRAP', 'SIGSYS'],
+]);
 
 /** An idle host must not keep the server from ending; a request under way is held by its timer. */
 function keepFromHoldingTheProcess(child: ChildProcess): void {
@@ -110,7 +148,8 @@ function keepFromHoldingTheProcess(child: ChildProcess): void {
 }
 
 /** Collects chunks into frames. The function it returns is false when what came is not a frame. */
-export function frameParser(onFrame: (header: HostAnswer, body: Buffer) => void): (chunk: Buffer) => boolean {
+export function frameParser(onFrame: (reply: HostReply) => void): (chunk: Buffer) => boolean {
+  const parseHeader = headerParser(parseAnswer);
   let chunks: Buffer[] = [];
   let held = 0;
   let needed = framePrefixBytes;
@@ -128,11 +167,11 @@ export function frameParser(onFrame: (header: HostAnswer, body: Buffer) => void)
       const bodyStart = framePrefixBytes + headerLength;
       let header: HostAnswer;
       try {
-        header = JSON.parse(all.toString('utf8', framePrefixBytes, bodyStart));
+        header = parseHeader(all.subarray(framePrefixBytes, bodyStart));
       } catch {
         return false;
       }
-      onFrame(header, all.subarray(bodyStart, needed));
+      onFrame({ header, body: all.subarray(bodyStart, needed), runMs: all.readDoubleLE(8) });
       const rest = all.subarray(needed);
       chunks = rest.length === 0 ? [] : [rest];
       held = rest.length;
@@ -142,7 +181,7 @@ export function frameParser(onFrame: (header: HostAnswer, body: Buffer) => void)
   };
 }
 
-function timedOut(operation: 'load' | 'run', timeoutMs: number): ModelYardError {
+function timedOut(operation: Operation, timeoutMs: number): ModelYardError {
   return operation === 'run'
     ? new ModelYardError(
         'TIMEOUT',
@@ -156,19 +195,28 @@ function timedOut(operation: 'load' | 'run', timeoutMs: number): ModelYardError 
       );
 }
 
-function tooLarge(memoryBytes: number): ModelYardError {
+function tooLarge(operation: Operation, memoryBytes: number): ModelYardError {
+  const isRun = operation === 'run';
   return new ModelYardError(
     'LIMIT_EXCEEDED',
-    `The model took more than ${Math.round(memoryBytes / 1e6)} MB of memory; its engine host was stopped.`,
-    'Send fewer rows or smaller tensors, or start the server with a higher MODELYARD_ENGINE_MEMORY_MB.',
+    `The model took more than ${Math.round(memoryBytes / 1e6)} MB of memory${isRun ? '' : ' while it was loaded'}; its engine host was stopped.`,
+    `${isRun ? 'Send fewer rows or smaller tensors' : 'Use a smaller model'}, or start the server with a higher MODELYARD_ENGINE_MEMORY_MB.`,
   );
 }
 
-function crashed(how: string, lastWords: string): ModelYardError {
+function crashed(operation: Operation, how: string, lastWords: string): ModelYardError {
+  const runtime = `onnxruntime ${runtimeVersion()}`;
+  if (operation === 'load')
+    return new ModelYardError(
+      'ENGINE_CRASHED',
+      `The runtime (${runtime}) ended while it loaded this model (${how}).`,
+      'Try again. Where it ends each time, load the file in Python with the same version of onnxruntime: it ends there too, and only another export of the model helps.',
+      { cause: lastWords },
+    );
   return new ModelYardError(
     'ENGINE_CRASHED',
-    `The engine host that runs this model ended (${how}).`,
-    'The next call starts a new host. If it happens again, the model itself is at fault: check its operators with these inputs.',
+    `The runtime that runs this model (${runtime}) ended (${how}).`,
+    'Another is started. Where it ends on the same rows again, run these rows in Python with the same version of onnxruntime: it ends there too, and only other rows, another export of the model or another version help.',
     { cause: lastWords },
   );
 }

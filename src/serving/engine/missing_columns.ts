@@ -1,8 +1,9 @@
 import type { TensorSpec } from '../../registry/signature.ts';
 import { datatype, isFloat } from '../codec/datatypes.ts';
 import { readElement, writeMissing } from '../codec/elements.ts';
+import type { KnownInput } from '../graph/known_inputs.ts';
 import type { NamedTensors } from './protocol.ts';
-import { warmupTensors } from './warmup.ts';
+import { namesCategories, sizedInputs, warmupTensors } from './warmup.ts';
 
 /** Rows of one run that asks the model. */
 const rowsPerRun = 64;
@@ -18,14 +19,17 @@ interface Column {
 
 /**
  * Asks a model that was made to take missing values where it does: in rows of zeros with NaN in one column
- * each. A column takes them when every number that the model then answers is finite, as it is for the row of
- * zeros alone. A model whose number of rows is fixed, or whose inputs are not columns, is not asked.
+ * each (and categories that the graph names, where it does not run on zeros). A column takes them when every number
+ * that the model then answers is finite, as it is for the row of zeros alone. A model whose number of rows is fixed,
+ * or whose inputs are not columns, is not asked.
  * @param run runs the model; when it fails, no column takes missing values.
  */
 export async function nullableColumns(
-  inputs: readonly TensorSpec[],
+  described: readonly TensorSpec[],
+  known: readonly KnownInput[],
   run: (tensors: NamedTensors) => Promise<NamedTensors>,
 ): Promise<NullableColumns> {
+  const inputs = sizedInputs(described, new Map(), known);
   const isTabular = inputs.every(
     ({ shape }) => shape[0] === -1 && shape.length <= 2 && (shape.length === 1 || shape[1] !== -1),
   );
@@ -35,12 +39,24 @@ export async function nullableColumns(
       Array.from({ length: input.shape[1] ?? 1 }, (_, column) => ({ input: input.name, column })),
     );
   if (!isTabular || columns.length > maxColumns) return new Map();
+  const asked = await askColumns(inputs, columns, [], run);
+  if (asked !== undefined) return asked;
+  return (namesCategories(known) ? await askColumns(inputs, columns, known, run) : undefined) ?? new Map();
+}
+
+/** @returns undefined when the model does not run, or not to a finite answer, on the rows without a missing value. */
+async function askColumns(
+  inputs: readonly TensorSpec[],
+  columns: readonly Column[],
+  known: readonly KnownInput[],
+  run: (tensors: NamedTensors) => Promise<NamedTensors>,
+): Promise<NullableColumns | undefined> {
   const nullable = new Map<string, boolean[]>();
   try {
     for (let start = 0; start < columns.length; start += rowsPerRun) {
       const asked = columns.slice(start, start + rowsPerRun);
-      const outputs = await run(rowsWithMissing(inputs, asked));
-      if (!isFiniteRow(outputs, asked.length, asked.length + 1)) return new Map();
+      const outputs = await run(rowsWithMissing(inputs, asked, known));
+      if (!isFiniteRow(outputs, asked.length, asked.length + 1)) return undefined;
       asked.forEach(({ input, column }, row) => {
         const known = nullable.get(input) ?? [];
         known[column] = isFiniteRow(outputs, row, asked.length + 1);
@@ -48,17 +64,22 @@ export async function nullableColumns(
       });
     }
   } catch {
-    return new Map();
+    return undefined;
   }
   return nullable;
 }
 
 /** One row for each column asked, with NaN there and zeros elsewhere; then a row of zeros. */
-function rowsWithMissing(inputs: readonly TensorSpec[], asked: readonly Column[]): NamedTensors {
+function rowsWithMissing(
+  inputs: readonly TensorSpec[],
+  asked: readonly Column[],
+  known: readonly KnownInput[],
+): NamedTensors {
   const rows = asked.length + 1;
   const tensors = warmupTensors(
     inputs.map((input) => ({ ...input, shape: [rows, ...input.shape.slice(1)] })),
     0,
+    known,
   );
   asked.forEach(({ input, column }, row) => {
     const tensor = tensors.get(input);

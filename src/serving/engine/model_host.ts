@@ -1,9 +1,13 @@
+import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { ModelYardError } from '../../errors.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
 import { type Artifact, damagedArtifact } from '../../storage/artifact_store.ts';
-import { batchRows, hasFreeBatch, joinRows, sameRows, splitRows } from './batching.ts';
+import type { KnownInput } from '../graph/known_inputs.ts';
+import type { RowIndependence } from '../graph/rows/row_independence.ts';
+import { batchRows, hasFreeBatch, splitRows } from './batching.ts';
 import { type HostProcess, spawnHost } from './host_process.ts';
+import type { NamedDimensions } from './protocol.ts';
 import {
   type HostAnswer,
   maxOutputElements,
@@ -11,7 +15,9 @@ import {
   packTensors,
   unpackTensors,
 } from './protocol.ts';
-import { warmupTensors } from './warmup.ts';
+import { fixedRowsAreApart, rowsAreApart } from './row_trial.ts';
+import { cleanMessage, loadFailure } from './runtime_message.ts';
+import { type InputSizes, namesCategories, sizedInputs, warmupTensors } from './warmup.ts';
 
 /** A version as the engine needs to know it. */
 export interface EngineModel {
@@ -20,6 +26,8 @@ export interface EngineModel {
   artifact: Artifact;
   inputs: readonly TensorSpec[];
   outputs: readonly TensorSpec[];
+  /** Sizes of inputs that are known to fit, where dimensions are free. */
+  sizes?: InputSizes | undefined;
   /** How many hosts run it side by side; undefined leaves it as it is, or one. */
   instances: number | undefined;
 }
@@ -60,18 +68,19 @@ export async function startHost(
 ): Promise<LoadedHost> {
   const started = performance.now();
   const host = spawnHost(settings.memoryBytes ?? totalmem() / 2);
+  const path = settings.pathOf(artifact.sha256);
   try {
     const { header } = await host.request(
       {
         operation: 'load',
-        path: settings.pathOf(artifact.sha256),
+        path,
         sha256: artifact.sha256,
         threads,
       },
       [],
       settings.loadTimeoutMs,
     );
-    if (header.status === 'artifact_mismatch') throw damagedArtifact(artifact.sha256, false);
+    if (header.status === 'artifact_mismatch') throw damagedArtifact(artifact.sha256, !existsSync(path));
     if (header.status !== 'loaded')
       throw invalidArtifact(header.status === 'failed' ? header.message : header.status);
     return { host, loadMs: performance.now() - started, description: header };
@@ -91,14 +100,24 @@ export async function runOn(
   tensors: NamedTensors,
   timeoutMs: number,
 ): Promise<NamedTensors> {
+  return (await timedRunOn(host, model, tensors, timeoutMs)).outputs;
+}
+
+/** The same, with what the run itself took, milliseconds. */
+export async function timedRunOn(
+  host: HostProcess,
+  model: Pick<EngineModel, 'outputs'>,
+  tensors: NamedTensors,
+  timeoutMs: number,
+): Promise<{ outputs: NamedTensors; runMs: number }> {
   const packed = packTensors(tensors);
   const fetches = model.outputs.map((output) => output.name);
-  const { header, body } = await host.request(
+  const { header, body, runMs } = await host.request(
     { operation: 'run', tensors: packed.tensors, fetches },
     packed.body,
     timeoutMs,
   );
-  if (header.status === 'ran') return unpackTensors(header.tensors, body);
+  if (header.status === 'ran') return { outputs: unpackTensors(header.tensors, body), runMs };
   if (header.status === 'too_large') throw tooLargeAnswer(header.elements, maxOutputElements);
   throw new ModelYardError(
     'INFERENCE_FAILED',
@@ -107,29 +126,49 @@ export async function runOn(
   );
 }
 
-/** An answer of more elements than may be given; it is refused, never cut. */
-export function tooLargeAnswer(elements: number, most: number): ModelYardError {
+/** The error of an answer with too many elements; an answer is never cut. */
+function tooLargeAnswer(elements: number, most: number): ModelYardError {
   return new ModelYardError(
     'LIMIT_EXCEEDED',
     `The model's answer has ${elements} elements; at most ${most} are given in one answer.`,
-    'Send fewer rows in one call, or serve a model with smaller outputs.',
+    'Send fewer rows in one call, name in `outputs` only those that you need, or serve a model with smaller outputs.',
   );
 }
 
 export interface Warmup {
   warmupMs: number;
-  /** Why the run on zeros failed, if it did; the model may still serve proper inputs. */
+  /** Why no run on made-up inputs succeeded, if none did: that is no verdict, proper ones may differ. */
   failure: ModelYardError | undefined;
+  /** Whether rows can change one another's answers. */
+  rows: RowIndependence;
   /** Whether rows of several calls may share a run. */
   coalesce: boolean;
+  /** An input that the model ran on. */
+  knownGood: NamedTensors | undefined;
+  /** What the graph says of the inputs. */
+  known: readonly KnownInput[];
+  /** What the graph calls the dimensions of the inputs. */
+  dimensions: readonly NamedDimensions[];
+}
+
+/** The report of a version that was not tried. */
+export function notTried(
+  failure: ModelYardError,
+  { known, rows, dimensions }: LoadedHost['description'],
+): Warmup {
+  return { warmupMs: 0, failure, rows, coalesce: false, knownGood: undefined, known, dimensions };
 }
 
 /**
- * Runs the model on zeros, and where its batch dimension is free sees by three small runs whether its rows are
- * independent of one another (a model that normalises over the batch is not, whatever its shape says).
+ * Runs the model on zeros, or where it fails on them with categories that its graph names. Where the graph proves its
+ * rows independent, random rows are tried alone and in company: one that differs overrules the proof.
  * @throws what ended the host, if anything did.
  */
-export async function warmUp(host: HostProcess, model: EngineModel, timeoutMs: number): Promise<Warmup> {
+export async function warmUp(
+  { host, description: { known, rows, dimensions } }: LoadedHost,
+  model: EngineModel,
+  timeoutMs: number,
+): Promise<Warmup> {
   const started = performance.now();
   const attempt = async (tensors: NamedTensors) => {
     try {
@@ -139,36 +178,41 @@ export async function warmUp(host: HostProcess, model: EngineModel, timeoutMs: n
       throw error;
     }
   };
-  const zeros = warmupTensors(model.inputs, 0);
-  const onZeros = await attempt(zeros);
+  const inputs = sizedInputs(model.inputs, model.sizes ?? new Map(), known);
+  let zeros = warmupTensors(inputs, 0);
+  let onZeros = await attempt(zeros);
+  if (onZeros instanceof ModelYardError && namesCategories(known)) {
+    const named = warmupTensors(inputs, 0, known);
+    const onNamed = await attempt(named);
+    if (!(onNamed instanceof ModelYardError)) [zeros, onZeros] = [named, onNamed];
+  }
   const warmupMs = performance.now() - started;
-  if (onZeros instanceof ModelYardError) return { warmupMs, failure: onZeros, coalesce: false };
-  if (!hasFreeBatch(model.inputs, model.outputs) || batchRows(zeros) === undefined)
-    return { warmupMs, failure: undefined, coalesce: false };
-  const ones = warmupTensors(model.inputs, 1);
-  const onOnes = await attempt(ones);
-  const onBoth = await attempt(joinRows([zeros, ones]));
-  if (onOnes instanceof ModelYardError || onBoth instanceof ModelYardError)
-    return { warmupMs, failure: undefined, coalesce: false };
-  const [first, second] = splitRows(onBoth, [1, 1]) ?? [];
-  const coalesce =
-    first !== undefined && second !== undefined && sameRows(first, onZeros) && sameRows(second, onOnes);
-  return { warmupMs, failure: undefined, coalesce };
+  const isFree = hasFreeBatch(model.inputs, model.outputs);
+  const seen = async () => {
+    const count = batchRows(zeros);
+    if (!rows.independent || onZeros instanceof ModelYardError || !rows.outputsByRow) return rows;
+    const answered = async (tensors: NamedTensors) => {
+      const answer = await attempt(tensors);
+      return answer instanceof ModelYardError ? undefined : answer;
+    };
+    const [row] = count === undefined ? [] : (splitRows(zeros, Array(count).fill(1)) ?? []);
+    if (count === undefined || row === undefined) return rows;
+    const areApart =
+      count === 1
+        ? !isFree || (await rowsAreApart(zeros, onZeros, answered))
+        : await fixedRowsAreApart(row, count, answered);
+    return areApart ? rows : notSeen;
+  };
+  const independence = await seen();
+  const coalesce = isFree && independence.independent && independence.outputsByRow;
+  const failure = onZeros instanceof ModelYardError ? onZeros : undefined;
+  const knownGood = failure === undefined ? zeros : undefined;
+  return { warmupMs, failure, rows: independence, coalesce, knownGood, known, dimensions };
 }
 
-function invalidArtifact(message: string): ModelYardError {
-  return new ModelYardError(
-    'ARTIFACT_INVALID',
-    `The file cannot be loaded as an ONNX model: ${cleanMessage(message)}`,
-    'Check that it is a whole ONNX file with operators and an opset that onnxruntime supports.',
-  );
-}
+const notSeen: RowIndependence = { independent: false, because: 'rows that were tried in company' };
 
-/** The runtime's message without source locations and line breaks, at most 300 characters and one full stop. */
-export function cleanMessage(message: string): string {
-  const text = message
-    .replace(/\S*onnxruntime\S*\.(cc|h|cpp)(:\d+)?/g, '')
-    .replace(/\s+/g, ' ')
-    .trim();
-  return `${text.slice(0, 300).replace(/[.\s]+$/, '')}${text.length > 300 ? '…' : ''}.`;
+function invalidArtifact(reason: string): ModelYardError {
+  const { message, hint } = loadFailure(reason);
+  return new ModelYardError('ARTIFACT_INVALID', message, hint);
 }

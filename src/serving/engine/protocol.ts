@@ -1,14 +1,25 @@
-import type { DatatypeName } from '../../registry/datatypes.ts';
+import { isPlainObject } from '../../plain_object.ts';
+import { type DatatypeName, datatypes } from '../../registry/datatypes.ts';
 import type { InspectedOutput, ModelOrigin } from '../../registry/model_inspector.ts';
 import { datatype, type Tensor } from '../codec/datatypes.ts';
+import type { KnownInput } from '../graph/known_inputs.ts';
+import type { NamedRows } from '../graph/named_rows.ts';
+import type { RowIndependence } from '../graph/rows/row_independence.ts';
+
+/** The names that the graph gives the dimensions of an input; null where it gives none. */
+export interface NamedDimensions {
+  input: string;
+  names: (string | null)[];
+}
 
 /**
  * The wire between the server and an engine host. A frame is: u32 length of the header, u32 length of the
- * body (both little-endian), the header as JSON, the body. Tensors are described in the header; their
+ * body, f64 milliseconds of the run that it answers, else 0 (all little-endian), the header as JSON, the body. The
+ * header of a run's frames is thus the same for calls of the same shape, and is parsed once. Tensors are described in the header; their
  * elements are the body, one tensor after the other, in the byte order of the machine. String elements are
  * each a u32 byte length and UTF-8.
  */
-export const framePrefixBytes = 8;
+export const framePrefixBytes = 16;
 
 /** Most elements that all outputs of one run may have together. */
 export const maxOutputElements = 10_000_000;
@@ -31,7 +42,10 @@ export type HostRequest =
   | { operation: 'run'; tensors: WireTensor[]; fetches: string[] };
 
 /** A tensor or other value as onnxruntime describes it (free dimensions are -1), and what its graph adds. */
-export interface ValueMetadata extends Pick<InspectedOutput, 'unranked' | 'role' | 'raw' | 'classes'> {
+export interface ValueMetadata
+  extends Pick<InspectedOutput, 'unranked' | 'role' | 'raw' | 'classes' | 'decided_by'> {
+  /** Where an output has its rows, by the names of its dimensions. */
+  namedRows?: NamedRows;
   name: string;
   isTensor: boolean;
   type: string;
@@ -46,6 +60,12 @@ export type HostAnswer =
       outputs: ValueMetadata[];
       /** Whether the model was made to take missing values (NaN) in some of its inputs. */
       takesMissing: boolean;
+      /** What the graph names of its inputs' widths and categories. */
+      known: KnownInput[];
+      /** What the graph calls the dimensions of its inputs. */
+      dimensions: NamedDimensions[];
+      /** Whether rows can change one another's answers. */
+      rows: RowIndependence;
     })
   | { status: 'ran'; tensors: WireTensor[] }
   | { status: 'artifact_mismatch' }
@@ -53,21 +73,113 @@ export type HostAnswer =
   | { status: 'too_large'; elements: number }
   | { status: 'failed'; message: string };
 
+/**
+ * The header of a frame for a host, by a look at its parts: a schema would cost as much as a small run.
+ * @throws Error for what is none
+ */
+export function parseRequest(json: string): HostRequest {
+  const header: unknown = JSON.parse(json);
+  if (!isRequest(header)) throw new Error('a frame that is no request');
+  return header;
+}
+
+function isRequest(header: unknown): header is HostRequest {
+  if (!isPlainObject(header)) return false;
+  if (header.operation === 'run') return areTensors(header.tensors) && areTexts(header.fetches);
+  return (
+    header.operation === 'load' &&
+    typeof header.path === 'string' &&
+    typeof header.sha256 === 'string' &&
+    typeof header.threads === 'number'
+  );
+}
+
+/** As parseRequest, for a frame of a host. @throws Error for what is none */
+export function parseAnswer(json: string): HostAnswer {
+  const header: unknown = JSON.parse(json);
+  if (!isAnswer(header)) throw new Error('a frame that is no answer');
+  return header;
+}
+
+function isAnswer(header: unknown): header is HostAnswer {
+  if (!isPlainObject(header)) return false;
+  switch (header.status) {
+    case 'ran':
+      return areTensors(header.tensors);
+    case 'loaded':
+      return (
+        [header.inputs, header.outputs, header.known, header.dimensions].every(Array.isArray) &&
+        typeof header.takesMissing === 'boolean' &&
+        isPlainObject(header.rows)
+      );
+    case 'too_large':
+      return typeof header.elements === 'number';
+    case 'failed':
+      return typeof header.message === 'string';
+    default:
+      return header.status === 'artifact_mismatch';
+  }
+}
+
+function areTensors(given: unknown): boolean {
+  return (
+    Array.isArray(given) &&
+    given.every(
+      (tensor: unknown) =>
+        isPlainObject(tensor) &&
+        typeof tensor.name === 'string' &&
+        datatypes.some((name) => name === tensor.datatype) &&
+        Array.isArray(tensor.shape) &&
+        tensor.shape.every(Number.isInteger) &&
+        typeof tensor.bytes === 'number',
+    )
+  );
+}
+
+function areTexts(given: unknown): boolean {
+  return Array.isArray(given) && given.every((text) => typeof text === 'string');
+}
+
+/** The parsed headers of frames: one that is the same as that before it is not parsed again. */
+export function headerParser<Header>(parse: (json: string) => Header): (bytes: Buffer) => Header {
+  let last: { bytes: Buffer; header: Header } | undefined;
+  return (bytes) => {
+    if (last?.bytes.equals(bytes)) return last.header;
+    const header = parse(bytes.toString('utf8'));
+    last = { bytes: Buffer.from(bytes), header };
+    return header;
+  };
+}
+
 /** Frames up to this size are one buffer, so that they are one write. */
 const oneWriteBytes = 64 * 1024;
 
-/** A frame of a header and body parts, as buffers to be written one after the other. */
-export function frame(header: HostRequest | HostAnswer, body: readonly Uint8Array[] = []): Buffer[] {
-  const json = Buffer.from(JSON.stringify(header));
-  const prefix = Buffer.alloc(framePrefixBytes);
+/**
+ * A frame of a header and body parts, as buffers to be written one after the other.
+ * @param runMs what the run took that it answers, milliseconds
+ */
+export function frame(
+  header: HostRequest | HostAnswer,
+  body: readonly Uint8Array[] = [],
+  runMs = 0,
+): Buffer[] {
+  const json = JSON.stringify(header);
+  const jsonBytes = Buffer.byteLength(json);
   const bodyBytes = body.reduce((sum, part) => sum + part.byteLength, 0);
-  prefix.writeUInt32LE(json.length, 0);
-  prefix.writeUInt32LE(bodyBytes, 4);
-  if (json.length + bodyBytes < oneWriteBytes) return [Buffer.concat([prefix, json, ...body])];
-  return [
-    Buffer.concat([prefix, json]),
-    ...body.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)),
-  ];
+  const isSmall = jsonBytes + bodyBytes < oneWriteBytes;
+  const start = Buffer.allocUnsafe(framePrefixBytes + jsonBytes + (isSmall ? bodyBytes : 0));
+  start.writeUInt32LE(jsonBytes, 0);
+  start.writeUInt32LE(bodyBytes, 4);
+  start.writeDoubleLE(runMs, 8);
+  start.write(json, framePrefixBytes);
+  if (!isSmall)
+    return [start, ...body.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))];
+  let offset = framePrefixBytes + jsonBytes;
+  for (const part of body) {
+    start.set(part, offset);
+    offset += part.byteLength;
+  }
+  return [start];
 }
 
 /** Describes tensors for a header and gives the parts of their body. */

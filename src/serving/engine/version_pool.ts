@@ -1,23 +1,22 @@
-import { ModelYardError } from '../../errors.ts';
-import { batchRows, fitTogether, joinRows, splitRows } from './batching.ts';
-import type { HostProcess } from './host_process.ts';
-import { type EngineModel, runOn, type Warmup } from './model_host.ts';
-import type { NamedTensors } from './protocol.ts';
-
-export interface LoadReport {
-  loadMs: number;
-  warmupMs: number;
-  /** Why the warm-up run on zeros failed, if it did; the model may still serve proper inputs. */
-  warmupFailure: ModelYardError | undefined;
-}
-
-export interface PoolStatus {
-  state: 'not_loaded' | 'loading' | 'ready';
-  hosts: number;
-  waiting: number;
-  /** How long the longest present run has taken, milliseconds; undefined at rest. */
-  runningMs: number | undefined;
-}
+import type { KnownInput } from '../graph/known_inputs.ts';
+import type { RowIndependence } from '../graph/rows/row_independence.ts';
+import { batchRows, joinRows, splitRows } from './batching.ts';
+import { createBlame } from './blame.ts';
+import { RunFailure } from './fault.ts';
+import { cancelled, createJob, type Job, type JobOptions, type JobOwner, queueFull } from './job.ts';
+import { createJudge, isHang } from './judge.ts';
+import { type EngineModel, timedRunOn } from './model_host.ts';
+import {
+  createPoolHosts,
+  type LoadReport,
+  type Member,
+  type PoolStatus,
+  type StartWarmHost,
+} from './pool_hosts.ts';
+import type { NamedDimensions, NamedTensors } from './protocol.ts';
+import { refusedInputs } from './refused_inputs.ts';
+import { dimensionMismatch } from './shared_dimensions.ts';
+import { countOfBatch, rowsOf, sharedLimit } from './sharing.ts';
 
 /** The hosts of one version and the calls that wait for them. */
 export interface VersionPool {
@@ -26,7 +25,11 @@ export interface VersionPool {
   resize(instances: number): void;
   /** Starts and warms all instances that are missing. */
   load(): Promise<LoadReport>;
-  run(tensors: NamedTensors, signal?: AbortSignal): Promise<NamedTensors>;
+  /** @throws a RunFailure where the model ran and failed, ran too long, or ended its host */
+  run(tensors: NamedTensors, options?: PoolRun): Promise<NamedTensors>;
+  /** Whether rows can change one another's answers; loads a host where there is none. */
+  rows(): Promise<RowIndependence>;
+  known(): KnownOfInputs;
   status(): PoolStatus;
   /** True when no call runs or waits and nothing is being loaded. */
   isIdle(): boolean;
@@ -38,192 +41,176 @@ export interface VersionPool {
   drained(): Promise<void>;
 }
 
+export interface PoolRun extends JobOptions {
+  /** The run is not shared with other calls, so that its numbers are the same to the last digit each time. */
+  alone?: boolean | undefined;
+}
+
+export interface KnownOfInputs {
+  /** The smallest input that the model ran on. */
+  good: NamedTensors | undefined;
+  /** What the graph says of the inputs. */
+  inputs: readonly KnownInput[];
+}
+
 export interface PoolSettings {
   runTimeoutMs: number;
   /** Calls that may wait for one version. */
   maxQueue: number;
   /** Whether calls that wait may share a run. */
   batching: boolean;
+  /** An input that the version was deployed with as one that it must run on, if there is one. */
+  storedInput(): Promise<NamedTensors | undefined>;
 }
-
-/** Starts, loads and warms one host; may reuse one that has the artifact in it already. */
-export type StartWarmHost = (
-  model: EngineModel,
-  instances: number,
-) => Promise<{ host: HostProcess; loadMs: number; warmup: Warmup }>;
-
-interface Member {
-  host: HostProcess;
-  runningSince: number | undefined;
-}
-
-interface Job {
-  tensors: NamedTensors;
-  /** undefined: runs alone. */
-  rows: number | undefined;
-  settled: boolean;
-  started: boolean;
-  resolve(outputs: NamedTensors): void;
-  reject(error: unknown): void;
-}
-
-/** What one run may carry when calls coalesce. */
-const maxBatchRows = 1024;
 
 /**
  * Adaptive batching: a free host takes all calls that wait, up to 1 024 rows, in one run; nothing ever waits
- * for company. When such a run fails, each of its calls runs again alone, so that a fault is its own call's only.
+ * for company. When such a run fails, or takes much longer than it should, each of its calls runs again alone, so that a
+ * fault is its own call's only.
  */
 export function createVersionPool(
   model: EngineModel,
   settings: PoolSettings,
   start: StartWarmHost,
 ): VersionPool {
-  const members = new Set<Member>();
+  const { runTimeoutMs } = settings;
   let queue: Job[] = [];
-  let starting = 0;
-  let instances = model.instances ?? 1;
   let coalesce = false;
-  let firstReport: Promise<LoadReport> | undefined;
   let usedAt = performance.now();
-  let waitingForDrain: (() => void)[] = [];
-
-  const isIdle = () =>
-    starting === 0 && queue.length === 0 && [...members].every((member) => member.runningSince === undefined);
-
-  /** Starts one more host; calls that wait go on with it, or are told why there is none. */
-  async function startMember(): Promise<LoadReport> {
-    starting++;
-    try {
-      const { host, loadMs, warmup } = await start(model, instances);
+  const waitingForDrain: (() => void)[] = [];
+  let msPerRow = 0;
+  let dimensions: readonly NamedDimensions[] | undefined;
+  let knownInputs: readonly KnownInput[] = [];
+  const blame = createBlame(model, runTimeoutMs, settings.storedInput);
+  const refused = refusedInputs(() => performance.now());
+  const hosts = createPoolHosts(model, runTimeoutMs, start, {
+    async warmed(host, warmup, isSuspected) {
       coalesce = settings.batching && warmup.coalesce;
-      members.add({ host, runningSince: undefined });
-      starting--;
+      knownInputs = warmup.known;
+      dimensions = warmup.dimensions;
+      if (warmup.knownGood !== undefined) blame.worked(warmup.knownGood, warmup.warmupMs);
+      else if (isSuspected) await blame.ask(host, { isNew: true });
+    },
+    ready: dispatch,
+    failed(error) {
+      // No host can be started: whoever waits is told why.
+      if (hosts.isEmpty()) for (const job of queue.splice(0)) job.reject(error);
       dispatch();
-      return { loadMs, warmupMs: warmup.warmupMs, warmupFailure: warmup.failure };
-    } catch (error) {
-      starting--;
-      rejectWaiting(error);
-      throw error;
-    }
-  }
+    },
+  });
 
-  function removeDead(): void {
-    for (const member of members) if (!member.host.isAlive()) members.delete(member);
-  }
+  const judge = createJudge(blame, hosts, refused);
 
-  /** The report of the first host that is there or on its way. */
-  function ensureLoaded(): Promise<LoadReport> {
-    removeDead();
-    if (firstReport !== undefined && members.size + starting > 0) return firstReport;
-    const report = startMember();
-    firstReport = report;
-    report.catch(() => {
-      if (firstReport === report) firstReport = undefined;
-    });
-    return report;
-  }
+  const isIdle = () => queue.length === 0 && hosts.isIdle();
 
   function dispatch(): void {
     usedAt = performance.now();
-    removeDead();
-    const free = [...members].filter((member) => member.runningSince === undefined);
-    for (const member of free.splice(0, Math.max(0, members.size - instances))) {
-      member.host.kill();
-      members.delete(member);
-    }
+    const free = hosts.free();
     queue = queue.filter((job) => !job.settled);
+    rejectMismatched();
     free.forEach((member, index) => {
       // What waits is shared out among the hosts that are free.
-      const batch = takeBatch(Math.ceil(queue.length / (free.length - index)));
+      const most = Math.ceil(queue.length / (free.length - index));
+      const batch = queue.splice(0, coalesce ? countOfBatch(queue, most, msPerRow) : 1);
       if (batch.length > 0) void runBatch(member, batch);
     });
-    if (queue.length > 0 && members.size + starting < instances)
-      (members.size + starting === 0 ? ensureLoaded() : startMember()).catch(() => undefined);
-    if (isIdle()) {
-      const settled = waitingForDrain;
-      waitingForDrain = [];
-      for (const resolve of settled) resolve();
-    }
+    if (queue.length > 0) hosts.grow();
+    if (isIdle()) for (const resolve of waitingForDrain.splice(0)) resolve();
   }
 
-  /** No host can be started: whoever waits is told why. */
-  function rejectWaiting(error: unknown): void {
-    removeDead();
-    if (members.size + starting === 0) {
-      const rejected = queue;
-      queue = [];
-      for (const job of rejected) job.reject(error);
+  /** Calls whose sizes do not fit together are never run. */
+  function rejectMismatched(): void {
+    if (dimensions === undefined) return;
+    for (const job of queue) {
+      if (job.checked) continue;
+      job.checked = true;
+      const mismatch = dimensionMismatch(dimensions, job.tensors);
+      if (mismatch !== undefined) job.reject(mismatch);
     }
-    dispatch();
-  }
-
-  function takeBatch(mostCalls: number): Job[] {
-    const [first] = queue;
-    if (first === undefined) return [];
-    let rows = first.rows;
-    if (rows === undefined || !coalesce) {
-      queue.shift();
-      return [first];
-    }
-    let taken = 1;
-    for (; taken < Math.min(queue.length, mostCalls); taken++) {
-      const next = queue[taken];
-      if (next?.rows === undefined || rows + next.rows > maxBatchRows) break;
-      if (!fitTogether(first.tensors, next.tensors)) break;
-      rows += next.rows;
-    }
-    return queue.splice(0, taken);
   }
 
   async function runBatch(member: Member, batch: Job[]): Promise<void> {
-    member.runningSince = performance.now();
-    for (const job of batch) job.started = true;
+    const [first] = batch;
+    if (first === undefined) return;
+    const startedAt = performance.now();
+    member.runningSince = startedAt;
+    const run = { startedAt, isShared: batch.length > 1 };
+    for (const job of batch) job.run = run;
+    const rows = rowsOf(batch);
+    const isTrial = first.afterHang?.try === 'first' && queue.length > 0;
+    const limitMs = run.isShared
+      ? sharedLimit(runTimeoutMs, msPerRow === 0 ? undefined : msPerRow * rows)
+      : limitAlone(first, isTrial, startedAt);
     try {
-      const outputs = await runOn(
-        member.host,
-        model,
-        joinRows(batch.map((job) => job.tensors)),
-        settings.runTimeoutMs,
-      );
-      const [only] = batch;
-      if (batch.length === 1) only?.resolve(outputs);
-      else
-        settle(
-          batch,
-          splitRows(
-            outputs,
-            batch.map((job) => job.rows ?? 0),
-          ),
-        );
+      const tensors = joinRows(batch.map((job) => job.tensors));
+      const { outputs, runMs } = await timedRunOn(member.host, first, tensors, limitMs);
+      blame.answered(first, runMs);
+      if (batch.every((job) => job.rows !== undefined)) msPerRow = runMs / Math.max(1, rows);
+      for (const job of batch) job.onRun?.({ runMs, queueMs: startedAt - job.queuedAt });
+      settle(batch, outputs);
     } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error);
-      else runAlone(batch);
+      if (run.isShared) await runApart(member, batch, limitMs, error);
+      else if (isTrial && isHang(error)) await runLast(member, first);
+      else {
+        first.stopClock();
+        first.reject(await judge.judged(member, first, error));
+      }
     }
     member.runningSince = undefined;
     dispatch();
   }
 
-  function settle(batch: Job[], parts: NamedTensors[] | undefined): void {
-    if (parts === undefined) {
-      coalesce = false;
-      runAlone(batch);
-      return;
-    }
-    batch.forEach((job, index) => {
-      const part = parts[index];
-      if (part !== undefined) job.resolve(part);
-    });
+  /** Milliseconds that a call may run alone. */
+  function limitAlone({ afterHang, queuedAt }: Job, isTrial: boolean, now: number): number {
+    if (afterHang === undefined) return runTimeoutMs;
+    return isTrial ? afterHang.limitMs : Math.max(afterHang.limitMs, queuedAt + runTimeoutMs - now);
   }
 
-  function runAlone(batch: Job[]): void {
+  function settle(batch: readonly Job[], outputs: NamedTensors): void {
+    const rows = batch.map((job) => job.rows ?? 0);
+    const parts = batch.length === 1 ? [outputs] : splitRows(outputs, rows);
+    parts?.forEach((part, index) => {
+      batch[index]?.resolve(part);
+    });
+    if (parts !== undefined) return;
+    coalesce = false;
+    queueAlone(batch);
+  }
+
+  function queueAlone(batch: readonly Job[]): void {
     const unanswered = batch.filter((job) => !job.settled);
-    for (const job of unanswered) {
-      job.rows = undefined;
-      job.started = false;
-    }
+    for (const job of unanswered) Object.assign(job, { rows: undefined, run: undefined });
     queue.unshift(...unanswered);
   }
+
+  /** The calls of a shared run that failed run again one by one, before those that came later. */
+  async function runApart(member: Member, batch: Job[], limitMs: number, error: unknown): Promise<void> {
+    if (isHang(error)) {
+      for (const job of batch) job.afterHang = { try: 'first', limitMs };
+      await hosts.replace(member).catch(() => undefined);
+      if (blame.isBroken()) for (const job of batch) job.reject(new RunFailure(error, 'model'));
+    }
+    queueAlone(batch);
+  }
+
+  /** A call that ran too long in company and alone has the rest of its time when those that wait are answered. */
+  async function runLast(member: Member, job: Job): Promise<void> {
+    job.afterHang = { try: 'last', limitMs: job.afterHang?.limitMs ?? 0 };
+    await hosts.replace(member).catch(() => undefined);
+    if (job.settled) return;
+    job.run = undefined;
+    queue.push(job);
+  }
+
+  const owner: JobOwner = {
+    timeoutMs: runTimeoutMs,
+    isHeldUp: hosts.isHeldUp,
+    // One that nobody waits for any more takes no place in the queue.
+    leave(job) {
+      if (job.run === undefined) queue = queue.filter((other) => other !== job);
+    },
+    late: (job, error) => (job.afterHang?.try === 'last' ? judge.blamed(job, error) : error),
+  };
 
   return {
     model,
@@ -231,71 +218,33 @@ export function createVersionPool(
     lastUsed: () => usedAt,
 
     resize(count) {
-      if (count === instances) return;
-      instances = count;
-      dispatch();
+      if (hosts.resize(count)) dispatch();
     },
 
-    async load() {
-      const report = await ensureLoaded();
-      const missing = instances - members.size - starting;
-      await Promise.all(Array.from({ length: Math.max(0, missing) }, startMember));
-      return report;
-    },
+    load: hosts.load,
+    rows: async () => (await hosts.ensureLoaded()).rows,
+    known: () => ({ good: blame.knownGood(), inputs: knownInputs }),
 
-    run: (tensors, signal) =>
+    run: (tensors, options = {}) =>
       new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(cancelled());
+        if (options.signal?.aborted) return reject(cancelled());
         if (queue.length >= settings.maxQueue) return reject(queueFull(settings.maxQueue));
-        const job: Job = {
-          tensors,
-          rows: batchRows(tensors),
-          settled: false,
-          started: false,
-          resolve: (outputs) => {
-            forget();
-            resolve(outputs);
-          },
-          reject: (error) => {
-            forget();
-            reject(error);
-          },
-        };
-        const forget = () => {
-          job.settled = true;
-          // One that nobody waits for any more takes no place in the queue.
-          if (!job.started) queue = queue.filter((other) => other !== job);
-          clearTimeout(timer);
-          signal?.removeEventListener('abort', abort);
-        };
-        // A call that waits is taken off the queue; a run that is under way cannot be stopped, nobody waits for it.
-        const abort = () => job.reject(cancelled());
-        signal?.addEventListener('abort', abort);
-        const timer = setTimeout(
-          () => job.reject(tooLate(job.started, settings.runTimeoutMs)),
-          settings.runTimeoutMs,
-        );
+        const refusal = refused.refusal(tensors);
+        if (refusal !== undefined) return reject(refusal);
+        const job = createJob(tensors, options, {
+          owner,
+          outputs: options.outputs ?? model.outputs,
+          rows: options.alone ? undefined : batchRows(tensors),
+          resolve,
+          reject,
+        });
         queue.push(job);
         // After everything that is ready to run now: calls that came in together share a run.
         if (queue.length === 1) process.nextTick(dispatch);
       }),
 
-    status() {
-      const alive = [...members].filter((member) => member.host.isAlive());
-      const since = alive.flatMap(({ runningSince }) => runningSince ?? []);
-      return {
-        state: alive.length > 0 ? 'ready' : starting > 0 ? 'loading' : 'not_loaded',
-        hosts: alive.length,
-        waiting: queue.length,
-        runningMs: since.length === 0 ? undefined : performance.now() - Math.min(...since),
-      };
-    },
-
-    unload() {
-      for (const member of members) member.host.kill();
-      members.clear();
-      firstReport = undefined;
-    },
+    status: () => ({ ...hosts.status(), waiting: queue.length }),
+    unload: hosts.unload,
 
     drained: () =>
       new Promise((resolve) => {
@@ -304,31 +253,3 @@ export function createVersionPool(
       }),
   };
 }
-
-function queueFull(maxQueue: number): ModelYardError {
-  return new ModelYardError(
-    'LIMIT_EXCEEDED',
-    `${maxQueue} calls wait for this version already.`,
-    'Call again when there is less load, send more rows in one call, or deploy the version with more instances.',
-  );
-}
-
-function cancelled(): ModelYardError {
-  return new ModelYardError('CANCELLED', 'The call was cancelled.', 'Nothing was logged.');
-}
-
-function tooLate(started: boolean, timeoutMs: number): ModelYardError {
-  return new ModelYardError(
-    'TIMEOUT',
-    started
-      ? `The model did not answer within ${timeoutMs} ms.`
-      : `The call waited ${timeoutMs} ms for its turn on the model.`,
-    started
-      ? 'Try again with fewer or simpler rows, or start the server with a higher MODELYARD_PREDICT_TIMEOUT_MS.'
-      : 'Try again when there is less load, or deploy the version with more instances.',
-    { cause: started ? undefined : waitedForTurn },
-  );
-}
-
-/** The cause of a TIMEOUT that came before the model saw the call: load, not a fault of the model. */
-export const waitedForTurn = 'waited for its turn';

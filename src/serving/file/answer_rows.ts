@@ -3,6 +3,10 @@ import { ModelYardError } from '../../errors.ts';
 import type { Signature } from '../../registry/signature.ts';
 import type { RowPrediction } from '../codec/predictions.ts';
 import { encodeRecords, type JsonRecord } from '../codec/records.ts';
+import { RunFailure } from '../engine/fault.ts';
+import { waitedForTurn } from '../engine/job.ts';
+import type { RowIndependence } from '../graph/rows/row_independence.ts';
+import { fixedRows } from '../run_rows.ts';
 
 /** Runs a model on records; one prediction a record. */
 export type RunRecords = (records: readonly JsonRecord[]) => Promise<RowPrediction[]>;
@@ -10,56 +14,68 @@ export type RunRecords = (records: readonly JsonRecord[]) => Promise<RowPredicti
 export interface RowsAnswer {
   /** One a row, in order. */
   answers: RowAnswer[];
-  /** What the model said of a row that it could not run on; undefined when there was none. */
+  /** The model's error of a row that it could not run on; undefined when there was none. */
   modelFailure: ModelYardError | undefined;
 }
+/** What whole groups gave, or failed with, when they were run in another way before: by the position of the first row. */
+export type TriedGroups = Map<number, () => RowPrediction[]>;
 export type RowAnswer = { prediction: RowPrediction } | { error: string };
 
-/** A run shall take about so long: a short one serves other callers, a long one costs less a row. */
-const targetRunMs = 150;
-/** With other chunks in flight a call waits about twice as long as it runs, and none shall count as slow. */
-const targetShareOfSlow = 1 / 4;
-const firstRunRows = 100;
-const maxRunRows = 500;
+/** Rows of one run; with many features fewer rows, so that a run has about the same number of cells. */
+const maxGroupRows = 200;
+const maxGroupFeatures = 50_000;
+
+/** How rows are grouped for a model. It depends on the model alone, so that a file has the same answers each time. */
+export interface RowGroups {
+  size: number;
+  /** Rows of a group may change one another's answers: groups must not depend on where the file is cut for reading. */
+  mustBeWhole: boolean;
+  /** The model takes no smaller group. */
+  isFixed: boolean;
+}
+
+export function rowGroups({ inputs, features }: Signature, rows: RowIndependence): RowGroups {
+  const fixed = fixedRows(inputs);
+  const isProven = rows.independent && rows.outputsByRow;
+  const most = Math.max(
+    1,
+    Math.min(maxGroupRows, Math.floor(maxGroupFeatures / Math.max(1, features.length))),
+  );
+  if (fixed === undefined) return { size: most, mustBeWhole: !rows.independent, isFixed: false };
+  const size = isProven ? fixed * Math.max(1, Math.floor(most / fixed)) : fixed;
+  return { size, mustBeWhole: !isProven, isFixed: !isProven };
+}
 
 /** While too many calls wait for the model, a run is tried again after these pauses, milliseconds. */
 const busyPausesMs = [20, 50, 100, 200, 400, 800, 1600, 3200, 6400, 6400, 6400];
 
 /**
- * Answers rows with a model so that each fails for itself: a run that fails because of its rows is divided until the
- * guilty ones are alone. A model that is gone fails the whole: a crash is tried once more, for a host may be
- * killed from outside, then TIMEOUT, ENGINE_CRASHED, CIRCUIT_OPEN and the like are thrown.
- * @param now milliseconds of a monotonic clock
- * @param slowMs from when on a call to the model counts as slow
+ * Runs that end the runtime, or hang until they are ended, cost all callers a restart, so they are limited: this many
+ * more than the runs that were answered. After this many in a row without an answer, groups are no longer divided …
  */
-export function rowAnswerer(signature: Signature, run: RunRecords, now: () => number, slowMs: number) {
-  const target = Math.min(targetRunMs, slowMs * targetShareOfSlow);
-  const batch = fixedBatch(signature);
-  const single = withFreeBatch(signature);
-  let runRows = batch ?? firstRunRows;
+const maxEndsDivided = 10;
+/** … and after this many the file is stopped. */
+const maxEnds = 25;
 
-  const runPadded = async (records: readonly JsonRecord[]): Promise<RowPrediction[]> => {
-    const last = records.at(-1);
-    if (batch === undefined || last === undefined || records.length === batch) return run(records);
-    // A fixed batch is filled up with copies of its last row, whose predictions nobody gets.
-    const filling = Array.from({ length: batch - records.length }, () => last);
-    return (await run([...records, ...filling])).slice(0, records.length);
-  };
-
-  const runPatiently = async (
-    records: readonly JsonRecord[],
-    signal: AbortSignal,
-  ): Promise<RowPrediction[]> => {
+/**
+ * Answers rows with a model, in groups, so that each fails for itself: a run that fails because of its rows, ends the
+ * runtime by them, hangs on them or takes too much for them is divided until the guilty ones are alone. A model that is gone fails the whole: a run whose host was
+ * ended from outside is tried once more, then TIMEOUT, ENGINE_CRASHED, CIRCUIT_OPEN and the like are thrown.
+ */
+export function rowAnswerer(signature: Signature, run: RunRecords, groups: RowGroups) {
+  /** Runs that ended the runtime, minus the runs that were answered; and how many of them came since the last answer. */
+  let [unpaid, inARow] = [0, 0];
+  const patiently = async <Result>(once: () => Promise<Result>, signal: AbortSignal): Promise<Result> => {
     let crashed = false;
     for (let pauses = 0; ; ) {
       signal.throwIfAborted();
       try {
-        return await runPadded(records);
+        return await once();
       } catch (error) {
         const code = error instanceof ModelYardError ? error.code : undefined;
         const wait = busyPausesMs[pauses];
-        if (code === 'ENGINE_CRASHED' && !crashed) crashed = true;
-        else if (code === 'LIMIT_EXCEEDED' && wait !== undefined) {
+        if (code === 'ENGINE_CRASHED' && !crashed && !endedByRows(error)) crashed = true;
+        else if (isBusy(error) && wait !== undefined) {
           pauses++;
           await pause(wait, undefined, { signal });
         } else throw error;
@@ -67,9 +83,14 @@ export function rowAnswerer(signature: Signature, run: RunRecords, now: () => nu
     }
   };
 
-  return async (
+  const answered = () => {
+    [unpaid, inARow] = [Math.max(0, unpaid - 1), 0];
+  };
+
+  const answer = async (
     rows: readonly { features: JsonRecord; fault: string | undefined }[],
     signal: AbortSignal,
+    tried?: TriedGroups,
   ): Promise<RowsAnswer> => {
     const answers: RowAnswer[] = rows.map(({ fault }) => ({ error: fault ?? '' }));
     let modelFailure: ModelYardError | undefined;
@@ -78,7 +99,11 @@ export function rowAnswerer(signature: Signature, run: RunRecords, now: () => nu
     const answerGroup = async (group: readonly number[]): Promise<void> => {
       if (group.length === 0) return;
       try {
-        const predictions = await runPatiently(group.map(featuresOf), signal);
+        const before = tried?.get(group[0] ?? -1);
+        tried?.delete(group[0] ?? -1);
+        const predictions =
+          before === undefined ? await patiently(() => run(group.map(featuresOf)), signal) : before();
+        if (before === undefined) answered();
         group.forEach((index, position) => {
           const prediction = predictions[position];
           answers[index] =
@@ -88,17 +113,22 @@ export function rowAnswerer(signature: Signature, run: RunRecords, now: () => nu
         if (!(error instanceof ModelYardError)) throw error;
         if (error.code === 'SIGNATURE_MISMATCH') {
           const fitting = group.filter((index) => {
-            const mismatch = mismatchOf(single, featuresOf(index));
+            const mismatch = mismatchOf(signature, featuresOf(index));
             if (mismatch !== undefined) answers[index] = { error: mismatch };
             return mismatch === undefined;
           });
-          if (fitting.length === group.length) throw error;
-          return answerGroup(fitting);
+          if (fitting.length < group.length) return answerGroup(fitting);
+          // Too few rows for a model that takes no fewer.
+          if (!groups.isFixed || group.length >= groups.size) throw error;
+          for (const index of group) answers[index] = { error: error.message };
+          return;
         }
-        if (error.code !== 'INFERENCE_FAILED') throw error;
-        const [only] = group;
-        if (group.length === 1 && only !== undefined) {
-          answers[only] = { error: error.message };
+        const isEnd = endedByRows(error) || isTooMuch(error);
+        if (error.code !== 'INFERENCE_FAILED' && !isEnd) throw error;
+        if (isEnd) [unpaid, inARow] = [unpaid + 1, inARow + 1];
+        if (unpaid > maxEnds) throw error;
+        if (group.length === 1 || groups.isFixed || (isEnd && inARow > maxEndsDivided)) {
+          for (const index of group) answers[index] = { error: error.message };
           modelFailure = error;
           return;
         }
@@ -109,42 +139,47 @@ export function rowAnswerer(signature: Signature, run: RunRecords, now: () => nu
     };
 
     const sound = [...rows.keys()].filter((index) => rows[index]?.fault === undefined);
-    for (let start = 0; start < sound.length; ) {
-      const group = sound.slice(start, start + runRows);
-      const begun = now();
-      await answerGroup(group);
-      start += group.length;
-      if (batch === undefined) runRows = nextRunRows(runRows, group.length, now() - begun, target);
-    }
+    for (let start = 0; start < sound.length; start += groups.size)
+      await answerGroup(sound.slice(start, start + groups.size));
     return { answers, modelFailure };
+  };
+  return {
+    answer,
+    /** Runs a whole group in some other way, as patiently. */
+    async runGroup<Result>(once: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+      const result = await patiently(once, signal);
+      answered();
+      return result;
+    },
   };
 }
 
-/** How many rows the next run takes, after one of `rows` rows took `ms`; at most twice as many as before. */
-export function nextRunRows(before: number, rows: number, ms: number, targetMs: number): number {
-  const fitting = Math.floor((rows * targetMs) / Math.max(ms, 0.01));
-  return Math.max(1, Math.min(maxRunRows, before * 2, fitting));
+/** Whether a run ended the runtime or took too long by its rows: the model does not do so on everything. */
+function endedByRows(error: unknown): error is RunFailure {
+  if (!(error instanceof RunFailure) || error.isFromOutside) return false;
+  if (error.code === 'TIMEOUT') return error.fault === 'caller';
+  return error.code === 'ENGINE_CRASHED' && error.fault !== 'model';
 }
 
-/** The number of rows that the model takes a call where it is fixed. */
-function fixedBatch({ inputs }: Signature): number | undefined {
-  const batch = inputs.map(({ shape }) => shape[0]).find((size) => size !== undefined && size !== -1);
-  return batch === undefined || batch < 1 ? undefined : batch;
+/** Whether too many calls wait for the model or for room to load it, or this one waited too long for its turn. */
+function isBusy(error: unknown): boolean {
+  if (!(error instanceof ModelYardError)) return false;
+  return error.code === 'LIMIT_EXCEEDED' ? error.retryable : error.cause === waitedForTurn;
 }
 
-function withFreeBatch(signature: Signature): Signature {
-  const inputs = signature.inputs.map((input) => ({ ...input, shape: [-1, ...input.shape.slice(1)] }));
-  return { ...signature, inputs };
+/** Whether the rows took more memory, or have a larger answer, than a run may: fewer of them may do. */
+function isTooMuch(error: ModelYardError): boolean {
+  return error.code === 'LIMIT_EXCEEDED' && !error.retryable;
 }
 
 /** Why a row does not fit the signature; undefined when it does. */
-function mismatchOf(signature: Signature, record: JsonRecord): string | undefined {
+export function mismatchOf(signature: Signature, record: JsonRecord): string | undefined {
   try {
     encodeRecords(signature, [record]);
     return undefined;
   } catch (error) {
     if (!(error instanceof ModelYardError)) throw error;
-    // The line says which row it is.
+    // The report has the line, so the row's number is left out.
     return error.message.replace(/^Row 0, f/, 'F').replace(/^Row 0 does/, 'The row does');
   }
 }

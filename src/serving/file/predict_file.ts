@@ -1,32 +1,37 @@
-import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
-import { readableFile, writableFile } from '../../access/file_access.ts';
 import { ModelYardError } from '../../errors.ts';
+import { type FileRoots, holdWritable, type OpenedFile, openReadable } from '../../files/file_access.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
 import { createOutputFile, notWritable } from '../../storage/output_file.ts';
-import type { PredictionSink } from '../prediction_sink.ts';
+import { type FileFormat, formatOf } from '../../tables/formats.ts';
+import { withTable } from '../../tables/open_table.ts';
+import type { ColumnMapping, Table } from '../../tables/table.ts';
+import type { CallerIds } from '../caller_ids.ts';
+import { didYouMean, listed } from '../codec/records.ts';
+import type { BlockLog, PredictionSink } from '../prediction_sink.ts';
 import { answerFile, type FileCounts } from './answer_file.ts';
 import { chooseFileModel, type FileModel, type FileModelDependencies } from './file_model.ts';
-import { type FileFormat, formatOf } from './formats.ts';
-import { withTable } from './open_table.ts';
-import { isResultColumn } from './result_columns.ts';
-import type { ColumnMapping, Table } from './table.ts';
+import { isResultColumn, idColumn as ownIdColumn } from './result_columns.ts';
 
-export interface FileRequest {
+interface FileRequest {
   modelId: string;
   /** Pins the version; otherwise the active one answers the whole file. */
   version?: string | undefined;
+  /** Only these outputs; undefined: all. */
+  outputs?: readonly string[] | undefined;
   inputPath: string;
   /** Default: `NAME.predictions.EXTENSION` beside the input. */
   outputPath?: string | undefined;
-  /** The column that says whom a row is about; kept in the log. */
+  /** The column with the entity key of each row; kept in the log. */
   entityColumn?: string | undefined;
-  /** The column with what really was; predictions are compared with it. */
+  /** The column with the caller's own prediction ids. */
+  idColumn?: string | undefined;
+  /** The column with the actual values (ground truth), with which predictions are compared. */
   outcomeColumn?: string | undefined;
   log: boolean;
 }
 
-export interface FileReport extends FileCounts {
+interface FileReport extends FileCounts {
   version: string;
   route: FileModel['route'];
   /** Absolute, as the caller named it. */
@@ -34,9 +39,9 @@ export interface FileReport extends FileCounts {
   seconds: number;
 }
 
-export interface FileDependencies extends FileModelDependencies {
-  sink: PredictionSink;
-  allowedRoots: readonly string[];
+export interface FileDependencies extends FileModelDependencies, FileRoots {
+  sink: Pick<PredictionSink, 'append'> & BlockLog;
+  callerIds: CallerIds;
   /** The registry's directory: no output goes there. */
   directory: string;
   clock: () => number;
@@ -88,26 +93,50 @@ async function predictFile(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<FileReport> {
-  const { allowedRoots, directory } = dependencies;
-  const started = performance.now();
   const { inputPath, outputPath = defaultOutputPath(inputPath) } = request;
+  requireSameFormat(formatOf(inputPath), inputPath, outputPath);
+  const input = await openReadable(inputPath, dependencies.allowedRoots);
+  try {
+    return await answerOpened(dependencies, request, input, outputPath, progress, signal);
+  } finally {
+    await input.close();
+  }
+}
+
+async function answerOpened(
+  dependencies: FileDependencies,
+  request: FileRequest,
+  input: OpenedFile,
+  outputPath: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<FileReport> {
+  const started = performance.now();
+  const { inputPath } = request;
   const format = formatOf(inputPath);
-  requireSameFormat(format, inputPath, outputPath);
-  const input = await readableFile(inputPath, allowedRoots);
-  const model = await chooseFileModel(dependencies, request.modelId, request.version);
-  const output = await writableFile(outputPath, allowedRoots, directory);
-  const { size } = await stat(input);
+  const model = await chooseFileModel(dependencies, request.modelId, request.version, request.outputs);
+  const output = await holdWritable(outputPath, dependencies, dependencies.directory);
+  const { bytes: size } = input;
   const report = throttled(progress, size);
 
+  const warnings: string[] = [];
   const run = async <Carried>(table: Table<Carried>): Promise<FileCounts> => {
+    if (table.unreadable.length > 0)
+      warnings.push(
+        `Columns of types that are not carried through are left out of the output: ${listed(table.unreadable.map(({ name, type }) => `${name} (${type})`))}.`,
+      );
     const mapping = mapColumns(table.columns, model.record, request);
-    const file = await createOutputFile(output, outputPath);
+    const file = await createOutputFile(output.file, outputPath, {
+      check: output.check,
+      directory: dependencies.directory,
+    });
     try {
       const counts = await answerFile({
         table,
         mapping,
         model,
         sink: request.log ? dependencies.sink : undefined,
+        callerIds: request.idColumn === undefined ? undefined : dependencies.callerIds,
         output: file.handle,
         clock: dependencies.clock,
         progress: report,
@@ -126,13 +155,16 @@ async function predictFile(
       await file.discard();
     }
   };
-  const counts = await withTable({ format, path: input, shownPath: inputPath, bytes: size }, run);
+  const counts = await withTable({ format, path: input.fd, shownPath: inputPath, bytes: size }, run).finally(
+    output.close,
+  );
   return {
     ...counts,
     version: model.record.version,
     route: model.route,
     outputPath: resolve(outputPath),
     seconds: (performance.now() - started) / 1000,
+    warnings: [...counts.warnings, ...warnings],
   };
 }
 
@@ -160,7 +192,7 @@ function requireSameFormat(format: FileFormat, inputPath: string, outputPath: st
 function mapColumns(
   columns: readonly string[],
   { signature }: VersionRecord,
-  { inputPath, entityColumn, outcomeColumn }: FileRequest,
+  { inputPath, entityColumn, outcomeColumn, idColumn, log }: FileRequest,
 ): ColumnMapping {
   const { features } = signature;
   if (features.length === 0)
@@ -174,31 +206,37 @@ function mapColumns(
     throw new ModelYardError(
       'SIGNATURE_MISMATCH',
       `${inputPath} has no column for ${missing.length} of ${features.length} features: ${listed(missing)}.`,
-      `Its columns: ${listed(columns)}.`,
+      `${didYouMean(
+        columns.filter((column) => !features.some(({ name }) => name === column)).slice(0, 1000),
+        missing,
+      )}Its columns: ${listed(columns)}. Rename them as the features are called.`,
     );
   for (const [argument, column] of Object.entries({
     entity_column: entityColumn,
     outcome_column: outcomeColumn,
+    id_column: idColumn,
   }))
     if (column !== undefined && !columns.includes(column))
       throw new ModelYardError(
         'INVALID_INPUT',
         `${argument}: ${inputPath} has no column "${column}".`,
-        `Its columns: ${listed(columns)}.`,
+        `Name one of its columns: ${listed(columns)}.`,
       );
-  const taken = columns.find(isResultColumn);
+  if (idColumn !== undefined && !log)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      'id_column was given with log: false, but the ids are those of logged predictions.',
+      'Leave one of them out.',
+    );
+  // The output's prediction_id is the input's then.
+  const taken = columns.find((name) => isResultColumn(name) && !(name === ownIdColumn && name === idColumn));
   if (taken !== undefined)
     throw new ModelYardError(
       'INVALID_INPUT',
       `${inputPath} has a column "${taken}", which the output needs for its own.`,
       'Rename or remove it; perhaps the file is an output of predict_file already.',
     );
-  return { features, entityColumn, outcomeColumn };
-}
-
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 40).map((name) => (name.length > 80 ? `${name.slice(0, 80)}…` : name));
-  return shown.join(', ') + (names.length > 40 ? ` and ${names.length - 40} more` : '');
+  return { features, entityColumn, outcomeColumn, others: idColumn === undefined ? [] : [idColumn] };
 }
 
 const progressIntervalMs = 250;
@@ -217,6 +255,6 @@ function cancelled(): ModelYardError {
   return new ModelYardError(
     'CANCELLED',
     'The call was cancelled.',
-    'No file was written. Rows that were answered before are in the prediction log.',
+    'No file was written; rows that were answered before are in the prediction log. Call again for the whole file.',
   );
 }

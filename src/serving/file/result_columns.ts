@@ -1,7 +1,9 @@
 import { ModelYardError } from '../../errors.ts';
+import { classValues } from '../../registry/actual_value.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
+import type { ResultCell, ResultColumn, ResultValues } from '../../tables/table.ts';
+import type { PredictionColumns } from '../codec/prediction_columns.ts';
 import type { PredictedValue, RowPrediction } from '../codec/predictions.ts';
-import type { ResultCell, ResultColumn } from './table.ts';
 
 /** How predictions become columns of the output. */
 export interface ResultLayout {
@@ -9,8 +11,11 @@ export interface ResultLayout {
   /** The cells of an answered row but the first, its prediction id; or why they do not fit the columns. */
   cells(prediction: RowPrediction): ResultCell[] | { error: string };
   failedCells(error: string): ResultCell[];
+  /** The same cells of many rows by columns; undefined where they do not fit the columns. */
+  columnValues(predictions: PredictionColumns): ResultValues[] | undefined;
 }
 
+export const idColumn = 'prediction_id';
 const maxResultColumns = 10_000;
 
 /**
@@ -26,14 +31,14 @@ export function resultLayout(record: VersionRecord, first: RowPrediction | undef
     throw new ModelYardError(
       'LIMIT_EXCEEDED',
       `A prediction of this model has ${values.length + classes.length} numbers; a file takes at most ${maxResultColumns} a row.`,
-      'Call predict, row by row, for a model with such outputs.',
+      'Name in `outputs` only those that you need, or call predict, row by row.',
     );
   const valueColumns = values.map(({ path, value }) => ({
     name: `prediction${path}`,
     type: columnType(record, value, classes.length > 0),
   }));
   const columns: ResultColumn[] = [
-    { name: 'prediction_id', type: 'text' },
+    { name: idColumn, type: 'text' },
     ...valueColumns,
     ...classes.map((label) => ({ name: `P(${label})`, type: 'number' as const })),
     { name: 'error', type: 'text' },
@@ -53,15 +58,25 @@ export function resultLayout(record: VersionRecord, first: RowPrediction | undef
         undefined,
       ];
     },
+    columnValues({ rows, values: given, classes: named, probabilities }) {
+      const type = valueColumns[0]?.type;
+      const isAlike = valueColumns.length === 1 && valueColumns[0]?.name === 'prediction';
+      if (!isAlike || JSON.stringify(named ?? []) !== JSON.stringify(classes)) return undefined;
+      if ('numbers' in given && type !== 'number' && type !== 'integer') return undefined;
+      const value =
+        'numbers' in given
+          ? given
+          : { values: given.entries.map((entry) => cellOf(entry, type)), positions: given.codes };
+      const none = { values: [undefined], positions: new Uint8Array(rows) };
+      return [value, ...probabilities.map((numbers) => ({ numbers })), none];
+    },
     failedCells: (error) => [...columns.slice(1).map(() => undefined), error],
   };
 }
 
 /** The columns' names before any prediction is known: none of them may be a column of the input. */
 export function isResultColumn(name: string): boolean {
-  return (
-    ['prediction_id', 'prediction', 'error'].includes(name) || /^prediction(\[\d+\])+$|^P\(.*\)$/s.test(name)
-  );
+  return [idColumn, 'prediction', 'error'].includes(name) || /^prediction(\[\d+\])+$|^P\(.*\)$/s.test(name);
 }
 
 interface FlatValue {
@@ -87,8 +102,12 @@ function columnType(
   isLabel: boolean,
 ): ResultColumn['type'] {
   if (typeof value === 'boolean') return 'boolean';
-  // A label outside the class labels stays a number; among texts it is text.
-  if (record.classLabels !== undefined && isLabel) return 'text';
+  if (record.classLabels !== undefined && isLabel) {
+    const classes = classValues(record.signature.outputs, record.classLabels);
+    // A label outside the class labels stays a number; among texts it is text.
+    if (!classes.every((name) => typeof name === 'number')) return 'text';
+    return classes.every(Number.isInteger) ? 'integer' : 'number';
+  }
   if (hasIntegerValues(record) && /^-?\d+$/.test(String(value))) return 'integer';
   return typeof value === 'string' ? 'text' : 'number';
 }

@@ -1,4 +1,5 @@
-import { booleanCell, numberCell } from '../../registry/cells.ts';
+import { booleanCell, numberCell } from '../../tables/cells.ts';
+import { type PredictionColumns, predictedValue } from '../codec/prediction_columns.ts';
 import type { PredictedValue, RowPrediction } from '../codec/predictions.ts';
 
 export interface FileSummary {
@@ -63,18 +64,27 @@ export function summarizer(isClass: boolean, withOutcome: boolean) {
     if (isSameClass(value, actual)) outcome.hits++;
   };
 
+  const add = (value: PredictedValue, hasProbabilities: boolean, actual: unknown): void => {
+    if (Array.isArray(value)) {
+      if (withOutcome) outcome.without++;
+      return;
+    }
+    const asClass = isClass || hasProbabilities || typeof value !== 'number';
+    if (value !== null) {
+      if (asClass) countClass(String(value));
+      else countNumber(Number(value));
+    }
+    if (withOutcome) compare(value, asClass, actual);
+  };
+
   return {
     add({ value, probabilities }: RowPrediction, actual: unknown): void {
-      if (Array.isArray(value)) {
-        if (withOutcome) outcome.without++;
-        return;
-      }
-      const asClass = isClass || probabilities !== undefined || typeof value !== 'number';
-      if (value !== null) {
-        if (asClass) countClass(String(value));
-        else countNumber(Number(value));
-      }
-      if (withOutcome) compare(value, asClass, actual);
+      add(value, probabilities !== undefined, actual);
+    },
+    /** The same for rows by columns. */
+    addColumns({ rows, values, classes }: PredictionColumns, actuals: readonly unknown[] | undefined): void {
+      for (let row = 0; row < rows; row++)
+        add(predictedValue(values, row), classes !== undefined, actuals?.[row]);
     },
     result(): FileSummary {
       const ranked = [...classes].sort((a, b) => b[1] - a[1]);

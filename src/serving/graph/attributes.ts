@@ -48,6 +48,84 @@ export function hasNonZero(graph: Graph, node: GraphNode, name: string): boolean
   return found;
 }
 
+/** The integers of the first of these attributes that has any. */
+export function integersOf(graph: Graph, node: GraphNode, ...names: string[]): number[] {
+  for (const name of names) {
+    const integers: number[] = [];
+    visitAttribute(graph, node, name, (field, type, payload) => {
+      if (field !== attributeField.integers && field !== attributeField.integer) return;
+      for (const integer of readIntegers(graph.bytes, type, payload)) integers.push(Number(integer));
+    });
+    if (integers.length > 0) return integers;
+  }
+  return [];
+}
+
+/** How many floats or integers an attribute lists; 0 where it is not there. */
+export function countNumbers(graph: Graph, node: GraphNode, name: string): number {
+  let count = 0;
+  visitAttribute(graph, node, name, (field, type, payload) => {
+    if (field === attributeField.floats)
+      count += type === wireType.fixed32 ? 1 : (payload.end - payload.start) / 4;
+    if (field === attributeField.integers) count += readIntegers(graph.bytes, type, payload).length;
+  });
+  return count;
+}
+
+/** The texts that these attributes list or have in a tensor, without those that are too long to be shown. */
+export function textsOf(graph: Graph, node: GraphNode, names: readonly string[]): string[] {
+  const { bytes } = graph;
+  const texts: string[] = [];
+  const add = (span: Span) => {
+    if (span.end - span.start <= maxLabelLength && texts.length < maxClasses)
+      texts.push(readText(bytes, span));
+  };
+  for (const name of names)
+    visitAttribute(graph, node, name, (field, type, payload) => {
+      if (type !== wireType.bytes) return;
+      if (field === attributeField.texts) add(payload);
+      if (field === attributeField.tensor)
+        scanFields(bytes, payload, (part, wire, content) => {
+          if (part === tensorField.texts && wire === wireType.bytes) add(content);
+        });
+    });
+  return texts;
+}
+
+/** Whether one of the float32 numbers (or float64 of a tensor) that these attributes list is NaN. */
+export function hasNaN(graph: Graph, node: GraphNode, names: readonly string[]): boolean {
+  const { bytes } = graph;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let found = false;
+  const look = ({ start, end }: Span, size: 4 | 8) => {
+    for (let at = start; at + size <= end && !found; at += size)
+      found = Number.isNaN(size === 4 ? view.getFloat32(at, true) : view.getFloat64(at, true));
+  };
+  for (const name of names)
+    visitAttribute(graph, node, name, (field, _, payload) => {
+      if (field === attributeField.floats) look(payload, 4);
+      if (field !== attributeField.tensor) return;
+      const type = elementTypeOf(bytes, payload);
+      scanFields(bytes, payload, (part, _wire, content) => {
+        if (part === tensorField.floats) look(content, 4);
+        if (part === tensorField.doubles) look(content, 8);
+        if (part === tensorField.raw && type === 'float32') look(content, 4);
+        if (part === tensorField.raw && type === 'float64') look(content, 8);
+      });
+    });
+  return found;
+}
+
+/** The sizes of a tensor. */
+export function tensorShape(bytes: Uint8Array, tensor: Span): number[] {
+  const shape: number[] = [];
+  scanFields(bytes, tensor, (field, type, payload) => {
+    if (field === tensorField.dimension)
+      for (const size of readIntegers(bytes, type, payload)) shape.push(Number(size));
+  });
+  return shape;
+}
+
 /** The classes that an attribute lists, as integers or as texts; empty when there are none or too many. */
 export function classesOfAttribute(graph: Graph, node: GraphNode, name: string): ClassCode[] {
   const { bytes } = graph;

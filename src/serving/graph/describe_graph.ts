@@ -2,7 +2,9 @@ import type { ModelOrigin } from '../../registry/model_inspector.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
 import { datatypeOfRuntime } from '../codec/datatypes.ts';
 import type { ValueMetadata } from '../engine/protocol.ts';
+import { type KnownInput, knownInputs } from './known_inputs.ts';
 import { takesMissing } from './missing_values.ts';
+import { namedRows } from './named_rows.ts';
 import type { Graph } from './read_graph.ts';
 import { assignRoles } from './roles.ts';
 
@@ -20,12 +22,12 @@ export function describeOrigin({ producer, producerVersion, opsets }: Graph): Mo
   };
 }
 
-/** Adds what the graph says to the runtime's description: open ranks, the outputs' roles, missing values. */
+/** Adds what the graph says to the runtime's description: open ranks, the outputs' roles, missing values, categories. */
 export function describeGraph(
   graph: Graph,
   inputs: readonly ValueMetadata[],
   outputs: readonly ValueMetadata[],
-): { inputs: ValueMetadata[]; outputs: ValueMetadata[]; takesMissing: boolean } {
+): { inputs: ValueMetadata[]; outputs: ValueMetadata[]; takesMissing: boolean; known: KnownInput[] } {
   const unranked = new Set(
     [...graph.inputs, ...graph.outputs].filter(({ shape }) => shape === undefined).map(({ name }) => name),
   );
@@ -35,13 +37,27 @@ export function describeGraph(
       : value;
   const described = outputs.map(ranked);
   const roles = new Map(assignRoles(graph, described.flatMap(specOf)).map((spec) => [spec.name, spec]));
+  const named = new Set(inputs.map(({ name }) => name));
+  const rows = namedRows(
+    graph.inputs.filter(({ name }) => named.has(name)),
+    graph.outputs,
+  );
   return {
     inputs: inputs.map(ranked),
     outputs: described.map((output) => {
-      const { role, raw, classes } = roles.get(output.name) ?? {};
-      return { ...output, ...(role && { role }), ...(raw && { raw }), ...(classes && { classes }) };
+      const { role, raw, classes, decided_by } = roles.get(output.name) ?? {};
+      const namedRow = rows.get(output.name);
+      return {
+        ...output,
+        ...(role && { role }),
+        ...(raw && { raw }),
+        ...(classes && { classes }),
+        ...(decided_by !== undefined && { decided_by }),
+        ...(namedRow !== undefined && { namedRows: namedRow }),
+      };
     }),
     takesMissing: takesMissing(graph),
+    known: knownInputs(graph),
   };
 }
 

@@ -9,9 +9,27 @@ export const modelField = {
 } as const;
 export const opsetField = { domain: 1, version: 2 } as const;
 export const trainingField = { initialization: 1, algorithm: 2 } as const;
-export const functionField = { node: 7, attribute: 11 } as const;
+export const functionField = {
+  name: 1,
+  input: 4,
+  output: 5,
+  attributeName: 6,
+  node: 7,
+  opset: 9,
+  domain: 10,
+  attribute: 11,
+  overload: 13,
+} as const;
 export const graphField = { node: 1, initializer: 5, input: 11, output: 12, value: 13, sparse: 15 } as const;
-export const nodeField = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
+export const nodeField = {
+  input: 1,
+  output: 2,
+  name: 3,
+  operator: 4,
+  attribute: 5,
+  domain: 7,
+  overload: 8,
+} as const;
 export const attributeField = {
   name: 1,
   float: 2,
@@ -19,21 +37,26 @@ export const attributeField = {
   text: 4,
   tensor: 5,
   graph: 6,
+  floats: 7,
   integers: 8,
   texts: 9,
   tensors: 10,
   graphs: 11,
   type: 20,
+  refersTo: 21,
   sparse: 22,
   sparses: 23,
 } as const;
 export const tensorField = {
+  dimension: 1,
   type: 2,
+  floats: 4,
   int32s: 5,
   texts: 6,
   int64s: 7,
   name: 8,
   raw: 9,
+  doubles: 10,
   external: 13,
   location: 14,
 } as const;

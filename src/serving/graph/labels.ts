@@ -1,6 +1,6 @@
-import { type ClassCode, classesOfAttribute, classesOfTensor } from './attributes.ts';
+import { type ClassCode, classesOfAttribute, classesOfTensor, textAttribute } from './attributes.ts';
 import type { Graph, GraphNode } from './read_graph.ts';
-import { originOf, upstreamOf } from './upstream.ts';
+import { isUnchanged, originOf, upstreamOf } from './upstream.ts';
 
 /** Where an output that is a class comes from. */
 export interface LabelOrigin {
@@ -51,6 +51,39 @@ export function belongTogether(graph: Graph, label: LabelOrigin, scores: string)
     return maker?.outputs.some((output) => upstream.has(output)) ?? false;
   }
   return upstreamOf(graph, scores).has(label.tensor) || upstreamOf(graph, label.tensor).has(scores);
+}
+
+/**
+ * The output that decided a classifier operator's label: the scores of the same operator, or what was computed from them
+ * and keeps their order. Undefined where a label may rightly differ from the largest score: a support
+ * vector machine decides by votes or before its scores are calibrated, and SOFTMAX_ZERO moves zeros.
+ */
+export function decidingScores(
+  graph: Graph,
+  label: LabelOrigin,
+  candidates: readonly string[],
+): string | undefined {
+  const node = label.isArgMax ? undefined : graph.producers.get(label.tensor);
+  if (node === undefined || node.operator === 'SVMClassifier') return undefined;
+  if (textAttribute(graph, node, 'post_transform') === 'SOFTMAX_ZERO') return undefined;
+  return candidates.find((name) => orderedAs(graph, name) === node.outputs[1]);
+}
+
+/** The tensor before changes of its form, and before scalings that keep the order within each row. */
+function orderedAs(graph: Graph, name: string): string {
+  let tensor = name;
+  for (let steps = 0; steps < 100; steps++) {
+    const node = graph.producers.get(tensor);
+    const keeps = node !== undefined && (isUnchanged(node) || isNormalised(graph, node));
+    if (!keeps) return tensor;
+    tensor = node.inputs[0] ?? '';
+  }
+  return tensor;
+}
+
+function isNormalised(graph: Graph, node: GraphNode): boolean {
+  // Division by the maximum, the operator's default, reverses the order where the maximum is negative.
+  return node.operator === 'Normalizer' && /^L[12]$/.test(textAttribute(graph, node, 'norm') ?? 'MAX');
 }
 
 const nowhere = { start: 0, end: 0 };

@@ -2,17 +2,17 @@ import type { Graph } from './read_graph.ts';
 
 const longestName = 64;
 const shownLength = 24;
-const mostPhrases = 1000;
+const maxPhrases = 1000;
 
 /**
- * The names in a graph that are phrases rather than names: with blanks, or very long. The runtime puts names in
- * its messages, messages are read by language models, and a name could speak to them.
+ * The names in a graph that are phrases rather than names: with blanks, or very long. The runtime's messages contain
+ * names and are read by language models, so that a name could be an instruction to them.
  */
 export function phrasesIn(graph: Graph): string[] {
   const phrases = new Set<string>();
   for (const { name, operator, domain, inputs, outputs } of graph.nodes)
     for (const text of [name, operator, domain, ...inputs, ...outputs])
-      if (isPhrase(text) && phrases.size < mostPhrases) phrases.add(text);
+      if (isPhrase(text) && phrases.size < maxPhrases) phrases.add(text);
   return [...phrases].sort((a, b) => b.length - a.length);
 }
 

@@ -1,6 +1,7 @@
 import {
   attributeField,
   dimensionField,
+  functionField,
   graphField,
   modelField,
   nodeField,
@@ -35,6 +36,8 @@ export interface GraphValue {
   elementType: number;
   /** Dimensions of a tensor, -1 where free; undefined when its rank is unknown. */
   shape: number[] | undefined;
+  /** What the file calls each dimension; '' where it does not. */
+  dimensionNames: string[];
   /** The type of a sequence's elements. */
   elementOfSequence: Span | undefined;
   field: Span;
@@ -54,6 +57,8 @@ export interface Graph {
   initializers: Map<string, Span>;
   /** The fields that describe tensors between the nodes. */
   values: { name: string; field: Span }[];
+  /** Functions that the model defines of its own. */
+  functions: GraphFunction[];
   /** Which node makes a tensor. */
   producers: Map<string, GraphNode>;
 }
@@ -67,7 +72,26 @@ const maxNameLength = 512;
  * @throws when it is not a model, or has more nodes, inputs or outputs, or longer names, than are served.
  */
 export function readGraph(bytes: Uint8Array): Graph {
-  const graph: Graph = {
+  const graph = emptyGraph(bytes);
+  scanFields(bytes, { start: 0, end: bytes.length }, (field, type, payload, tagStart) => {
+    if (type !== wireType.bytes) return;
+    if (field === modelField.producer) graph.producer = readText(bytes, payload);
+    else if (field === modelField.producerVersion) graph.producerVersion = readText(bytes, payload);
+    else if (field === modelField.opset)
+      graph.opsets.set(textField(bytes, payload, opsetField.domain), opsetVersion(bytes, payload));
+    else if (field === modelField.function) graph.functions.push(readFunction(bytes, payload));
+    else if (field === modelField.graph) {
+      graph.fields.push({ start: tagStart, end: payload.end });
+      readInto(graph, payload);
+    }
+  });
+  if (graph.fields.length === 0) throw new Error('it holds no graph, so it is no ONNX model');
+  if (graph.outputs.length === 0) throw new Error('its graph has no outputs');
+  return graph;
+}
+
+function emptyGraph(bytes: Uint8Array): Graph {
+  return {
     bytes,
     producer: '',
     producerVersion: '',
@@ -78,22 +102,52 @@ export function readGraph(bytes: Uint8Array): Graph {
     outputs: [],
     initializers: new Map(),
     values: [],
+    functions: [],
     producers: new Map(),
   };
-  scanFields(bytes, { start: 0, end: bytes.length }, (field, type, payload, tagStart) => {
-    if (type !== wireType.bytes) return;
-    if (field === modelField.producer) graph.producer = readText(bytes, payload);
-    else if (field === modelField.producerVersion) graph.producerVersion = readText(bytes, payload);
-    else if (field === modelField.opset)
-      graph.opsets.set(textField(bytes, payload, opsetField.domain), opsetVersion(bytes, payload));
-    else if (field === modelField.graph) {
-      graph.fields.push({ start: tagStart, end: payload.end });
-      readInto(graph, payload);
-    }
-  });
-  if (graph.fields.length === 0) throw new Error('it holds no graph, so it is no ONNX model');
-  if (graph.outputs.length === 0) throw new Error('its graph has no outputs');
+}
+
+/** A graph inside a node: a branch, or the body of a loop. */
+export function readInnerGraph(bytes: Uint8Array, span: Span): Graph {
+  const graph = emptyGraph(bytes);
+  readInto(graph, span);
   return graph;
+}
+
+/** A function that the model defines of its own. */
+export interface GraphFunction {
+  name: string;
+  domain: string;
+  inputs: string[];
+  outputs: string[];
+  nodes: GraphNode[];
+  opsets: Map<string, number>;
+  /** The values of attributes that a call does not give. */
+  defaults: ReadonlyMap<string, Span>;
+}
+
+function readFunction(bytes: Uint8Array, span: Span): GraphFunction {
+  const body = emptyGraph(bytes);
+  const read: GraphFunction & { defaults: Map<string, Span> } = {
+    name: textField(bytes, span, functionField.name),
+    domain: textField(bytes, span, functionField.domain),
+    inputs: [],
+    outputs: [],
+    nodes: body.nodes,
+    opsets: body.opsets,
+    defaults: new Map(),
+  };
+  scanFields(bytes, span, (field, type, payload, tagStart) => {
+    if (type !== wireType.bytes) return;
+    if (field === functionField.input) read.inputs.push(readText(bytes, payload));
+    else if (field === functionField.output) read.outputs.push(readText(bytes, payload));
+    else if (field === functionField.node) addNode(body, payload, { start: tagStart, end: payload.end });
+    else if (field === functionField.opset)
+      read.opsets.set(textField(bytes, payload, opsetField.domain), opsetVersion(bytes, payload));
+    else if (field === functionField.attribute)
+      read.defaults.set(firstText(bytes, payload, attributeField.name), payload);
+  });
+  return read;
 }
 
 function readInto(graph: Graph, span: Span): void {
@@ -151,6 +205,7 @@ function readValue(bytes: Uint8Array, payload: Span, field: Span): GraphValue {
     kind: 'unknown',
     elementType: 0,
     shape: undefined,
+    dimensionNames: [],
     elementOfSequence: undefined,
     field,
   };
@@ -185,7 +240,9 @@ function readTensorType(bytes: Uint8Array, span: Span, value: GraphValue): void 
     const shape: number[] = value.shape ?? [];
     value.shape = shape;
     scanFields(bytes, payload, (number, _, dimension) => {
-      if (number === shapeField.dimension) shape.push(readDimension(bytes, dimension));
+      if (number !== shapeField.dimension) return;
+      shape.push(readDimension(bytes, dimension));
+      value.dimensionNames.push(textField(bytes, dimension, dimensionField.name));
     });
   });
 }

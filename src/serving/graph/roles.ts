@@ -3,7 +3,7 @@ import type { TensorSpec } from '../../registry/signature.ts';
 import { isFloat } from '../codec/datatypes.ts';
 import { canBeLabel, columnsOf } from '../codec/reading.ts';
 import type { ClassCode } from './attributes.ts';
-import { belongTogether, type LabelOrigin, labelOrigin, zipMapClasses } from './labels.ts';
+import { belongTogether, decidingScores, type LabelOrigin, labelOrigin, zipMapClasses } from './labels.ts';
 import { isByVotes, isRaw } from './raw_scores.ts';
 import type { Graph } from './read_graph.ts';
 import { nonTensorOrigin } from './upstream.ts';
@@ -31,6 +31,8 @@ interface Classifier {
   label: TensorSpec | undefined;
   classes: ClassCode[];
   probabilities: TensorSpec[];
+  /** The output that decides the label. */
+  decidedBy: string | undefined;
 }
 
 function findClassifier(graph: Graph, outputs: readonly TensorSpec[]): Classifier | undefined {
@@ -44,17 +46,25 @@ function findClassifier(graph: Graph, outputs: readonly TensorSpec[]): Classifie
     return origin === undefined ? [] : [{ spec, origin }];
   });
   const [map] = mapped;
+  const decidedBy =
+    label &&
+    decidingScores(
+      graph,
+      label.origin,
+      floats.map(({ name }) => name),
+    );
   const isVoted = label !== undefined && isByVotes(graph, label.origin.tensor);
   if (map !== undefined)
     return {
       label: label?.spec ?? outputs.find(canBeLabel),
       classes: map.classes,
       probabilities: isVoted || isRaw(graph, map.spec.name) ? [] : [map.spec],
+      decidedBy,
     };
   if (label === undefined) return undefined;
   const { classes } = label.origin;
   const probabilities = isVoted ? [] : probabilitiesOf(graph, label.origin, floats);
-  return { label: label.spec, classes, probabilities };
+  return { label: label.spec, classes, probabilities, decidedBy };
 }
 
 /** The output with one column a class, or the outputs that are a column each. */
@@ -74,10 +84,18 @@ function probabilitiesOf(graph: Graph, origin: LabelOrigin, floats: readonly Ten
   return length > 0 && single.length === length ? single : [];
 }
 
-function inClassifier({ label, classes, probabilities }: Classifier, spec: TensorSpec): TensorSpec {
+function inClassifier(
+  { label, classes, probabilities, decidedBy }: Classifier,
+  spec: TensorSpec,
+): TensorSpec {
   const role = spec === label ? 'label' : probabilities.includes(spec) ? 'probabilities' : 'scores';
   const isFirst = spec === (label ?? probabilities[0] ?? spec);
-  return { ...spec, role, ...(isFirst && classes.length > 0 && { classes }) };
+  return {
+    ...spec,
+    role,
+    ...(isFirst && classes.length > 0 && { classes }),
+    ...(spec === label && decidedBy !== undefined && { decided_by: decidedBy }),
+  };
 }
 
 function isNamedLabel({ name, datatype, shape }: TensorSpec): boolean {

@@ -2,6 +2,11 @@ import type { Graph, GraphNode } from './read_graph.ts';
 
 const unchanged = new Set(['Identity', 'Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'ZipMap']);
 
+/** Whether a node changes a tensor's form only. */
+export function isUnchanged({ operator }: GraphNode): boolean {
+  return unchanged.has(operator);
+}
+
 /** The node that makes a tensor, looking through those that only change its form. */
 export function originOf(graph: Graph, name: string): GraphNode | undefined {
   let node = graph.producers.get(name);
@@ -15,7 +20,7 @@ export function originOf(graph: Graph, name: string): GraphNode | undefined {
 /** Every tensor that a tensor is computed from, itself included. */
 export function upstreamOf(graph: Graph, name: string): Set<string> {
   const seen = new Set([name]);
-  // A set hands out what is added while it is walked.
+  // Iteration over a set includes elements that are added meanwhile.
   for (const tensor of seen) for (const input of graph.producers.get(tensor)?.inputs ?? []) seen.add(input);
   return seen;
 }

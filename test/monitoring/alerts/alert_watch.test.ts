@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { acknowledgeAlert } from '../../../src/monitoring/alerts/acknowledge_alert.ts';
 import {
   type Evidence,
   type EvidenceRequest,
   gatherEvidence,
 } from '../../../src/monitoring/alerts/evidence.ts';
-import { acknowledgeAlert, listAlerts } from '../../../src/monitoring/alerts/index.ts';
+import { listAlerts } from '../../../src/monitoring/alerts/list_alerts.ts';
 import { isUniqueViolation } from '../../../src/storage/database.ts';
 import { callBy } from '../../access/origins.ts';
 import { describeOnEachDatabase } from '../../storage/databases.ts';

@@ -1,21 +1,23 @@
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A request as a webhook's receiver got it. */
-export interface Received {
+interface Received {
   path: string;
   headers: IncomingHttpHeaders;
   body: string;
 }
 
 /** What a receiver does with a request; `hang` never answers, `cut` closes the connection. */
-export type Answer = { status: number; location?: string } | 'hang' | 'cut';
+type Answer = { status: number; location?: string } | 'hang' | 'cut';
 
 export interface Receiver {
   url: string;
   received: Received[];
   /** For the requests that come from now on. */
   answer(answer: Answer): void;
+  /** Closes the connections of the requests that hang. */
+  cutHanging(): void;
   /** Resolves when that many requests have come in all. */
   untilReceived(count: number): Promise<void>;
   close(): Promise<void>;
@@ -25,6 +27,7 @@ export interface Receiver {
 export async function startReceiver(path = '/services/T000/B000/very-secret-token'): Promise<Receiver> {
   const received: Received[] = [];
   let answer: Answer = { status: 200 };
+  let hanging: IncomingMessage[] = [];
   let waiting: (() => void)[] = [];
   const server: Server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -36,7 +39,8 @@ export async function startReceiver(path = '/services/T000/B000/very-secret-toke
         body: Buffer.concat(chunks).toString('utf8'),
       });
       if (answer === 'cut') request.socket.destroy();
-      else if (answer !== 'hang') {
+      else if (answer === 'hang') hanging.push(request);
+      else {
         if (answer.location !== undefined) response.setHeader('location', answer.location);
         response.writeHead(answer.status).end('an answer that nobody reads');
       }
@@ -51,6 +55,10 @@ export async function startReceiver(path = '/services/T000/B000/very-secret-toke
     received,
     answer(next) {
       answer = next;
+    },
+    cutHanging() {
+      for (const { socket } of hanging) socket.destroy();
+      hanging = [];
     },
     untilReceived: (count) =>
       new Promise((resolve) => {

@@ -8,8 +8,9 @@ import {
   judgePerformance,
   type PerformanceEvidence,
 } from '../../../src/monitoring/alerts/rules/performance_drop.ts';
-import { judgeSampleRatio, sampleRatioTest } from '../../../src/monitoring/alerts/rules/sample_ratio.ts';
+import { judgeSampleRatio } from '../../../src/monitoring/alerts/rules/sample_ratio.ts';
 import { judgeSilence, type TrafficEvidence } from '../../../src/monitoring/alerts/rules/silence.ts';
+import { sampleRatioTest } from '../../../src/statistics/sample_ratio.ts';
 import { cases } from './cases.ts';
 
 const now = Date.UTC(2026, 0, 31);
@@ -192,7 +193,7 @@ describe('drift', () => {
     values: 'clean',
   };
   const named = (count: number, severity: 'low' | 'moderate' | 'high') =>
-    Array.from({ length: count }, (_, index) => ({ name: `f${index}`, severity }));
+    Array.from({ length: count }, (_, index) => ({ name: `f${index}`, severity, cause: 'values' as const }));
   const judge = (given: Partial<DriftEvidence>) => judgeDrift('m', '1', { ...stable, ...given });
   const states = (given: Partial<DriftEvidence>) => judge(given).map(({ rule, state }) => [rule, state]);
 
@@ -242,7 +243,31 @@ describe('drift', () => {
       state: 'firing',
       severity: 'warning',
       subject: drift.subject,
-      summary: 'The share of missing values changed in 1 features: "x\\"\\n<!channel>" (0.1 % → 25.0 %).',
+      summary:
+        'The share of missing values changed in 1 feature: "x\\"\\n<!channel>" (0.1 % → 25.0 %). Check the data pipeline before the model.',
+    });
+    const widespread = Array.from({ length: 8 }, (_, index) => ({
+      name: `f${index}`,
+      severity: 'high' as const,
+      before: 0,
+      now: 0.5,
+    }));
+    expect(judge({ missing: widespread })[1]).toMatchObject({ severity: 'critical' });
+  });
+
+  test('that is bad data says so, and which', () => {
+    const [drift] = judge({
+      drifted: [
+        { name: 'gone', severity: 'high', cause: 'absent' },
+        { name: 'turned', severity: 'high', cause: 'type' },
+        { name: 'code', severity: 'moderate', cause: 'unseen' },
+        { name: 'moved', severity: 'low', cause: 'values' },
+      ],
+    });
+    expect(drift).toMatchObject({
+      severity: 'warning',
+      summary:
+        '4 of 21 features and predictions drifted in 500 rows: "gone" (absent), "turned" (another type), "code" (values never seen before), "moved". Check the data pipeline before the model.',
     });
   });
 });
@@ -325,7 +350,7 @@ describe('the sample ratio', () => {
   test.each(cases.sample_ratio)(
     'of $counts at $weights is as SciPy has it',
     ({ weights, counts, statistic, p_value }) => {
-      const test = sampleRatioTest(assigned(weights, counts));
+      const test = sampleRatioTest(counts, weights);
       expect(Math.abs((test?.statistic ?? 0) - statistic)).toBeLessThan(1e-9 * Math.max(1, statistic));
       expect(Math.abs((test?.pValue ?? 0) - p_value)).toBeLessThan(1e-9 * p_value + 1e-300);
     },
@@ -335,7 +360,7 @@ describe('the sample ratio', () => {
     ['that fits', [0.5, 0.5], [510, 490], 'clean'],
     ['that fits badly', [0.5, 0.5], [545, 455], 'near'], // p = 0.004
     ['that does not fit', [0.5, 0.5], [560, 440], 'firing'], // p = 0.00015
-    ['of few units', [0.5, 0.5], [90, 9], 'unknown'],
+    ['of few units', [0.5, 0.5], [6, 3], 'unknown'],
     ['with too few expected', [0.99, 0.01], [300, 100], 'unknown'],
     ['of one version', [1], [1000], 'unknown'],
     ['where a version got nothing', [0.5, 0.5], [1000], 'firing'],

@@ -5,12 +5,12 @@ import {
   createAlertWatch,
 } from '../../../src/monitoring/alerts/alert_watch.ts';
 import { gatherEvidence } from '../../../src/monitoring/alerts/evidence.ts';
-import { openPredictionLog, type PredictionLog } from '../../../src/monitoring/log/prediction_log.ts';
+import { openPredictionLog, type PredictionLog } from '../../../src/prediction_log/prediction_log.ts';
 import type { Database } from '../../../src/storage/database.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
+import { answered, failed } from '../../prediction_log/entries.ts';
 import { deployRow, seeder } from '../../registry/seed.ts';
 import type { TestDatabase } from '../../storage/databases.ts';
-import { answered, failed } from '../log/entries.ts';
 
 export const intervalMs = 60_000;
 
@@ -65,7 +65,7 @@ export async function openWatchedStore(store: TestDatabase): Promise<WatchedStor
         intervalMs,
         flushLog: log.flush,
         gather: (request) => gatherEvidence(own, request, clock),
-        thresholds: { errorRate: 0.1, latencyMs: 1000, drift: 0.05, performance: 0.1 },
+        thresholds: { errorRate: 0.1, latencyMs: 1000, drift: 0.05, missing: 0.02, performance: 0.1 },
         webhook: undefined,
         ...given,
       });

@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openStudio, type Studio } from '../../../src/monitoring/charts/drawing.ts';
 import { readFont } from '../../../src/monitoring/charts/font.ts';
 import {
-  CHART_WIDTH,
   type ChartSpec,
+  chartWidth,
   classificationChart,
   driftOverTimeChart,
   driftReportChart,
@@ -15,7 +15,7 @@ import {
 import { decodePng, differingPixels } from './pixels.ts';
 import { drifted, oddNames, report, result, subject } from './reports.ts';
 
-const HOUR = 3_600_000;
+const hourMs = 3_600_000;
 const labels = Array.from({ length: 30 }, (_, index) => `a class with a rather long name, number ${index}`);
 
 /** Each kind of chart with every odd name, with next to nothing, and with nothing. */
@@ -32,33 +32,32 @@ const charts: [name: string, chart: ChartSpec][] = [
     driftOverTimeChart({
       ...subject,
       measure: 'PSI',
-      bucket_ms: HOUR,
+      bucket_ms: hourMs,
       features: oddNames.map((feature, index) => ({
         feature,
         threshold: 0.2,
         buckets: [0.1, null, 0.3].map((score, hour) => ({
-          at: hour * HOUR,
+          at: hour * hourMs,
           score: score === null ? null : score + index / 100,
           is_drift: hour === 2,
         })),
       })),
     }),
   ],
-  ['drift over no time', driftOverTimeChart({ ...subject, measure: 'PSI', bucket_ms: HOUR, features: [] })],
+  ['drift over no time', driftOverTimeChart({ ...subject, measure: 'PSI', bucket_ms: hourMs, features: [] })],
   [
     'performance over time',
     performanceOverTimeChart({
       ...subject,
       metric: 'RMSE',
       higher_is_better: false,
-      bucket_ms: HOUR,
+      bucket_ms: hourMs,
       baseline: 1,
-      threshold: 1,
       lines: oddNames.slice(0, 2).map((name) => ({
         name,
         values: [
           { at: 0, value: 1, low: 0.9, high: 1.1 },
-          { at: HOUR, value: 1 },
+          { at: hourMs, value: 1 },
         ],
       })),
     }),
@@ -116,7 +115,7 @@ describe.each(charts)('the chart of %s', (_name, chart) => {
   it('is drawn without a warning, in its own size, with text that can be read', async () => {
     const { svg, naturalWidth, warnings } = await studio.draw(chart);
     expect(warnings).toEqual([]);
-    expect(naturalWidth).toBeLessThanOrEqual(CHART_WIDTH);
+    expect(naturalWidth).toBeLessThanOrEqual(chartWidth);
     const sizes = [...svg.matchAll(/font-size="([\d.]+)px"/g)].map(([, size]) => Number(size));
     expect(Math.min(...sizes)).toBeGreaterThanOrEqual(12);
     expect(svg).not.toMatch(/NaN|Infinity|undefined/);
@@ -125,7 +124,7 @@ describe.each(charts)('the chart of %s', (_name, chart) => {
   it('is a PNG of the wanted width, on which every text leaves ink', async () => {
     const { svg } = await studio.draw(chart);
     const whole = decodePng(studio.toPng(svg));
-    expect(whole.width).toBe(CHART_WIDTH);
+    expect(whole.width).toBe(chartWidth);
     const texts = [...svg.matchAll(/<text [^>]*>[^<]*<\/text>/g)].map(([text]) => text);
     // A bordered text is there twice.
     const bare = decodePng(studio.toPng(svg.replaceAll(/<text [^>]*>[^<]*<\/text>/g, '')));

@@ -8,7 +8,7 @@ import {
   sortedSample,
 } from '../../../src/monitoring/charts/histogram.ts';
 import { binPredictions } from '../../../src/monitoring/charts/regression_bins.ts';
-import { seededRandom } from '../../../src/monitoring/drift/random.ts';
+import { seededRandom } from '../../../src/statistics/random.ts';
 
 interface ExpectedSide {
   count: number;

@@ -1,31 +1,36 @@
 import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { builtFile } from '../../../src/built_file.ts';
 import { ModelYardError } from '../../../src/errors.ts';
-import { CHART_WIDTH, driftReportChart, renderChart } from '../../../src/monitoring/charts/index.ts';
+import { chartWidth, driftReportChart, renderChart } from '../../../src/monitoring/charts/index.ts';
 import { decodePng } from './pixels.ts';
 import { drifted, report, result } from './reports.ts';
 
 const run = promisify(execFile);
-const built = (file: string) => new URL(`../../../dist/src/monitoring/charts/${file}`, import.meta.url).href;
+const program = (name: string) => fileURLToPath(builtFile(`test/monitoring/charts/${name}.js`));
 const chart = driftReportChart(report([result('a', drifted), result('b')]));
 
-/** Runs a script in a process of its own, which writes the address of every module that it loads. */
-async function modulesLoadedBy(script: string): Promise<string[]> {
+/** Runs a program in a process of its own. @returns the sources and packages of all that it loads */
+async function sourcesLoadedBy(name: string): Promise<string[]> {
   const hooks = `
     import { writeSync } from 'node:fs';
     export async function load(url, context, next) { writeSync(1, url + '\\n'); return next(url, context); }`;
   const address = (source: string) => `data:text/javascript,${encodeURIComponent(source)}`;
   const register = `import { register } from 'node:module'; register(${JSON.stringify(address(hooks))});`;
-  const { stdout } = await run(process.execPath, [
-    '--import',
-    address(register),
-    '--input-type=module',
-    '--eval',
-    script,
-  ]);
-  return stdout.split('\n').filter((line) => line.startsWith('file:'));
+  const { stdout } = await run(process.execPath, ['--import', address(register), program(name)]);
+  const files = stdout.split('\n').filter((line) => line.startsWith('file:'));
+  return files.flatMap((file) => {
+    const map = new URL(`${file}.map`);
+    return existsSync(map) ? sourcesOf(readFileSync(map, 'utf8')) : file;
+  });
+}
+
+function sourcesOf(map: string): string[] {
+  return z.object({ sources: z.array(z.string()) }).parse(JSON.parse(map)).sources;
 }
 
 const heavy = /node_modules\/(vega|@resvg|dejavu|d3-)/;
@@ -34,7 +39,7 @@ describe('renderChart', () => {
   it('draws in a thread, several at a time, always the same', async () => {
     const [one, other] = await Promise.all([renderChart(chart), renderChart(chart)]);
     expect(Buffer.isBuffer(one)).toBe(true);
-    expect(decodePng(one).width).toBe(CHART_WIDTH);
+    expect(decodePng(one).width).toBe(chartWidth);
     expect(one.equals(other)).toBe(true);
   });
 
@@ -51,11 +56,7 @@ describe('renderChart', () => {
   });
 
   it('does not keep a process that has nothing else to do', async () => {
-    const script = `
-      import { renderChart } from ${JSON.stringify(built('index.js'))};
-      const png = await renderChart(${JSON.stringify(chart)});
-      console.log(png.length);`;
-    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], {
+    const { stdout } = await run(process.execPath, [program('draw'), JSON.stringify(chart)], {
       timeout: 50_000,
     });
     expect(Number(stdout)).toBeGreaterThan(1000);
@@ -64,20 +65,14 @@ describe('renderChart', () => {
 
 describe('a server that draws nothing', () => {
   it('does not load what draws', async () => {
-    const script = `
-      import { driftReportChart, renderChart } from ${JSON.stringify(built('index.js'))};
-      driftReportChart({ model_id: 'm', version: '1', reference_n: 1, current_n: 1, is_drift: false, results: [], histograms: new Map() });`;
-    const loaded = await modulesLoadedBy(script);
-    expect(loaded.map((url) => fileURLToPath(url))).toContain(fileURLToPath(built('drift_report.js')));
-    expect(loaded.filter((url) => heavy.test(url))).toEqual([]);
+    const loaded = await sourcesLoadedBy('describe');
+    expect(loaded.some((source) => source.endsWith('src/monitoring/charts/drift_report.ts'))).toBe(true);
+    expect(loaded.filter((source) => heavy.test(source))).toEqual([]);
   });
 
   it('would be seen to load it', async () => {
-    const script = `
-      import { openStudio } from ${JSON.stringify(built('drawing.js'))};
-      await openStudio();`;
-    const loaded = (await modulesLoadedBy(script)).filter((url) => heavy.test(url));
-    expect(loaded.some((url) => url.includes('/vega-lite/'))).toBe(true);
-    expect(loaded.some((url) => url.includes('/@resvg/'))).toBe(true);
+    const loaded = (await sourcesLoadedBy('open')).filter((source) => heavy.test(source));
+    expect(loaded.some((source) => source.includes('/vega-lite/'))).toBe(true);
+    expect(loaded.some((source) => source.includes('/@resvg/'))).toBe(true);
   });
 });

@@ -1,5 +1,6 @@
 import type { DriftReport } from '../../../src/monitoring/charts/index.ts';
 import { categoricalHistogram, numericHistogram } from '../../../src/monitoring/charts/index.ts';
+import { reportedFeatures } from '../../../src/monitoring/drift/drift_charts.ts';
 import type { DriftResult } from '../../../src/monitoring/drift/index.ts';
 
 export const subject = { model_id: 'home_win', version: '3' };
@@ -43,7 +44,7 @@ export function report(results: readonly DriftResult[]): DriftReport {
     reference_n: 100,
     current_n: 80,
     is_drift: results.some(({ is_drift }) => is_drift),
-    results,
+    features: reportedFeatures(results),
     histograms: new Map(
       results.map(({ feature }, index) => [
         feature,

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { binCategories, binNumbers, decileEdges, mergeUnseen } from '../../../src/monitoring/drift/bins.ts';
-import { finiteValues, profileColumn } from '../../../src/monitoring/drift/profile.ts';
+import { profileColumn } from '../../../src/monitoring/reference/profile.ts';
+import { finiteValues } from '../../../src/monitoring/rows/compared_column.ts';
 import { cases } from './cases.ts';
 import { numericProfile, sampleOf } from './recipe.ts';
 

@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { binCategories, binNumbers } from '../../../src/monitoring/drift/bins.ts';
-import { chiSquareTest, mergeThinRanges, poolThinValues } from '../../../src/monitoring/drift/chi_square.ts';
-import { finiteValues } from '../../../src/monitoring/drift/profile.ts';
+import {
+  chiSquareTest,
+  mergeThinRanges,
+  poolThinValues,
+} from '../../../src/monitoring/drift/methods/contingency_table.ts';
+import { finiteValues } from '../../../src/monitoring/rows/compared_column.ts';
 import { cases, relativeError } from './cases.ts';
 import { numericProfile, sampleOf } from './recipe.ts';
 

@@ -1,22 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type Column,
-  columnChanges,
-  profileColumn,
-  summariseDrift,
-  unseenCategories,
-} from '../../../src/monitoring/drift/index.ts';
+import { columnChanges } from '../../../src/monitoring/drift/column_changes.ts';
+import { summariseDrift } from '../../../src/monitoring/drift/summary.ts';
+import { unseenCategories } from '../../../src/monitoring/drift/unseen_categories.ts';
+import { profileColumn } from '../../../src/monitoring/reference/profile.ts';
+import type { ComparedColumn } from '../../../src/monitoring/rows/compared_column.ts';
 import { uniforms } from './recipe.ts';
 
 const options = { significance: 0.05 };
 
-function categories(name: string, counts: Record<string, number>): Column {
+function categories(name: string, counts: Record<string, number>): ComparedColumn {
   const values = Object.entries(counts).flatMap(([value, rows]) => new Array<string>(rows).fill(value));
   return { name, kind: 'categorical', values };
 }
 
 describe('columnChanges', () => {
-  const column = (name: string, kind: Column['kind']) => ({ name, kind });
+  const column = (name: string, kind: ComparedColumn['kind']) => ({ name, kind });
 
   it('says which columns came, went and turned', () => {
     const reference = [
@@ -73,7 +71,7 @@ describe('unseenCategories', () => {
         interval: [expect.closeTo(0.1402882, 6), expect.closeTo(0.2000348, 6)],
         expected_below: expect.any(Number),
         is_drift: true,
-        severity: 'low',
+        severity: 'moderate',
         reference_n: 1000,
         current_n: 601,
       },
@@ -86,7 +84,7 @@ describe('unseenCategories', () => {
     const reports = 100;
     for (let report = 0; report < reports; report++) {
       // Most categories are rare: a third of the rows of any sample is new to another.
-      const draw = (size: number): Column => ({
+      const draw = (size: number): ComparedColumn => ({
         name: 'id',
         kind: 'categorical',
         values: Array.from({ length: size }, () => `id ${Math.floor(3000 * uniform() ** 2)}`),
@@ -97,6 +95,29 @@ describe('unseenCategories', () => {
       if (finding?.is_drift === true) alarms++;
     }
     expect(alarms / reports).toBeLessThanOrEqual(0.05 + 1.65 * Math.sqrt(0.0475 / reports));
+  });
+
+  it('sees a code that never was before among few numbers, and takes a rare high count for chance', () => {
+    const codes = (counts: Record<number, number>): ComparedColumn => ({
+      name: 'code',
+      kind: 'numeric',
+      values: Float64Array.from(
+        Object.entries(counts).flatMap(([value, rows]) => new Array<number>(rows).fill(Number(value))),
+      ),
+    });
+    const reference = [profileColumn(codes({ 0: 400, 0.5: 300, 7: 290, 12: 10 }))];
+    expect(unseenCategories(reference, [codes({ 0: 380, 7: 300, 99: 20 })], options)).toMatchObject([
+      { feature: 'code', most_frequent: [{ category: '99', rows: 20 }], share: 20 / 700, is_drift: true },
+    ]);
+    expect(unseenCategories(reference, [codes({ 0: 400, 7: 300, 13: 2, 14: 1 })], options)).toMatchObject([
+      { categories: 2, is_drift: false },
+    ]);
+    // Of many different values any sample has some of its own.
+    const many = (size: number, seed: number) => {
+      const uniform = uniforms(seed);
+      return { name: 'code', kind: 'numeric', values: Float64Array.from({ length: size }, uniform) } as const;
+    };
+    expect(unseenCategories([profileColumn(many(500, 1))], [many(500, 2)], options)).toEqual([]);
   });
 
   it('needs rows enough and a share worth a word, and none at all says nothing', () => {

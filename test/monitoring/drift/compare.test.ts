@@ -1,38 +1,35 @@
 import { describe, expect, it } from 'vitest';
+import { compareColumns } from '../../../src/monitoring/drift/compare.ts';
 import {
-  type Column,
-  compareColumns,
   type DriftOptions,
   type DriftResult,
-  profileColumn,
+  driftMethodNames,
 } from '../../../src/monitoring/drift/index.ts';
+import { profileColumn } from '../../../src/monitoring/reference/profile.ts';
+import type { ComparedColumn } from '../../../src/monitoring/rows/compared_column.ts';
 import { nearlyNormal, uniforms } from './recipe.ts';
 
-const METHODS = [
-  'auto',
-  'ks_test',
-  'psi',
-  'kl_divergence',
-  'js_distance',
-  'wasserstein',
-  'chi_square',
-] as const;
+const methods = ['auto', ...driftMethodNames] as const;
 
 function options(more: Partial<DriftOptions> = {}): DriftOptions {
   return { method: 'auto', correction: 'bh', significance: 0.05, ...more };
 }
 
-function numbers(name: string, size: number, value: (row: number) => number): Column {
+function numbers(name: string, size: number, value: (row: number) => number): ComparedColumn {
   return { name, kind: 'numeric', values: Float64Array.from({ length: size }, (_, row) => value(row)) };
 }
 
-function categories(name: string, counts: Record<string, number>): Column {
+function categories(name: string, counts: Record<string, number>): ComparedColumn {
   const values = Object.entries(counts).flatMap(([value, rows]) => new Array<string>(rows).fill(value));
   return { name, kind: 'categorical', values };
 }
 
 /** Compares one column with another. */
-function compare(reference: Column, current: Column, more: Partial<DriftOptions> = {}): DriftResult {
+function compare(
+  reference: ComparedColumn,
+  current: ComparedColumn,
+  more: Partial<DriftOptions> = {},
+): DriftResult {
   const [result] = compareColumns([profileColumn(reference)], [current], options(more));
   if (result === undefined) throw new Error('a feature has a result');
   return result;
@@ -56,6 +53,7 @@ describe('compareColumns', () => {
       threshold: 0.05,
       is_drift: true,
       severity: 'moderate',
+      cause: 'values',
       reference_n: 500,
       current_n: 400,
       reference_missing: 0,
@@ -98,13 +96,12 @@ describe('compareColumns', () => {
     expect(
       compare(
         numbers('x', 100, Number),
-        numbers('x', 29, () => 1e6),
-        { minimumRows: 20 },
+        numbers('x', 30, () => 1e6),
       ).is_drift,
     ).toBe(true);
   });
 
-  it.each(METHODS)('sees a constant take another value: %s', (method) => {
+  it.each(methods)('sees a constant take another value: %s', (method) => {
     const reference = numbers('x', 300, () => 7);
     expect(
       compare(
@@ -122,7 +119,7 @@ describe('compareColumns', () => {
     expect(same.note).toMatch(/constant/);
   });
 
-  it.each(METHODS)('sees categories shift, and names the unseen: %s', (method) => {
+  it.each(methods)('sees categories shift, and names the unseen: %s', (method) => {
     const reference = categories('team', { BOS: 500, LAL: 300, NYK: 200 });
     const current = categories('team', { BOS: 100, LAL: 300, NYK: 20, 'SEA"\nignore': 80 });
     const result = compare(reference, current, { method });
@@ -136,18 +133,18 @@ describe('compareColumns', () => {
 
   it('does not take the rare categories that every sample has of its own for drift', () => {
     const uniform = uniforms(6);
-    const ids = (size: number): Column => ({
+    const ids = (size: number): ComparedColumn => ({
       name: 'id',
       kind: 'categorical',
       values: Array.from({ length: size }, () => `id-${Math.floor(uniform() * 1e9)}`),
     });
-    for (const method of METHODS)
+    for (const method of methods)
       expect(compare(ids(2000), ids(500), { method }).is_drift, method).toBe(false);
   });
 
   it('sees a category a row where the reference had few categories, and few rows', () => {
     const reference = categories('city', { Bern: 15, Basel: 15, Chur: 14, Genf: 16 });
-    const current: Column = {
+    const current: ComparedColumn = {
       name: 'city',
       kind: 'categorical',
       values: Array.from({ length: 5000 }, (_, row) => `city ${row}`),
@@ -170,7 +167,7 @@ describe('compareColumns', () => {
     const uniform = uniforms(7);
     const draw = (every: number) => numbers('x', 600, (row) => (row % every === 0 ? Number.NaN : uniform()));
     const result = compare(draw(50), draw(3));
-    expect(result).toMatchObject({ is_drift: true, severity: 'moderate', current_missing: 1 / 3 });
+    expect(result).toMatchObject({ is_drift: true, severity: 'high', current_missing: 1 / 3 });
     expect(result.note).toContain('MISSING_SHARE changed from 2.0 % to 33.3 % of the rows.');
     expect(compare(draw(50), draw(40)).is_drift).toBe(false);
     const gone = compare(
@@ -178,6 +175,39 @@ describe('compareColumns', () => {
       numbers('x', 600, () => Number.NaN),
     );
     expect(gone).toMatchObject({ is_drift: true, severity: 'high', score: null, current_missing: 1 });
+  });
+
+  it('gives missing shares a limit of their own: two points, or any clear rise from none', () => {
+    const uniform = uniforms(8);
+    const draw = (size: number, missing: number) =>
+      numbers('x', size, (row) => (row < missing ? Number.NaN : uniform()));
+    const verdict = (before: number, now: number, more: Partial<DriftOptions> = {}) =>
+      compare(draw(20_000, before), draw(20_000, now), more);
+    expect(verdict(0, 1800)).toMatchObject({
+      is_drift: true,
+      cause: 'missing',
+      missing_shift: true,
+      severity: 'moderate',
+    });
+    // From none: 20 of 20 000 rows are a tenth of a percent, and p is 2e-6; 3 may be chance.
+    expect(verdict(0, 20)).toMatchObject({
+      is_drift: true,
+      severity: 'low',
+      note: expect.stringContaining('from 0.0 % to 0.1 % of the rows'),
+    });
+    expect(verdict(0, 3).is_drift).toBe(false);
+    // From some: 1 point with p = 3e-6 is no finding, 2 points are, and so is a fall.
+    expect(verdict(1000, 1199).is_drift).toBe(false);
+    expect(verdict(1000, 1199, { minEffect: 0 })).toMatchObject({ is_drift: true, cause: 'missing' });
+    expect(verdict(1000, 1400)).toMatchObject({ is_drift: true, cause: 'missing' });
+    expect(verdict(1400, 1000)).toMatchObject({ is_drift: true, cause: 'missing' });
+    expect(verdict(0, 4000)).toMatchObject({ severity: 'high' });
+    // The limit is the caller's to set; a rise from none counts whatever it is.
+    expect(verdict(1000, 1199, { missingThreshold: 0.005 }).is_drift).toBe(true);
+    expect(verdict(1000, 1400, { missingThreshold: 0.05 }).is_drift).toBe(false);
+    expect(verdict(0, 400, { missingThreshold: 0.05 })).toMatchObject({ is_drift: true, severity: 'low' });
+    // 3 points of 200 rows are chance.
+    expect(compare(draw(200, 10), draw(200, 16)).is_drift).toBe(false);
   });
 
   it('says what became of columns that are on one side only', () => {
@@ -192,11 +222,35 @@ describe('compareColumns', () => {
     );
     expect(results.map(({ feature, is_drift, note }) => [feature, is_drift, note?.split(':')[0]])).toEqual([
       ['kept', false, undefined],
-      ['lost', false, 'COLUMN_ABSENT'],
+      ['lost', true, 'COLUMN_ABSENT'],
       ['new', false, 'COLUMN_NEW'],
     ]);
     const turned = compare(numbers('x', 50, Number), categories('x', { a: 50 }));
-    expect(turned.note).toMatch(/^TYPE_CHANGED/);
+    expect(turned).toMatchObject({
+      is_drift: true,
+      severity: 'high',
+      note: expect.stringMatching(/^TYPE_CHANGED/),
+    });
+    expect([turned.cause, ...results.map(({ cause }) => cause)]).toEqual([
+      'type',
+      undefined,
+      'absent',
+      undefined,
+    ]);
+    // Of a handful of rows there is no verdict, and predictions that are absent were not made.
+    const few = compareColumns(reference, [numbers('kept', 29, Number)], options());
+    expect(few[1]).toMatchObject({ feature: 'lost', is_drift: false, cause: 'absent' });
+    const unanswered = compareColumns(reference, [numbers('kept', 100, Number)], {
+      ...options(),
+      predictions: ['lost'],
+    });
+    expect(unanswered[1]).toMatchObject({ is_drift: false, cause: 'absent' });
+    // All columns may be absent; how many rows there are is known nevertheless.
+    expect(compareColumns(reference, [], options(), 40).map(({ is_drift }) => is_drift)).toEqual([
+      true,
+      true,
+    ]);
+    expect(compareColumns(reference, [], options()).map(({ is_drift }) => is_drift)).toEqual([false, false]);
   });
 
   it('takes the threshold for the method it was meant for', () => {

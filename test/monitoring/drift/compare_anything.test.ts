@@ -1,24 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type Column,
-  compareColumns,
-  profileColumn,
-  rankOverThreshold,
-} from '../../../src/monitoring/drift/index.ts';
+import { compareColumns } from '../../../src/monitoring/drift/compare.ts';
+import { driftMethodNames } from '../../../src/monitoring/drift/index.ts';
+import { rankOverThreshold } from '../../../src/monitoring/drift/over_threshold.ts';
+import { profileColumn } from '../../../src/monitoring/reference/profile.ts';
+import type { ComparedColumn } from '../../../src/monitoring/rows/compared_column.ts';
 
-const METHODS = [
-  'auto',
-  'ks_test',
-  'psi',
-  'kl_divergence',
-  'js_distance',
-  'wasserstein',
-  'chi_square',
-] as const;
+const methods = ['auto', ...driftMethodNames] as const;
 
 describe('compareColumns', () => {
-  const column: fc.Arbitrary<Column> = fc.oneof(
+  const column: fc.Arbitrary<ComparedColumn> = fc.oneof(
     fc.record({
       name: fc.constantFrom('a', 'b', 'c'),
       kind: fc.constant('numeric' as const),
@@ -39,31 +30,24 @@ describe('compareColumns', () => {
   it('answers anything with finite numbers, one result a feature', () => {
     const unique = fc.uniqueArray(column, { selector: ({ name }) => name, maxLength: 4 });
     fc.assert(
-      fc.property(
-        unique,
-        unique,
-        fc.constantFrom(...METHODS),
-        fc.integer({ min: 1, max: 30 }),
-        (before, now, method, minimumRows) => {
-          const results = compareColumns(before.map(profileColumn), now, {
-            method,
-            minimumRows,
-            correction: 'bh',
-            significance: 0.05,
-          });
-          expect(results.map(({ feature }) => feature)).toEqual([
-            ...before.map(({ name }) => name),
-            ...now.map(({ name }) => name).filter((name) => !before.some((known) => known.name === name)),
-          ]);
-          for (const result of results) {
-            for (const value of Object.values(result))
-              if (typeof value === 'number') expect(value).toSatisfy(Number.isFinite);
-            expect(JSON.parse(JSON.stringify(result))).toEqual(result);
-          }
-          for (const { ratio } of rankOverThreshold(results))
-            if (ratio !== null) expect(ratio).toSatisfy(Number.isFinite);
-        },
-      ),
+      fc.property(unique, unique, fc.constantFrom(...methods), (before, now, method) => {
+        const results = compareColumns(before.map(profileColumn), now, {
+          method,
+          correction: 'bh',
+          significance: 0.05,
+        });
+        expect(results.map(({ feature }) => feature)).toEqual([
+          ...before.map(({ name }) => name),
+          ...now.map(({ name }) => name).filter((name) => !before.some((known) => known.name === name)),
+        ]);
+        for (const result of results) {
+          for (const value of Object.values(result))
+            if (typeof value === 'number') expect(value).toSatisfy(Number.isFinite);
+          expect(JSON.parse(JSON.stringify(result))).toEqual(result);
+        }
+        for (const { ratio } of rankOverThreshold(results))
+          if (ratio !== null) expect(ratio).toSatisfy(Number.isFinite);
+      }),
       { numRuns: 400 },
     );
   });

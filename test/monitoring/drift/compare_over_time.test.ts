@@ -1,18 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type Column,
-  compareOverTime,
-  type DriftOptions,
-  profileColumn,
-} from '../../../src/monitoring/drift/index.ts';
+import { compareOverTime } from '../../../src/monitoring/drift/compare_over_time.ts';
+import type { DriftOptions } from '../../../src/monitoring/drift/index.ts';
+import { profileColumn } from '../../../src/monitoring/reference/profile.ts';
+import type { ComparedColumn } from '../../../src/monitoring/rows/compared_column.ts';
 import { nearlyNormal, uniforms } from './recipe.ts';
 
 const uniform = uniforms(20_260_404);
-const START = Date.UTC(2026, 0, 1);
-const HOUR = 3_600_000;
+const start = Date.UTC(2026, 0, 1);
+const hourMs = 3_600_000;
 const options: DriftOptions = { method: 'auto', correction: 'bh', significance: 0.05 };
 
-function normal(rows: number, shift: (row: number) => number = () => 0): Column {
+function normal(rows: number, shift: (row: number) => number = () => 0): ComparedColumn {
   return {
     name: 'x',
     kind: 'numeric',
@@ -24,12 +22,12 @@ const reference = [profileColumn(normal(2000))];
 
 describe('compareOverTime', () => {
   it('shows when a drift began', () => {
-    const times = Float64Array.from({ length: 2400 }, (_, row) => START + row * (HOUR / 100));
+    const times = Float64Array.from({ length: 2400 }, (_, row) => start + row * (hourMs / 100));
     const current = [normal(2400, (row) => (row < 1600 ? 0 : 0.8))];
     const report = compareOverTime(
       reference,
       current,
-      { times, buckets: 6, since: START, until: START + 24 * HOUR },
+      { times, buckets: 6, since: start, until: start + 24 * hourMs },
       options,
     );
     expect(report.groups.map(({ group, current_n, is_drift }) => [group, current_n, is_drift])).toEqual([
@@ -81,7 +79,7 @@ describe('compareOverTime', () => {
     const one = compareOverTime(
       reference,
       [normal(50)],
-      { times: new Float64Array(50).fill(START), buckets: 3 },
+      { times: new Float64Array(50).fill(start), buckets: 3 },
       options,
     );
     expect(one.groups.map(({ current_n }) => current_n)).toEqual([50, 0, 0]);

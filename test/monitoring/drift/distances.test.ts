@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { binCategories, mergeUnseen } from '../../../src/monitoring/drift/bins.ts';
-import { jsDistance } from '../../../src/monitoring/drift/js_distance.ts';
-import { klDivergence } from '../../../src/monitoring/drift/kl_divergence.ts';
-import { psi } from '../../../src/monitoring/drift/psi.ts';
+import { jsDistance } from '../../../src/statistics/js_distance.ts';
+import { klDivergence } from '../../../src/statistics/kl_divergence.ts';
+import { psi } from '../../../src/statistics/psi.ts';
 import { cases } from './cases.ts';
 
 const counted = [

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Column } from '../../../src/monitoring/drift/index.ts';
-import { jointRanks } from '../../../src/monitoring/drift/joint_ranks.ts';
+import type { ComparedColumn } from '../../../src/monitoring/rows/compared_column.ts';
+import { jointRanks } from '../../../src/statistics/joint_ranks.ts';
 import { type Recipe, sampleOf } from './recipe.ts';
 
 /** A feature of one side, with an earlier one mixed in; the same as in test/fixtures/drift/make_joint.py. */
@@ -28,7 +28,7 @@ const file = new URL('../../fixtures/drift/joint.json', import.meta.url);
 /** What dcor, SciPy and NumPy say; written by test/fixtures/drift/make_joint.py. */
 export const jointCases: JointCases = JSON.parse(readFileSync(file, 'utf8'));
 
-export function featuresOf(features: readonly Feature[]): Float64Array[] {
+function featuresOf(features: readonly Feature[]): Float64Array[] {
   const columns: Float64Array[] = [];
   for (const { own, from, weight = 0 } of features) {
     const base = from === undefined ? undefined : columns[from];
@@ -56,7 +56,7 @@ export function ranksOf({ reference, current }: Sides): {
 }
 
 /** Rows of numeric features, given row by row. */
-export function columnsOf(rows: readonly (readonly number[])[], width: number): Column[] {
+export function columnsOf(rows: readonly (readonly number[])[], width: number): ComparedColumn[] {
   return Array.from({ length: width }, (_, feature) => ({
     name: `f${feature}`,
     kind: 'numeric',

@@ -1,4 +1,4 @@
-import { type NumericProfile, profileColumn } from '../../../src/monitoring/drift/profile.ts';
+import { type NumericProfile, profileColumn } from '../../../src/monitoring/reference/profile.ts';
 
 /** How to make a sample; the same as in test/fixtures/drift/make_cases.py, to the last bit. */
 export type Recipe =

@@ -2,23 +2,23 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { listPredictions } from '../../../src/monitoring/log/list.ts';
-import { mergeSegments } from '../../../src/monitoring/log/merge_segments.ts';
-import { openPredictionLog } from '../../../src/monitoring/log/prediction_log.ts';
-import { windowReader } from '../../../src/monitoring/log/window_reader.ts';
 import type { GivenOutcomes } from '../../../src/monitoring/outcomes/given_outcomes.ts';
-import { countOutcomes, readOutcomeWindow } from '../../../src/monitoring/outcomes/outcome_window.ts';
 import { recordOutcomes } from '../../../src/monitoring/outcomes/record_outcomes.ts';
+import { listPredictions } from '../../../src/prediction_log/list.ts';
+import { mergeSegments } from '../../../src/prediction_log/merge_segments.ts';
+import { countOutcomes, readOutcomeWindow } from '../../../src/prediction_log/outcome_window.ts';
+import { openPredictionLog } from '../../../src/prediction_log/prediction_log.ts';
+import { windowReader } from '../../../src/prediction_log/window_reader.ts';
 import { findVersion } from '../../../src/registry/lookup.ts';
 import type { TensorSpec } from '../../../src/registry/signature.ts';
 import type { PredictionEntry } from '../../../src/serving/prediction_sink.ts';
 import type { Database } from '../../../src/storage/database.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { callBy } from '../../access/origins.ts';
+import { answered, failed } from '../../prediction_log/entries.ts';
 import { seeder } from '../../registry/seed.ts';
 import { describeOnEachDatabase } from '../../storage/databases.ts';
 import { temporaryDirectory } from '../../temporary.ts';
-import { answered, failed } from '../log/entries.ts';
 
 const start = Date.UTC(2026, 0, 10, 12);
 const classifier: TensorSpec[] = [
@@ -97,6 +97,7 @@ describeOnEachDatabase('outcomes', (store) => {
       alreadySet: 0,
       empty: 0,
       unknown: ['unheard-of', '\0', expect.any(String)],
+      shadows: 0,
       warnings: [],
     });
     // As text, as files have numbers; what is there already is told from what is corrected.
@@ -188,6 +189,30 @@ describeOnEachDatabase('outcomes', (store) => {
     expect([...(await actualsOf(modelId)).keys()].toSorted()).toEqual(ids);
   });
 
+  test('that many record at once in one segment are all recorded', async () => {
+    const { modelId, ids } = await predictions(60);
+    await log.flush();
+    await mergeSegments(database, { now: () => start + 2 * 86_400_000, maxWeight: Number.POSITIVE_INFINITY });
+    const others = await Promise.all(Array.from({ length: 4 }, () => store.open()));
+    const reports = await Promise.all(
+      ids.map((id, index) =>
+        recordOutcomes(
+          {
+            database: others[index % others.length]?.database ?? database,
+            flushLog: log.flush,
+            allowedRoots: [],
+            clock: () => start,
+          },
+          modelId,
+          outcomes([id, index]),
+          callBy('operator'),
+        ),
+      ),
+    );
+    expect(reports.map(({ matched }) => matched)).toEqual(ids.map(() => 1));
+    expect(await actualsOf(modelId)).toEqual(new Map(ids.map((id, index) => [id, index])));
+  });
+
   test('of another model are unknown', async () => {
     const one = await predictions(1);
     const other = await predictions(1);
@@ -220,6 +245,87 @@ describeOnEachDatabase('outcomes', (store) => {
       });
       const actuals = await actualsOf(modelId);
       expect(ids.map((id) => actuals.get(id))).toEqual([1, 1, 1, 1, 0, 2]);
+    });
+  });
+
+  describe('as people write them', () => {
+    const unlisted: TensorSpec[] = [
+      { name: 'label', datatype: 'INT64', shape: [-1], role: 'label' },
+      { name: 'probabilities', datatype: 'FP32', shape: [-1, 2], role: 'probabilities' },
+    ];
+
+    test('truth values, in the call and in a file, of a model of two classes that lists none', async () => {
+      const { modelId, ids } = await predictions(12, unlisted);
+      const written = [true, 'True', 1, '1', false, 'False'];
+      const wanted = [1, 1, 1, 1, 0, 0];
+      await record(modelId, outcomes(...written.map((value, i): [string, unknown] => [ids[i] ?? '', value])));
+      const path = join(files, `${modelId}.csv`);
+      const lines = written.map((value, i) => `${ids[i + 6]},${value}`);
+      writeFileSync(path, `prediction_id,actual\n${lines.join('\n')}\n`);
+      expect(await record(modelId, { kind: 'path', path })).toMatchObject({ matched: 6, warnings: [] });
+      const actuals = await actualsOf(modelId);
+      expect(ids.map((id) => actuals.get(id))).toEqual([...wanted, ...wanted]);
+    });
+
+    test('ids with spaces around them or in capitals; those that callers brought keep their capitals', async () => {
+      const { modelId, ids } = await predictions(3);
+      const [a = '', b = '', c = ''] = ids;
+      await Promise.all(
+        ['Order-7', 'ORDER-7'].map((id) => log.append(answered({ modelId, at: start, predictionIds: [id] }))),
+      );
+      const path = join(files, `${modelId}.csv`);
+      const lines = [
+        ` ${a} ,1`,
+        `${b.toUpperCase()},2`,
+        ` ${c.toUpperCase()},3`,
+        '" Order-7",4',
+        'order-7,5',
+      ];
+      writeFileSync(path, `prediction_id,actual\n${lines.join('\n')}\n`);
+      expect(await record(modelId, { kind: 'path', path })).toMatchObject({
+        matched: 4,
+        unknown: ['order-7'],
+      });
+      const wanted: [string, number][] = [
+        [a, 1],
+        [b, 2],
+        [c, 3],
+        ['Order-7', 4],
+      ];
+      expect(await actualsOf(modelId)).toEqual(new Map(wanted));
+    });
+
+    test('what cannot be read is said with the first three as given, whatever segments they are in', async () => {
+      const { modelId, ids } = await predictions(3);
+      await log.append(answered({ modelId, at: start + 3_600_000, predictionIds: ['of-another-segment'] }));
+      await log.flush();
+      const [a = '', b = '', c = ''] = ids;
+      const given = outcomes(['of-another-segment', 'w'], [c, 1], [b, 'x'], [a.toUpperCase(), 'y'], [c, 'z']);
+      await expect(record(modelId, given)).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        message:
+          `4 outcomes are not of the kind that ${modelId} predicts. outcomes[0]: "w" is not a number; ` +
+          'outcomes[4]: "z" is not a number; outcomes[2]: "x" is not a number; and 1 more.',
+        hint: 'Correct them; nothing was recorded.',
+      });
+      await expect(record(modelId, outcomes([b, 2], [a.toUpperCase(), 'y']))).rejects.toMatchObject({
+        message: `1 outcome is not of the kind that ${modelId} predicts. outcomes[1]: "y" is not a number.`,
+      });
+      expect(await actualsOf(modelId)).toEqual(new Map());
+    });
+
+    test('what cannot be read is said at once, with the first, and nothing is recorded', async () => {
+      const { modelId, ids } = await predictions(20, unlisted);
+      const path = join(files, `${modelId}.csv`);
+      const lines = ids.map((id, index) => `${id},${index < 4 ? 'maybe' : index % 2}`);
+      writeFileSync(path, `prediction_id,actual\n${lines.join('\n')}\n`);
+      await expect(record(modelId, { kind: 'path', path })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        message: expect.stringMatching(
+          /^4 outcomes .*line 2: "maybe" [^;]*; line 3: "maybe" [^;]*; line 4: "maybe" [^;]*; and 1 more\.$/,
+        ),
+      });
+      expect(await actualsOf(modelId)).toEqual(new Map());
     });
   });
 

@@ -12,7 +12,7 @@ interface ExpectedReliability {
   uncertainty: number;
 }
 
-export interface ClassificationCase {
+interface ClassificationCase {
   name: string;
   recipe: ClassifiedRecipe;
   expected: {
@@ -35,7 +35,7 @@ export interface ClassificationCase {
   };
 }
 
-export interface RegressionCase {
+interface RegressionCase {
   name: string;
   recipe: RegressedRecipe;
   expected: {
@@ -52,7 +52,7 @@ export interface RegressionCase {
   };
 }
 
-export interface EstimateCase {
+interface EstimateCase {
   name: string;
   reference: ClassifiedRecipe;
   current: ClassifiedRecipe;
@@ -96,7 +96,7 @@ export function expectClose(actual: number | null | undefined, expected: number,
 
 /** {@link expectClose} of both ends; null on both sides agrees too. */
 export function expectRange(
-  actual: { low: number; high: number } | null,
+  actual: { low: number; high: number } | null | undefined,
   expected: Range | null,
   tolerance = 1e-12,
 ): void {

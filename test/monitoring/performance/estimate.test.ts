@@ -15,11 +15,11 @@ function fitted(rows: ClassificationRows): PerformanceEstimator {
   return result.estimator;
 }
 
-const NOTHING = { classes: [], values: new Float64Array(0) };
+const nothing = { classes: [], values: new Float64Array(0) };
 
 describe.each(cases.cbpe)('estimatePerformance, $name', ({ reference, current, expected }) => {
   const estimator = fitted(classified(reference));
-  const { predicted, probabilities = NOTHING } = classified(current);
+  const { predicted, probabilities = nothing } = classified(current);
   const result = estimatePerformance(estimator, { predicted, probabilities });
 
   it("agrees with NannyML's CBPE", () => {
@@ -66,7 +66,7 @@ describe.each(cases.cbpe)('estimatePerformance, $name', ({ reference, current, e
 describe('fitEstimator', () => {
   it('gives an estimator that can be stored', () => {
     const estimator = fitted(classified({ seed: 1, size: 2000, classes: 2, overconfident: true }));
-    const { predicted, probabilities = NOTHING } = classified({ seed: 2, size: 300, classes: 2 });
+    const { predicted, probabilities = nothing } = classified({ seed: 2, size: 300, classes: 2 });
     const restored = JSON.parse(JSON.stringify(estimator));
     expect(estimatePerformance(restored, { predicted, probabilities })).toEqual(
       estimatePerformance(estimator, { predicted, probabilities }),
@@ -101,7 +101,7 @@ describe('estimatePerformance', () => {
   const estimator = fitted(classified({ seed: 1, size: 1000, classes: 2, overconfident: true }));
 
   it('takes the probabilities in any order of the classes, or of one class', () => {
-    const { predicted, probabilities = NOTHING } = classified({ seed: 3, size: 200, classes: 2 });
+    const { predicted, probabilities = nothing } = classified({ seed: 3, size: 200, classes: 2 });
     const swapped = new Float64Array(400).map((_, cell) => probabilities.values[cell ^ 1] ?? 0);
     const plain = estimatePerformance(estimator, { predicted, probabilities });
     const turned = { classes: ['c01', 'c00'], values: swapped };
@@ -111,7 +111,7 @@ describe('estimatePerformance', () => {
   });
 
   it('says why there is no estimate', () => {
-    const none = estimatePerformance(estimator, { predicted: ['c00'], probabilities: NOTHING });
+    const none = estimatePerformance(estimator, { predicted: ['c00'], probabilities: nothing });
     expect(none.count).toBe(0);
     expect(none.accuracy).toEqual({
       value: null,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../../src/monitoring/drift/random.ts';
-import { countSampler, drawRowWeights } from '../../../src/monitoring/performance/bootstrap.ts';
-import { sequenceHalfWidth } from '../../../src/monitoring/performance/confidence_sequence.ts';
-import { studentQuantile } from '../../../src/monitoring/performance/student.ts';
-import { wilsonInterval } from '../../../src/monitoring/performance/wilson.ts';
+import { countSampler, drawRowWeights } from '../../../src/statistics/bootstrap.ts';
+import { sequenceFactor } from '../../../src/statistics/confidence_sequence.ts';
+import { seededRandom } from '../../../src/statistics/random.ts';
+import { studentFromNormal, studentQuantile } from '../../../src/statistics/student.ts';
+import { wilsonInterval } from '../../../src/statistics/wilson.ts';
 import { cases, expectClose, expectRange } from './cases.ts';
 
 describe('intervals', () => {
@@ -15,10 +15,23 @@ describe('intervals', () => {
     expectClose(studentQuantile(degrees), quantile);
   });
 
+  // scipy.stats.t.isf(scipy.stats.norm.sf(z), degrees)
+  it.each([
+    [3, 18, 3.4755],
+    [4, 18, 5.1774],
+    [5, 18, 7.5308],
+    [4, 38, 4.4953],
+    [5, 100, 5.3442],
+  ])("normal %d as of %d degrees is near SciPy's, and not below", (z, degrees, expected) => {
+    const found = studentFromNormal(z, degrees);
+    expect(found).toBeGreaterThan(expected - 0.0005);
+    expect(found).toBeLessThan(expected * 1.005);
+  });
+
   it.each(cases.sequence)(
     'the confidence sequence at %d rows, tuned for %d, level %d, is where the mixture reaches 1/level',
     (count, tunedFor, level, halfWidth) => {
-      expectClose(sequenceHalfWidth(1, count, tunedFor, level), halfWidth, 1e-9);
+      expectClose(sequenceFactor(count, tunedFor, level) / Math.sqrt(count), halfWidth, 1e-9);
     },
   );
 });

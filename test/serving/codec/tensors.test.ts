@@ -64,7 +64,6 @@ test.each<[string, ReadonlyMap<string, TensorJson>, RegExp]>([
   ['another width', given({ shape: [1, 4] }), /shape \[1,4\], not \[-1,2\]/],
   ['too few elements', given({ data: [1, 2, 3] }), /3 elements.*means 4/],
   ['a shape that no memory holds', given({ shape: [2 ** 40, 2], data: [1] }), /1 elements.*means/],
-  ['null', given({ data: [1, null, 3, 4] }), /element 1: expected a finite number.*null/],
   ['text', given({ data: [1, 2, '3', 4] }), /element 2: expected a finite number.*"3"/],
 ])('%s is refused, with what is expected', (_, tensors, message) => {
   expect(() => encodeTensors(matrix, tensors)).toThrow(
@@ -85,11 +84,42 @@ test('an input of no dimensions takes a scalar, one of unknown rank any shape', 
   expect(encodeTensors(unranked, given({})).get('x')?.shape).toEqual([2, 2]);
 });
 
-test('null is a missing value in the columns of which the model takes one, and nowhere else', () => {
-  const nullable = [{ name: 'b', datatype: 'FP32' as const, input: 'x', column: 1, nullable: true as const }];
-  const encoded = encodeTensors(matrix, given({ data: [1, null, 3, 4] }), nullable);
-  expect([...(encoded.get('x')?.data ?? [])]).toEqual([1, Number.NaN, 3, 4]);
-  expect(() => encodeTensors(matrix, given({ data: [1, 2, null, 4] }), nullable)).toThrow(
-    expect.objectContaining({ message: expect.stringContaining('element 2') }),
+const names = ['NaN', 'Infinity', '-Infinity'];
+
+test.each(['FP16', 'FP32', 'FP64'] as const)(
+  '%s tensors take NaN and infinities by name, and give them back',
+  (datatype) => {
+    const specs = [{ name: 'x', datatype, shape: [-1, 2, 2] }];
+    const sent = { datatype, shape: [1, 2, 2], data: [...names, null] };
+    const encoded = encodeTensors(specs, new Map([['x', sent]])).get('x');
+    if (encoded === undefined) throw new Error('x is missing');
+    expect([...encoded.data].map(Number)).toEqual(
+      datatype === 'FP16'
+        ? [0x7e00, 0x7c00, 0xfc00, 0x7e00]
+        : [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN],
+    );
+    const received = decodeTensor(encoded);
+    expect(received.data).toEqual([...names, 'NaN']);
+    expect(decodeTensor(encodeTensors(specs, new Map([['x', received]])).get('x') ?? encoded)).toEqual(
+      received,
+    );
+  },
+);
+
+test.each(['INT32', 'INT64', 'BOOL', 'BYTES'] as const)('%s tensors take no null', (datatype) => {
+  const specs = [{ name: 'x', datatype, shape: [-1] }];
+  expect(() => encodeTensors(specs, new Map([['x', { datatype, shape: [1], data: [null] }]]))).toThrow(
+    expect.objectContaining({ code: 'SIGNATURE_MISMATCH' }),
   );
+});
+
+test('a number is not taken for the name of another, nor the other way round', () => {
+  for (const text of ['nan', 'inf', '+Infinity', '1', ''])
+    expect(() => encodeTensors(matrix, given({ data: [1, 2, 3, text] }))).toThrow(/element 3/);
+  const texts = [{ name: 'x', datatype: 'BYTES' as const, shape: [-1] }];
+  const read = encodeTensors(
+    texts,
+    new Map([['x', { datatype: 'BYTES' as const, shape: [1], data: ['NaN'] }]]),
+  );
+  expect(read.get('x')?.data).toEqual(['NaN']);
 });

@@ -27,7 +27,9 @@ function isWithin(name: IntegerName, value: bigint): boolean {
 /** Whether a value is one of the datatype, told without the codec's own table of bounds. */
 export function isExactly(name: DatatypeName, value: unknown): boolean {
   if (name === 'BOOL') return value === true || value === false;
-  if (name === 'BYTES') return typeof value === 'string';
+  // What UTF-8 brings back, and no NUL, at which the runtime ends a text.
+  if (name === 'BYTES')
+    return typeof value === 'string' && !value.includes('\0') && Buffer.from(value).toString() === value;
   // From 65520 on, float16 rounds to infinity.
   if (name === 'FP16') return typeof value === 'number' && Math.abs(value) < 65520;
   if (name === 'FP32') return typeof value === 'number' && Number.isFinite(Math.fround(value));
@@ -43,7 +45,7 @@ export function acceptedValue(name: DatatypeName): Arbitrary<number | string | b
   // -0 is the one number that JSON does not bring back.
   const finite = { noNaN: true, noDefaultInfinity: true };
   if (name === 'BOOL') return fc.boolean();
-  if (name === 'BYTES') return fc.string({ unit: 'grapheme' });
+  if (name === 'BYTES') return fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\0'));
   // Eleven bits and an exponent from the smallest subnormal on: all of these are exact in float16.
   if (name === 'FP16')
     return fc
@@ -72,7 +74,24 @@ export function anyValue(name: DatatypeName): Arbitrary<unknown> {
     fc.double(),
     fc.integer(),
     fc.integer().map(String),
-    fc.constantFrom(null, undefined, '', '+1', '0x1', '1.0', '-', '٣', 2 ** 53, -(2 ** 53), 1e-320),
+    fc.constantFrom(
+      null,
+      undefined,
+      '',
+      '+1',
+      '0x1',
+      '1.0',
+      '-',
+      '٣',
+      'a\0b',
+      '\ud83d',
+      'x\udc00',
+      '\udc00\ud83d',
+      'NaN',
+      2 ** 53,
+      -(2 ** 53),
+      1e-320,
+    ),
     fc.anything(),
   );
 }

@@ -152,11 +152,13 @@ test('results are the same within the noise of another order of operations, and 
     new Map([['y', { datatype: 'BYTES', shape: [data.length], data }]]);
   const integers = (...values: bigint[]): NamedTensors =>
     new Map([['y', { datatype: 'INT64', shape: [values.length], data: BigInt64Array.from(values) }]]);
-  expect(sameRows(floats(1, Number.NaN, 0), floats(1.00001, Number.NaN, 0))).toBe(true);
-  expect(sameRows(floats(1), floats(1.001))).toBe(false);
-  expect(sameRows(floats(1), floats(Number.NaN))).toBe(false);
-  expect(sameRows(floats(1), floats(1, 1))).toBe(false);
-  expect(sameRows(texts('a'), texts('a'))).toBe(true);
-  expect(sameRows(texts('a'), texts('b'))).toBe(false);
-  expect(sameRows(integers(2n ** 60n), integers(2n ** 60n + 1n))).toBe(false);
+  expect(sameRows(floats(1, Number.NaN, 0), floats(1.000009, Number.NaN, 0), floats(1))).toBe(true);
+  expect(sameRows(floats(1), floats(1.001), floats(200))).toBe(true);
+  expect(sameRows(floats(1), floats(1.00002), floats(1))).toBe(false);
+  expect(sameRows(floats(1), floats(1.001), floats(1))).toBe(false);
+  expect(sameRows(floats(1), floats(Number.NaN), floats(1))).toBe(false);
+  expect(sameRows(floats(1), floats(1, 1), floats(1))).toBe(false);
+  expect(sameRows(texts('a'), texts('a'), texts('a'))).toBe(true);
+  expect(sameRows(texts('a'), texts('b'), texts('a'))).toBe(false);
+  expect(sameRows(integers(2n ** 60n), integers(2n ** 60n + 1n), integers(2n ** 60n))).toBe(false);
 });

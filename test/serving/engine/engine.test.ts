@@ -1,7 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { createEngine, type Engine, type EngineModel } from '../../../src/serving/engine/engine.ts';
-import { cleanMessage } from '../../../src/serving/engine/model_host.ts';
 import type { NamedTensors } from '../../../src/serving/engine/protocol.ts';
 import { artifactStore } from '../../../src/storage/artifact_store.ts';
 import { modelFile } from '../../models/model_file.ts';
@@ -116,7 +115,7 @@ describe('a fault costs its own call only', () => {
       ]);
       expect(crash).toMatchObject({
         status: 'rejected',
-        reason: { code: 'ENGINE_CRASHED', retryable: true },
+        reason: { code: 'ENGINE_CRASHED', retryable: false, fault: 'caller' },
       });
       expect(
         [before, after].map((outcome) => outcome.status === 'fulfilled' && numbers(outcome.value)),
@@ -129,7 +128,11 @@ describe('a fault costs its own call only', () => {
     const engine = engineWith({ runTimeoutMs: 1500 });
     const model = await versionOf('slow_run');
     await engine.load(model);
-    await expect(engine.run(model, column(1e9))).rejects.toMatchObject({ code: 'TIMEOUT', retryable: true });
+    await expect(engine.run(model, column(1e9))).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      fault: 'caller',
+      retryable: false,
+    });
     expect(numbers(await engine.run(model, column(1)))).toEqual([1]);
   });
 
@@ -157,6 +160,18 @@ describe('a version that cannot be loaded', () => {
     expect(engine.status(model.key).state).toBe('ready');
   });
 
+  test('because its file is missing says so, and not that it is damaged', async () => {
+    const engine = engineWith();
+    const model = await versionOf('linear_float32_b');
+    rmSync(artifacts.pathOf(model.artifact.sha256));
+    await expect(engine.load(model)).rejects.toMatchObject({
+      code: 'ARTIFACT_MISMATCH',
+      message: expect.stringContaining('is missing'),
+      hint: expect.stringContaining('MODEL_REGISTRY_DIR that all of them see'),
+    });
+    await artifacts.add(modelFile('linear_float32_b'));
+  });
+
   test.each(['text', 'random_bytes', 'truncated'])(
     'because it is no model (%s) is ARTIFACT_INVALID',
     async (name) => {
@@ -179,6 +194,8 @@ describe('a version that cannot be loaded', () => {
     const engine = engineWith();
     await expect(engine.inspect(await artifacts.add(modelFile('crash_load')))).rejects.toMatchObject({
       code: 'ENGINE_CRASHED',
+      message: expect.stringMatching(/^The runtime \(onnxruntime [\d.]+\) ended while it loaded this model/),
+      hint: expect.not.stringMatching(/\brows?\b/),
     });
   });
 
@@ -222,14 +239,4 @@ describe('inspecting a file', () => {
       code: 'ARTIFACT_MISMATCH',
     });
   });
-});
-
-test('a message of the runtime is shown without places in its source, in one line of bounded length', () => {
-  expect(
-    cleanMessage(
-      'Non-zero status code.\n  /onnxruntime_src/onnxruntime/core/gather.cc:12 indices out of  bounds...',
-    ),
-  ).toBe('Non-zero status code. indices out of bounds.');
-  const long = cleanMessage('x'.repeat(1000));
-  expect(long).toBe(`${'x'.repeat(300)}….`);
 });

@@ -1,9 +1,14 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ModelYardError } from '../../../src/errors.ts';
 import type { EngineModel } from '../../../src/serving/engine/model_host.ts';
+import type { StartWarmHost } from '../../../src/serving/engine/pool_hosts.ts';
 import type { NamedTensors } from '../../../src/serving/engine/protocol.ts';
-import { createVersionPool, type StartWarmHost } from '../../../src/serving/engine/version_pool.ts';
+import { createVersionPool } from '../../../src/serving/engine/version_pool.ts';
 import { type FakeHost, fakeHost } from './fake_host.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const failedRun = () => new ModelYardError('INFERENCE_FAILED', 'failed', 'check');
 
@@ -22,19 +27,43 @@ function pooled(
     instances?: number;
     maxQueue?: number;
     runTimeoutMs?: number;
+    stored?: NamedTensors;
+    /** `never`: no host ever starts. */
+    start?: 'never';
   } = {},
 ) {
-  const { batching = true, coalesce = true, instances, maxQueue = 100, runTimeoutMs = 60_000 } = given;
+  const {
+    batching = true,
+    coalesce = true,
+    instances,
+    maxQueue = 100,
+    runTimeoutMs = 60_000,
+    stored,
+  } = given;
   const hosts: FakeHost[] = [];
   const failures: Error[] = [];
   const start: StartWarmHost = async () => {
+    if (given.start === 'never') await new Promise(() => undefined);
     const failure = failures.shift();
     if (failure !== undefined) throw failure;
     const host = fakeHost();
     hosts.push(host);
-    return { host: host.process, loadMs: 1, warmup: { warmupMs: 1, failure: undefined, coalesce } };
+    return {
+      host: host.process,
+      loadMs: 1,
+      warmup: {
+        warmupMs: 1,
+        failure: undefined,
+        rows: { independent: true, outputsByRow: true },
+        coalesce,
+        knownGood: undefined,
+        known: [],
+        dimensions: [],
+      },
+    };
   };
-  const pool = createVersionPool({ ...model, instances }, { runTimeoutMs, maxQueue, batching }, start);
+  const settings = { runTimeoutMs, maxQueue, batching, storedInput: async () => stored };
+  const pool = createVersionPool({ ...model, instances }, settings, start);
   const run = async (...rows: number[]) => [...((await pool.run(column(rows))).get('y')?.data ?? [])];
   return { pool, hosts, failures, run };
 }
@@ -128,7 +157,7 @@ describe('calls that wait', () => {
     const running = run(1);
     await turn();
     const caller = new AbortController();
-    const given = [2, 3].map((row) => pool.run(column([row]), caller.signal));
+    const given = [2, 3].map((row) => pool.run(column([row]), { signal: caller.signal }));
     caller.abort();
     await expect(Promise.allSettled(given)).resolves.toMatchObject([
       { reason: { code: 'CANCELLED' } },
@@ -139,21 +168,113 @@ describe('calls that wait', () => {
     await answerAll(hosts);
     expect(await Promise.all([running, ...others])).toEqual([[1], [4], [5]]);
     expect(hosts[0]?.runs).toEqual([[1], [4, 5]]);
-    await expect(pool.run(column([6]), caller.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect(pool.run(column([6]), { signal: caller.signal })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
   });
 
-  test('too long are told so, and whether they had their turn', async () => {
-    const { pool, hosts, run } = pooled({ runTimeoutMs: 100, maxQueue: 1 });
+  test('too long are told so, and hold no place', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const { pool, hosts, run } = pooled({ runTimeoutMs: 100, maxQueue: 1, start: 'never' });
+    const late = expect(run(1)).rejects.toMatchObject({ code: 'TIMEOUT', message: /waited 100 ms/ });
+    expect(pool.status().waiting).toBe(1);
+    // A host is being started: it is waited for a little longer.
+    vi.advanceTimersByTime(5_100);
+    await late;
+    expect([pool.status().waiting, hosts]).toEqual([0, []]);
+  });
+
+  test('behind one that runs on are answered by the next host: only that one is too late', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const { pool, hosts, run } = pooled({ runTimeoutMs: 100, coalesce: false });
     await pool.load();
-    const running = expect(run(1)).rejects.toMatchObject({ code: 'TIMEOUT', message: /did not answer/ });
+    const hanging = expect(run(1)).rejects.toMatchObject({ code: 'TIMEOUT', fault: 'nobody' });
+    const waiting = [run(2), run(3)];
     await turn();
-    await expect(run(2)).rejects.toMatchObject({ code: 'TIMEOUT', message: /waited 100 ms/ });
-    await running;
-    // Neither holds a place.
-    const late = run(3);
+    vi.advanceTimersByTime(100);
+    await hanging;
     await answerAll(hosts);
-    expect(await late).toEqual([3]);
-    expect(hosts[0]?.runs).toEqual([[1], [3]]);
+    expect(await Promise.all(waiting)).toEqual([[2], [3]]);
+    expect(hosts.map(({ runs }) => runs)).toEqual([[[1]], [[2], [3]]]);
+  });
+});
+
+describe('a run of several calls that takes too long', () => {
+  test('is given a quarter of their time, then each runs alone; the one to blame has the rest of its time last', async () => {
+    const { pool, hosts, run } = pooled({ runTimeoutMs: 60_000 });
+    await pool.load();
+    const good = run(9);
+    await answerAll(hosts);
+    await good;
+    const calls = [1, 2, 3].map((row) => run(row));
+    const settled = Promise.allSettled(calls);
+    await turn();
+    hosts[0]?.runOut();
+    await turn();
+    // The next host is asked whether it still runs what is known good.
+    expect(hosts[1]?.runs).toEqual([[9]]);
+    hosts[1]?.answer();
+    await turn();
+    expect(hosts[1]?.runs).toEqual([[9], [1]]);
+    // Others wait: it has no longer alone than it had with them.
+    hosts[1]?.runOut();
+    await turn();
+    hosts[2]?.answer();
+    await answerAll(hosts.slice(2, 3));
+    expect(hosts.map(({ runs }) => runs)).toEqual([
+      [[9], [1, 2, 3]],
+      [[9], [1]],
+      [[9], [2], [3], [1]],
+    ]);
+    const [shared, alone] = [hosts[0]?.limits[1], hosts[1]?.limits[1]];
+    expect([shared, alone]).toEqual([2_000, 2_000]);
+    expect(hosts[2]?.limits[3]).toBeGreaterThan(50_000);
+    expect(await settled).toMatchObject([{ value: [1] }, { value: [2] }, { value: [3] }]);
+  });
+
+  test('where that one runs on, it alone is refused, as its caller’s fault, and so it is a moment later', async () => {
+    const { pool, hosts, run } = pooled({ runTimeoutMs: 60_000 });
+    await pool.load();
+    const good = run(9);
+    await answerAll(hosts);
+    await good;
+    const settled = Promise.allSettled([1, 2].map((row) => run(row)));
+    for (const host of [0, 1, 2]) {
+      await turn();
+      hosts[host]?.runOut();
+      await turn();
+      // What is known good.
+      hosts[host + 1]?.answer();
+      await turn();
+      // The other call.
+      if (host === 1) hosts[2]?.answer();
+    }
+    expect(await settled).toMatchObject([
+      { reason: { code: 'TIMEOUT', fault: 'caller', retryable: false } },
+      { value: [2] },
+    ]);
+    expect(hosts.map(({ runs }) => runs)).toEqual([[[9], [1, 2]], [[9], [1]], [[9], [2], [1]], [[2]]]);
+    await expect(run(1)).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringMatching(/answers other inputs in time.*not run again/),
+    });
+  });
+
+  test('by a model that no longer runs on what is known good: all fail at once, by its fault', async () => {
+    const { pool, hosts, run } = pooled();
+    await pool.load();
+    const good = run(9);
+    await answerAll(hosts);
+    await good;
+    const settled = Promise.allSettled([1, 2].map((row) => run(row)));
+    await turn();
+    hosts[0]?.runOut();
+    await turn();
+    hosts[1]?.runOut();
+    expect(await settled).toMatchObject([
+      { reason: { code: 'TIMEOUT', fault: 'model' } },
+      { reason: { code: 'TIMEOUT', fault: 'model' } },
+    ]);
   });
 });
 
@@ -189,6 +310,155 @@ describe('a run of several calls that fails', () => {
     await answerAll(hosts);
     expect(hosts.map(({ runs }) => runs)).toEqual([[[1, 2]], [[1], [2], [3]]]);
     expect(await Promise.all([...calls, later])).toEqual([[1], [2], [3]]);
+  });
+});
+
+describe('whose fault a failed run is', () => {
+  test('the caller’s where the model ran a moment ago: no failure asks again', async () => {
+    const { hosts, run } = pooled();
+    const good = run(1);
+    await answerAll(hosts);
+    await good;
+    for (const row of [2, 3]) {
+      const bad = run(row).catch((error: unknown) => error);
+      await turn();
+      hosts[0]?.fail(failedRun());
+      expect(await bad).toMatchObject({ code: 'INFERENCE_FAILED', fault: 'caller', retryable: false });
+    }
+    expect(hosts[0]?.runs).toEqual([[1], [2], [3]]);
+  });
+
+  test('nobody’s where no input is known to be good: by the first twenty, then the model’s, until it answers', async () => {
+    const { hosts, pool, run } = pooled();
+    await pool.load();
+    const faultOf = async (row: number) => {
+      const bad = run(row).catch((error: unknown) => error);
+      await turn();
+      hosts[0]?.fail(failedRun());
+      return Object(await bad).fault;
+    };
+    const faults: unknown[] = [];
+    for (let row = 0; row < 22; row++) faults.push(await faultOf(row));
+    expect(faults).toEqual([...Array(20).fill('nobody'), 'model', 'model']);
+    const good = run(1);
+    await answerAll(hosts);
+    await good;
+    expect(await faultOf(30)).toBe('caller');
+  });
+
+  test.each(['crash', 'hang'] as const)(
+    'a first %s is nobody’s, and counts for less than an answer that follows',
+    async (end) => {
+      const { hosts, pool, run } = pooled();
+      await pool.load();
+      const bad = run(2).catch((error: unknown) => error);
+      await turn();
+      if (end === 'crash') hosts[0]?.end();
+      else hosts[0]?.runOut();
+      expect(await bad).toMatchObject({ fault: 'nobody', retryable: true });
+      const good = run(1);
+      await answerAll(hosts);
+      await good;
+      const again = run(2).catch((error: unknown) => error);
+      await turn();
+      if (end === 'crash') hosts[1]?.end();
+      else hosts[1]?.runOut();
+      await turn();
+      hosts[2]?.answer();
+      expect(await again).toMatchObject({ fault: 'caller' });
+    },
+  );
+
+  test('runs that only look for the rows of a failure count for nothing', async () => {
+    const { hosts, pool } = pooled();
+    await pool.load();
+    for (let row = 0; row < 25; row++) {
+      const bad = pool.run(column([row]), { isSearch: true }).catch((error: unknown) => error);
+      await turn();
+      hosts[0]?.fail(failedRun());
+      expect(await bad).toMatchObject({ fault: 'nobody' });
+    }
+  });
+
+  test.each(['runs', 'fails', 'hangs'] as const)(
+    'where nothing ran yet, by the input it was deployed with: that %s',
+    async (outcome) => {
+      const { hosts, pool, run } = pooled({ stored: column([7]) });
+      await pool.load();
+      const bad = run(2).catch((error: unknown) => error);
+      await turn();
+      hosts[0]?.fail(failedRun());
+      await turn();
+      expect(hosts[0]?.runs).toEqual([[2], [7]]);
+      if (outcome === 'runs') hosts[0]?.answer();
+      else if (outcome === 'fails') hosts[0]?.fail(failedRun());
+      else hosts[0]?.runOut();
+      expect(await bad).toMatchObject({ fault: outcome === 'runs' ? 'caller' : 'model' });
+    },
+  );
+
+  test('however many inputs end the host, while it runs what is known good they are their callers’', async () => {
+    const { hosts, run } = pooled();
+    const good = run(1);
+    await answerAll(hosts);
+    await good;
+    for (let row = 0; row < 40; row++) {
+      const deadly = run(100 + row).catch((error: unknown) => error);
+      await turn();
+      hosts.at(-1)?.end();
+      await turn();
+      hosts.at(-1)?.answer();
+      expect(await deadly).toMatchObject({ fault: 'caller' });
+    }
+  });
+
+  test('nobody’s where the host was ended from outside, and the call may be tried again', async () => {
+    const { hosts, run } = pooled();
+    const good = run(1);
+    await answerAll(hosts);
+    await good;
+    const call = run(2).catch((error: unknown) => error);
+    await turn();
+    hosts[0]?.process.kill();
+    expect(await call).toMatchObject({
+      code: 'ENGINE_CRASHED',
+      fault: 'nobody',
+      isFromOutside: true,
+      retryable: true,
+    });
+  });
+
+  test('after its host ended: the next one is asked, and the same rows are refused', async () => {
+    const { hosts, run } = pooled();
+    const good = run(1);
+    await answerAll(hosts);
+    await good;
+    const deadly = run(13).catch((error: unknown) => error);
+    await turn();
+    hosts[0]?.end();
+    await turn();
+    // What is known good.
+    expect(hosts[1]?.runs).toEqual([[1]]);
+    hosts[1]?.answer();
+    expect(await deadly).toMatchObject({ code: 'ENGINE_CRASHED', fault: 'caller', retryable: false });
+    await expect(run(13)).rejects.toMatchObject({ message: expect.stringContaining('not run again') });
+    const next = run(2);
+    await answerAll(hosts);
+    expect(await next).toEqual([2]);
+    expect(hosts).toHaveLength(2);
+  });
+
+  test('the model’s where the next host fails on what is known good as well', async () => {
+    const { hosts, run } = pooled();
+    const good = run(1);
+    await answerAll(hosts);
+    await good;
+    const call = run(13).catch((error: unknown) => error);
+    await turn();
+    hosts[0]?.end();
+    await turn();
+    hosts[1]?.fail(failedRun());
+    expect(await call).toMatchObject({ code: 'ENGINE_CRASHED', fault: 'model', retryable: true });
   });
 });
 
@@ -228,7 +498,14 @@ describe('hosts', () => {
     const { pool, hosts } = pooled({ instances: 2 });
     const reports = await Promise.all([pool.load(), pool.load(), pool.load()]);
     expect(hosts).toHaveLength(2);
-    expect(reports).toEqual(reports.map(() => ({ loadMs: 1, warmupMs: 1, warmupFailure: undefined })));
+    expect(reports).toEqual(
+      reports.map(() => ({
+        loadMs: 1,
+        warmupMs: 1,
+        warmupFailure: undefined,
+        rows: { independent: true, outputsByRow: true },
+      })),
+    );
   });
 
   test('that cannot be started fail every call that waits, and the next call tries again', async () => {

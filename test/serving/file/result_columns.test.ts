@@ -3,29 +3,13 @@ import type { DatatypeName } from '../../../src/registry/datatypes.ts';
 import type { VersionRecord } from '../../../src/registry/version_record.ts';
 import type { PredictedValue, RowPrediction } from '../../../src/serving/codec/predictions.ts';
 import { isResultColumn, resultLayout } from '../../../src/serving/file/result_columns.ts';
+import { versionRecord } from '../../registry/version_record.ts';
 
-const recordOf = (datatype: DatatypeName, classLabels?: string[]): VersionRecord => ({
-  modelId: 'm',
-  version: '1',
-  stage: 'development',
-  createdAt: 0,
-  createdBy: 'operator',
-  source: 'm.onnx',
-  artifact: { sha256: '', bytes: 0 },
-  signature: { inputs: [], outputs: [{ name: 'y', datatype, shape: [-1] }], features: [] },
-  classLabels,
-  framework: null,
-  algorithm: null,
-  hyperparameters: null,
-  description: null,
-  author: null,
-  producer: null,
-  opsets: null,
-  updatedAt: null,
-  updatedBy: null,
-  number: 1,
-  warnings: [],
-});
+const recordOf = (datatype: DatatypeName, classLabels?: string[]): VersionRecord =>
+  versionRecord({
+    signature: { inputs: [], outputs: [{ name: 'y', datatype, shape: [-1] }], features: [] },
+    classLabels,
+  });
 const predicted = (value: PredictedValue, probabilities?: [string, number][]): RowPrediction => ({
   value,
   probabilities,
@@ -70,6 +54,30 @@ describe('the columns that the output adds', () => {
     expect(namesAndTypes(recordOf('BYTES'), predicted('3'))).toContain('prediction text');
     expect(namesAndTypes(recordOf('BOOL'), predicted(true))).toContain('prediction boolean');
     expect(namesAndTypes(recordOf('FP32'), predicted(null))).toContain('prediction number');
+  });
+
+  test('are numbers where the classes are numbers, and text where one of them has a name', () => {
+    const probabilities = (names: string[]) => names.map((name): [string, number] => [name, 0.5]);
+    const typeOf = (labels: string[], value: PredictedValue, classes?: (string | number)[]) => {
+      const record = versionRecord({
+        signature: {
+          inputs: [],
+          outputs: [{ name: 'y', datatype: 'INT64', shape: [-1], ...(classes && { classes }) }],
+          features: [],
+        },
+        classLabels: labels,
+      });
+      const layout = resultLayout(record, predicted(value, probabilities(labels)));
+      return [
+        layout.columns[1]?.type,
+        ...[layout.cells(predicted(value, probabilities(labels)))].flat().slice(0, 1),
+      ];
+    };
+    expect(typeOf(['0', '1'], 1)).toEqual(['integer', 1]);
+    expect(typeOf(['3', '7'], 7, [3, 7])).toEqual(['integer', 7]);
+    expect(typeOf(['0.5', '1.5'], 1.5, [0.5, 1.5])).toEqual(['number', 1.5]);
+    expect(typeOf(['no', '1'], 1)).toEqual(['text', '1']);
+    expect(typeOf(['3', '7'], '3', ['3', '7'])).toEqual(['text', '3']);
   });
 
   test('are there without any prediction, too', () => {

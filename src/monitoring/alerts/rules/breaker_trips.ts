@@ -14,12 +14,12 @@ export interface BreakerEvidence {
   recentErrors: number;
 }
 
-/** A trip that is over before anybody looks is told all the same, if it is not older, milliseconds. */
+/** A trip that has ended before an evaluation still fires if it is at most this old, in milliseconds. */
 const recentTripMs = 120_000;
 
 /**
- * Fires while a breaker is open, and for a trip of the last two minutes. A trip for failed calls belongs to the same
- * cause as a high error rate, one for slow calls to the same as a high latency: they are one alert.
+ * Fires while a breaker is open, and for a trip of the last two minutes. A trip for failed calls has
+ * the same cause as a high error rate, and a trip for slow calls the same as a high latency: each pair is one alert.
  */
 export function judgeBreaker(
   modelId: string,
@@ -53,7 +53,7 @@ export function judgeBreaker(
   ];
 }
 
-/** The breaker's own reasons name what went wrong; a trial call that failed may have been slow or have failed. */
+/** The cause by the breaker's reason. A failed trial call has either cause: it was slow, or it failed. */
 function causeOf({ lastReason, recentErrors }: BreakerEvidence): 'errors' | 'latency' {
   if (lastReason?.includes(' calls took ')) return 'latency';
   return lastReason?.includes('trial') && recentErrors === 0 ? 'latency' : 'errors';

@@ -1,31 +1,33 @@
+import type { DriftResult, Severity } from '../../drift/index.ts';
 import type { AlertSeverity, AlertSubject, Verdict } from '../alert.ts';
 import { percent } from './evidence_bounds.ts';
 
-type DriftSeverity = 'none' | 'low' | 'moderate' | 'high';
+/** Why a column has drifted; changes of missing values are listed apart. */
+type DriftedCause = Exclude<NonNullable<DriftResult['cause']>, 'missing'>;
 
-/** What a drift report says of a version's recent rows, as far as alerts want it. */
+/** The part of a drift report on a version's recent rows that alerts are judged by. */
 export interface DriftEvidence {
   referenceId: string;
   /** Current rows. */
   rows: number;
   /** Columns that could be judged. */
   judged: number;
-  /** Features and predictions whose values drifted, strongest first. */
-  drifted: { name: string; severity: DriftSeverity }[];
+  /** Features and predictions that drifted, strongest first. */
+  drifted: { name: string; severity: Severity; cause: DriftedCause }[];
   /** Those with clearly more or fewer missing values; shares of the rows. */
-  missing: { name: string; severity: DriftSeverity; before: number; now: number }[];
-  /** Whether a column has moved with evidence, though not as far as a verdict asks for. */
+  missing: { name: string; severity: Severity; before: number; now: number }[];
+  /** Whether a column has changed significantly, but by less than the smallest effect of a verdict. */
   values: 'near' | 'clean';
 }
 
-/** Names that a summary holds, and that the facts hold. */
+/** How many columns the summary names, and how many the facts list. */
 const namesInSummary = 5;
 const namesInFacts = 50;
 
-/** From this share of drifted columns on, with a strong one among them, the inputs as a whole are others. */
+/** From this share of drifted columns on, the drift is widespread. */
 const widespreadShare = 0.3;
 
-/** However many columns drift together, it is one finding that names them; missing values are the other. */
+/** Two findings at most: one for all drifted columns together, one for all changes of missing shares. */
 export function judgeDrift(
   modelId: string,
   version: string,
@@ -46,16 +48,14 @@ function driftVerdict(
   { drifted, judged, rows, referenceId }: DriftEvidence,
 ): Verdict | undefined {
   if (drifted.length === 0) return undefined;
-  const share = drifted.length / judged;
   const names = drifted.map(({ name }) => name);
-  const isWidespread = share >= widespreadShare && drifted.length > 1;
-  const gravest = drifted.some(({ severity }) => severity === 'high') && isWidespread;
+  const isBadData = drifted.some(({ cause }) => cause !== 'values');
   return {
     rule: 'drift',
     subject,
     state: 'firing',
-    severity: gravest ? 'critical' : severityOf(drifted),
-    summary: `${drifted.length} of ${judged} features and predictions drifted in ${rows} rows: ${listed(names)}.`,
+    severity: severityOf(drifted, judged),
+    summary: `${drifted.length} of ${judged} features and predictions drifted in ${rows} rows: ${shortened(drifted.map(described))}.${isBadData ? pipelineFirst : ''}`,
     facts: {
       drifted: names.slice(0, namesInFacts),
       drifted_total: names.length,
@@ -68,18 +68,18 @@ function driftVerdict(
 
 function missingVerdict(
   subject: AlertSubject,
-  { missing, rows, referenceId }: DriftEvidence,
+  { missing, judged, rows, referenceId }: DriftEvidence,
 ): Verdict | undefined {
   if (missing.length === 0) return undefined;
-  const described = missing.map(
+  const shares = missing.map(
     ({ name, before, now }) => `${quoted(name)} (${percent(before)} → ${percent(now)})`,
   );
   return {
     rule: 'missing_data',
     subject,
     state: 'firing',
-    severity: severityOf(missing),
-    summary: `The share of missing values changed in ${missing.length} features: ${shortened(described)}.`,
+    severity: severityOf(missing, judged),
+    summary: `The share of missing values changed in ${missing.length} feature${missing.length === 1 ? '' : 's'}: ${shortened(shares)}.${pipelineFirst}`,
     facts: {
       features: missing.slice(0, namesInFacts).map(({ name, before, now }) => ({ name, before, now })),
       features_total: missing.length,
@@ -89,19 +89,31 @@ function missingVerdict(
   };
 }
 
-function severityOf(columns: readonly { severity: DriftSeverity }[]): AlertSeverity {
+const pipelineFirst = ' Check the data pipeline before the model.';
+
+/** Critical when the drift is widespread and severe in at least one column. */
+function severityOf(columns: readonly { severity: Severity }[], judged: number): AlertSeverity {
+  const isWidespread = columns.length > 1 && columns.length / judged >= widespreadShare;
+  if (isWidespread && columns.some(({ severity }) => severity === 'high')) return 'critical';
   return columns.some(({ severity }) => severity === 'moderate' || severity === 'high') ? 'warning' : 'info';
 }
 
-function listed(names: readonly string[]): string {
-  return shortened(names.map(quoted));
+const causes: Record<DriftedCause, string> = {
+  values: '',
+  unseen: ' (values never seen before)',
+  absent: ' (absent)',
+  type: ' (another type)',
+};
+
+function described({ name, cause }: DriftEvidence['drifted'][number]): string {
+  return quoted(name) + causes[cause];
 }
 
 function shortened(texts: readonly string[]): string {
   return texts.slice(0, namesInSummary).join(', ') + (texts.length > namesInSummary ? ', …' : '');
 }
 
-/** Names of features are foreign text. */
+/** Names of features come from outside: they are quoted and shortened. */
 function quoted(name: string): string {
   return JSON.stringify(name.slice(0, 60));
 }

@@ -5,7 +5,7 @@ import { leastCalls, percent, shareLowerBound } from './evidence_bounds.ts';
 export interface CallCounts {
   calls: number;
   errors: number;
-  /** The length of the stretch that was counted, minutes. */
+  /** Length of the window that was counted, minutes. */
   minutes: number;
 }
 
@@ -13,8 +13,8 @@ export interface CallCounts {
 const clearlyBelow = 0.7;
 
 /**
- * Fires when more calls fail than `threshold` (a share) allows, and so many that chance does not explain it: the 99 %
- * lower bound of the rate is above the threshold too.
+ * Fires when the error rate is above `threshold` (a share of the calls) and chance does not explain it: the rate's
+ * 99 % lower confidence bound is above the threshold too.
  */
 export function judgeErrorRate(
   modelId: string,

@@ -14,7 +14,7 @@ export interface LatencyQuantiles {
 /** An alert ends when the p95 is below this share of the threshold. */
 const clearlyBelow = 0.8;
 
-/** Fires when the p95 is above `thresholdMs`, and so is the lower bound that chance leaves it. */
+/** Fires when the p95 and its 99 % lower confidence bound are both above `thresholdMs`. */
 export function judgeLatency(
   modelId: string,
   version: string,

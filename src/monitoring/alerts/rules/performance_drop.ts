@@ -1,7 +1,7 @@
 import type { AlertSubject, Verdict } from '../alert.ts';
 import { percent } from './evidence_bounds.ts';
 
-/** How well a version does on recent outcomes, beside how well it did on its reference. */
+/** A version's performance on recent outcomes, and on its reference. */
 export interface PerformanceEvidence {
   /** accuracy, roc_auc, rmse … */
   metric: string;
@@ -15,11 +15,23 @@ export interface PerformanceEvidence {
   outcomes: number;
   /** Whether it is estimated without outcomes. */
   isEstimate: boolean;
+  /** All metrics that were tested against the reference, with a common false-alarm rate; empty for an estimate. */
+  drops?: readonly PerformanceDrop[] | undefined;
+  /** From when to when the predictions were made, milliseconds since 1970. */
+  window?: { since: number; until: number } | undefined;
+}
+
+interface PerformanceDrop {
+  metric: string;
+  reference: number | null;
+  current: number | null;
+  /** As a share of the reference's value; null where that value is nearly 0. */
+  by: number | null;
+  dropped: boolean;
 }
 
 /**
- * Where the performance of a version comes from; undefined where it cannot be told.
- * Whoever measures performance implements it.
+ * Measures a version's performance; undefined where it cannot be measured. The room live_performance implements it.
  */
 export type PerformanceReader = (
   modelId: string,
@@ -33,8 +45,8 @@ const leastOutcomes = 50;
 const clearlyBelow = 0.7;
 
 /**
- * Fires when a version is worse than on its reference by more than `threshold` of the reference's value, and the
- * interval of its current value leaves no room for the reference's.
+ * Fires when a version is worse than on its reference by more than `threshold` of the reference's value, by any metric that
+ * was judged. An estimate has one: the interval of its current value must leave no room for the reference's.
  */
 export function judgePerformance(
   modelId: string,
@@ -46,9 +58,11 @@ export function judgePerformance(
   const rule = 'performance';
   if (evidence === undefined || evidence.outcomes < leastOutcomes || !hasFiniteNumbers(evidence))
     return { rule, subject, state: 'unknown' };
+  if (evidence.drops !== undefined && evidence.drops.length > 0)
+    return judgeDrops(evidence, evidence.drops, threshold, subject);
   const { metric, higherIsBetter, reference, current, low, high, outcomes, isEstimate } = evidence;
   const loss = higherIsBetter ? reference - current : current - reference;
-  // An error that was 0 has no share: whatever it is now is all of it.
+  // The reference's error is 0: any error now exceeds every relative threshold.
   const drop = loss <= 0 ? 0 : loss / Math.max(Math.abs(reference), Number.MIN_VALUE);
   const isEvident = higherIsBetter ? high < reference : low > reference;
   if (drop > threshold && isEvident)
@@ -61,6 +75,42 @@ export function judgePerformance(
       facts: { metric, reference, current, low, high, outcomes, is_estimate: isEstimate, threshold },
     };
   return { rule, subject, state: drop > clearlyBelow * threshold ? 'near' : 'clean' };
+}
+
+function judgeDrops(
+  { outcomes, window }: PerformanceEvidence,
+  drops: readonly PerformanceDrop[],
+  threshold: number,
+  subject: AlertSubject,
+): Verdict {
+  const rule = 'performance';
+  const share = ({ by }: PerformanceDrop) => by ?? Number.POSITIVE_INFINITY;
+  const dropped = drops.filter((one) => one.dropped).toSorted((one, other) => share(other) - share(one));
+  const [worst] = dropped;
+  if (worst === undefined) {
+    const isNear = drops.some(({ by }) => by !== null && by > clearlyBelow * threshold);
+    return { rule, subject, state: isNear ? 'near' : 'clean' };
+  }
+  const change = ({ metric, reference, current }: PerformanceDrop) =>
+    `${metric} ${shown(current ?? 0)} (reference ${shown(reference ?? 0)})`;
+  const made =
+    window && ` made ${new Date(window.since).toISOString()} to ${new Date(window.until).toISOString()}`;
+  return {
+    rule,
+    subject,
+    state: 'firing',
+    severity: share(worst) > 2 * threshold ? 'critical' : 'warning',
+    summary: `Worse than on the reference by more than ${percent(threshold)}: ${dropped.map(change).join(', ')}, on ${outcomes} predictions with outcomes${made ?? ''}.`,
+    facts: {
+      metric: worst.metric,
+      reference: worst.reference,
+      current: worst.current,
+      dropped: dropped.map(({ metric }) => metric).join(', '),
+      outcomes,
+      is_estimate: false,
+      threshold,
+    },
+  };
 }
 
 function hasFiniteNumbers({ reference, current, low, high }: PerformanceEvidence): boolean {

@@ -3,7 +3,7 @@ import type { AlertSubject, Verdict } from '../alert.ts';
 /** When a model was called before its last call. */
 export interface TrafficEvidence {
   lastCallAt: number;
-  /** Of the seven days before the last call; undefined when it is too fresh to matter. */
+  /** Of the seven days before the last call; undefined when the last call is too recent for a silence. */
   history: TrafficHistory | undefined;
   /** Whether a breaker of the model is not closed: then calls are refused, and another alert says so. */
   isRefusing: boolean;
@@ -11,13 +11,13 @@ export interface TrafficEvidence {
 
 export interface TrafficHistory {
   calls: number;
-  /** Hours of the clock with a call in them. */
+  /** How many clock hours had at least one call. */
   activeHours: number;
   /** The longest stretch without a call, milliseconds. */
   longestGapMs: number;
 }
 
-/** A silence shorter than this is none, milliseconds. */
+/** Pauses shorter than this are never a silence, in milliseconds. */
 export const shortestSilenceMs = 15 * 60_000;
 
 const leastCallsBefore = 500;
@@ -26,8 +26,8 @@ const leastActiveHours = 12;
 const pauses = 3;
 
 /**
- * Fires when nobody calls a model that was called a lot: silent for three times as long as ever in the week before,
- * nights and weekends included. A model that was called in few hours of the week has no rhythm to miss.
+ * Fires when calls to a busy model stop: without a call for three times the longest pause of the week before, which
+ * includes nights and weekends. A model that was called in few hours of that week is not judged.
  */
 export function judgeSilence(modelId: string, evidence: TrafficEvidence | undefined, now: number): Verdict {
   const subject: AlertSubject = { cause: 'silence', modelId, version: null };

@@ -1,0 +1,28 @@
+import type { Database } from '../storage/database.ts';
+import type { Approvals } from './approval.ts';
+import type { ApprovalMode } from './approval_policy.ts';
+import { createApprovals } from './approvals.ts';
+import { type AuditedChange, appendAudit } from './audit.ts';
+import type { Origin } from './origin.ts';
+
+/** Approvals, and the audit trail of what was done and attempted. */
+export interface Access {
+  approvals: Approvals;
+  audit: {
+    /** Records an attempt that changed nothing; a change records itself. */
+    append(origin: Origin, change: AuditedChange): Promise<void>;
+  };
+}
+
+export function openAccess(
+  { approvals, approvalMs }: { approvals: ApprovalMode; approvalMs: number },
+  { database, clock }: { database: Database; clock: () => number },
+): Access {
+  return {
+    approvals: createApprovals({ database, clock, mode: approvals, lastsMs: approvalMs }),
+    audit: {
+      append: (origin, change) =>
+        database.transaction().execute((transaction) => appendAudit(transaction, origin, change, clock())),
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { ModelYardError } from '../errors.ts';
+import { maxAnswerBytes, megabytes } from '../message_size.ts';
+import type { Signature, TensorSpec } from '../registry/signature.ts';
+import type { ChosenOutputs } from './chosen_outputs.ts';
+import type { PredictedValue, RowPrediction } from './codec/predictions.ts';
+import { decodeTensor, type TensorJson } from './codec/tensors.ts';
+import type { NamedTensors } from './engine/protocol.ts';
+import type { PredictInput } from './predict_input.ts';
+
+/** Elements of the outputs that one answer may have, before it is measured in bytes. */
+const maxAnswerElements = 1_000_000;
+/** Answers of fewer numbers than this, without text, are not measured: they are far below the limit. */
+const surelySmall = 5_000;
+
+/** The tensors of an answer: all that were chosen where tensors were given; for records, those that belong to the call. */
+export function sentTensors(
+  input: PredictInput,
+  chosen: ChosenOutputs,
+  outputs: NamedTensors,
+): Map<string, TensorJson> | undefined {
+  const sent = chosen.fetched.filter(
+    ({ name, role }) => chosen.isSent(name) && (input.kind === 'tensors' || role === 'call'),
+  );
+  if (sent.length === 0 && input.kind === 'records') return undefined;
+  return new Map(
+    sent.flatMap(({ name }) => {
+      const tensor = outputs.get(name);
+      return tensor === undefined ? [] : [[name, decodeTensor(tensor)]];
+    }),
+  );
+}
+
+/** @throws LIMIT_EXCEEDED when the outputs have more elements than an answer could carry */
+export function requireFewElements(signature: Signature, outputs: NamedTensors, rows: number): void {
+  const elements = elementsOf(outputs);
+  if (elements > maxAnswerElements)
+    throw tooLarge(signature, outputs, rows, `${elements} elements`, maxAnswerElements / elements);
+}
+
+/** @throws LIMIT_EXCEEDED when the answer is larger than what clients take in one message, saying what would fit */
+export function requireFits(
+  signature: Signature,
+  outputs: NamedTensors,
+  predictions: readonly RowPrediction[],
+  sent: ReadonlyMap<string, TensorJson> | undefined,
+): void {
+  const isText = [...outputs.values()].some(({ data }) => Array.isArray(data));
+  if (!isText && elementsOf(outputs) < surelySmall) return;
+  const idBytes = 64;
+  const json = JSON.stringify([predictions, sent && [...sent]]);
+  const bytes = Buffer.byteLength(json) + idBytes * predictions.length;
+  if (bytes > maxAnswerBytes)
+    throw tooLarge(signature, outputs, predictions.length, `${megabytes(bytes)} MB`, maxAnswerBytes / bytes);
+}
+
+function elementsOf(outputs: NamedTensors): number {
+  return [...outputs.values()].reduce((sum, { data }) => sum + data.length, 0);
+}
+
+function tooLarge(
+  { features }: Signature,
+  outputs: NamedTensors,
+  rows: number,
+  size: string,
+  share: number,
+): ModelYardError {
+  const fitting = Math.floor(rows * share * 0.9);
+  const sizes = [...outputs]
+    .sort(([, a], [, b]) => b.data.length - a.data.length)
+    .slice(0, 5)
+    .map(([name, { shape }]) => `${name.slice(0, 80)} [${shape.slice(0, 8)}]`);
+  const ways = [
+    ...(fitting >= 1 && rows > 1 ? [`send at most ${fitting} rows in one call`] : []),
+    ...(outputs.size > 1 ? ['name in `outputs` only those that you need'] : []),
+    ...(features.length > 0 ? ['give the rows to predict_file, which writes a file'] : []),
+  ];
+  return new ModelYardError(
+    'LIMIT_EXCEEDED',
+    `The model's answer has ${size}, more than clients take in one message. Its outputs: ${sizes.join(', ')}.`,
+    ways.length === 0
+      ? 'Serve a model with smaller outputs: for example one that ends with the largest scores only.'
+      : `To get it, ${ways.join(', or ')}.`,
+  );
+}
+
+/** Warnings about values that an answer's rows lack. */
+export function valueWarnings(
+  outputs: readonly TensorSpec[],
+  predictions: readonly RowPrediction[],
+): string[] {
+  if (outputs.every(({ role }) => role === 'call')) return [];
+  const isMissing = (value: PredictedValue): boolean =>
+    value === null || (Array.isArray(value) && value.some(isMissing));
+  const missing = predictions.filter(
+    ({ value, scores }) => isMissing(value) || (scores !== undefined && isMissing(scores)),
+  ).length;
+  return missing === 0
+    ? []
+    : [`${missing} of ${predictions.length} predictions hold NaN or infinity, which is shown as null.`];
+}

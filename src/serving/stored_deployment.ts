@@ -1,0 +1,105 @@
+import { type Approval, approvedBy } from '../access/approval.ts';
+import { changeModel } from '../access/change_model.ts';
+import { nameOf, type Origin } from '../access/origin.ts';
+import type { VersionRecord } from '../registry/version_record.ts';
+import type { Database } from '../storage/database.ts';
+import type { InputSizes } from './engine/warmup.ts';
+import { type Probe, parseProbe, probeText } from './probe.ts';
+import { activateVersion, readRoute } from './stored_route.ts';
+
+export interface DeploymentSettings {
+  setActive: boolean;
+  errorThreshold?: number | undefined;
+  latencyThresholdMs?: number | undefined;
+  probe?: Probe | undefined;
+  /** Engine hosts side by side; undefined keeps what it was, or one. */
+  instances?: number | undefined;
+}
+
+/** The approval to move the traffic, and the check in the change's transaction that it still holds. */
+interface Leave {
+  approval: Approval;
+  requireAgreed(transaction: Database): Promise<void>;
+}
+
+/** What an earlier deployment of the version set. */
+export async function readDeployment(
+  database: Database,
+  { modelId, version }: VersionRecord,
+): Promise<{ instances: number; probe: Probe | undefined; isDeployed: boolean }> {
+  const row = await database
+    .selectFrom('deployments')
+    .select(['instances', 'probe'])
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .executeTakeFirst();
+  const probe = row?.probe ?? null;
+  return {
+    instances: row?.instances ?? 1,
+    probe: probe === null ? undefined : parseProbe({ model_id: modelId, version, probe }),
+    isDeployed: row !== undefined,
+  };
+}
+
+/**
+ * Stores a version as deployed, and its settings, in one transaction with the change of traffic.
+ * @param deployment undefined: deployed by a promotion; an existing deployment keeps its settings.
+ * @returns the version that was active before, or null.
+ */
+export async function recordDeployment(
+  dependencies: { database: Database; clock: () => number },
+  record: VersionRecord,
+  deployment: DeploymentSettings | undefined,
+  sizes: InputSizes | undefined,
+  origin: Origin,
+  leave: Leave | undefined,
+): Promise<string | null> {
+  const { modelId, version } = record;
+  const by = nameOf(origin.caller);
+  return changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
+    await leave?.requireAgreed(transaction);
+    await leave?.approval.use(transaction, at);
+    const when = { deployed_at: at, deployed_by: by };
+    const given = deployment === undefined ? {} : givenSettings(deployment, sizes, at);
+    await transaction
+      .insertInto('deployments')
+      .values({
+        model_id: modelId,
+        version,
+        ...when,
+        error_threshold: null,
+        latency_threshold_ms: null,
+        instances: 1,
+        probe: null,
+        probed_at: null,
+        probe_failure: null,
+        input_sizes: null,
+        ...given,
+      })
+      .onConflict((conflict) => {
+        const key = conflict.columns(['model_id', 'version']);
+        return deployment === undefined ? key.doNothing() : key.doUpdateSet({ ...when, ...given });
+      })
+      .execute();
+    const before = await readRoute(transaction, modelId);
+    if (deployment?.setActive) await activateVersion(transaction, modelId, version, at, by);
+    const after = await readRoute(transaction, modelId);
+    return {
+      result: before?.activeVersion ?? null,
+      before: { route: before },
+      after: { route: after, deployed: true, ...(leave && approvedBy(leave.approval)) },
+    };
+  });
+}
+
+/** The settings that a deployment gives; those it leaves out stay as they were. */
+function givenSettings(deployment: DeploymentSettings, sizes: InputSizes | undefined, at: number) {
+  const { errorThreshold, latencyThresholdMs, instances, probe } = deployment;
+  return {
+    ...(errorThreshold !== undefined && { error_threshold: errorThreshold }),
+    ...(latencyThresholdMs !== undefined && { latency_threshold_ms: latencyThresholdMs }),
+    ...(instances !== undefined && { instances }),
+    ...(probe !== undefined && { probe: probeText(probe), probed_at: at, probe_failure: null }),
+    ...(sizes !== undefined && { input_sizes: JSON.stringify([...sizes]) }),
+  };
+}

@@ -1,0 +1,38 @@
+import { mkdirSync } from 'node:fs';
+import type { Logger } from '../telemetry/logger.ts';
+import { type ArtifactStore, artifactStore } from './artifact_store.ts';
+import { clearLeftovers } from './clear_leftovers.ts';
+import { type DatabaseAddress, type OpenDatabase, openDatabase } from './database.ts';
+import { tightenModes } from './tighten_modes.ts';
+import { watchStore } from './watch_store.ts';
+
+/** The database and the files beside it. */
+export interface Store extends OpenDatabase {
+  artifacts: ArtifactStore;
+  address: DatabaseAddress;
+}
+
+/**
+ * Opens the store in a directory, which is made where there is none, and removes what killed processes left in it.
+ * @throws STORAGE_UNAVAILABLE
+ */
+export async function openStore(
+  { directory, databaseUrl, maxArtifactBytes }: DatabaseAddress & { maxArtifactBytes: number },
+  { logger, clock }: { logger: Logger; clock: () => number },
+): Promise<Store> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const address = { directory, databaseUrl };
+  const opened = await openDatabase(address);
+  tightenModes(directory);
+  await clearLeftovers(directory, clock(), logger);
+  const stopWatching = watchStore(opened, logger);
+  return {
+    ...opened,
+    artifacts: artifactStore(directory, maxArtifactBytes),
+    address,
+    hurry() {
+      opened.hurry();
+      stopWatching();
+    },
+  };
+}

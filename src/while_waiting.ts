@@ -1,0 +1,18 @@
+/** How soon a call that reports nothing else says that it is still under way, milliseconds. */
+const intervalMs = 500;
+
+/** Reports twice a second that work goes on, so that the caller of a call that waits knows it is not lost. */
+export async function whileWaiting<T>(
+  progress: (done: number, total: number, message: string) => void,
+  message: string,
+  work: Promise<T>,
+): Promise<T> {
+  let ticks = 0;
+  // How long it takes is not known: it is always one step short of the end.
+  const timer = setInterval(() => progress(++ticks, ticks + 1, message), intervalMs);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
+  }
+}

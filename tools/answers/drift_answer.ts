@@ -1,0 +1,251 @@
+import { z } from 'zod';
+import type { DriftReport } from '../../src/monitoring/drift/index.ts';
+import { isoTime, warnings } from './schemas.ts';
+
+const severity = z.enum(['none', 'low', 'moderate', 'high']);
+const nullableNumber = z.number().nullable();
+
+export const driftAnswer = z.strictObject({
+  model_id: z.string(),
+  version: z.string(),
+  is_drift: z.boolean(),
+  drifted_share: z.number(),
+  drifted_features: z.array(z.string()),
+  drifted_predictions: z.array(z.string()),
+  results: z.array(
+    z.strictObject({
+      feature: z.string(),
+      type: z.string(),
+      method: z.string(),
+      score: nullableNumber,
+      p_value: nullableNumber,
+      p_adjusted: nullableNumber,
+      effect: nullableNumber,
+      threshold: nullableNumber,
+      is_drift: z.boolean(),
+      severity,
+      reference_n: z.number(),
+      current_n: z.number(),
+      reference_missing: z.number(),
+      current_missing: z.number(),
+      over_threshold: z.number().optional(),
+      missing_shift: z.literal(true).optional(),
+      cause: z.enum(['values', 'missing', 'unseen', 'absent', 'type']).optional(),
+      reference_median: z.number().optional(),
+      current_median: z.number().optional(),
+      note: z.string().optional(),
+    }),
+  ),
+  results_total: z.number(),
+  drifted_total: z.number(),
+  missing_shift: z.array(z.string()).optional(),
+  unseen_categories: z
+    .array(
+      z.strictObject({
+        feature: z.string(),
+        categories: z.number(),
+        most_frequent: z.array(z.strictObject({ category: z.string(), rows: z.number() })),
+        share: z.number(),
+        is_drift: z.boolean(),
+      }),
+    )
+    .optional(),
+  new_columns: z.array(z.string()).optional(),
+  absent_columns: z.array(z.string()).optional(),
+  type_changed: z
+    .array(z.strictObject({ feature: z.string(), reference: z.string(), current: z.string() }))
+    .optional(),
+  multivariate: z
+    .strictObject({
+      score: nullableNumber,
+      p_value: nullableNumber,
+      effect: nullableNumber,
+      threshold: nullableNumber,
+      severity,
+      features: z.number(),
+      reference_sampled: z.number(),
+      current_sampled: z.number(),
+      imputed: z.number(),
+      parts: z.array(z.strictObject({ name: z.string(), p_value: z.number(), effect: z.number() })),
+      contributions: z.array(z.strictObject({ feature: z.string(), share: z.number() })),
+      changed_pairs: z.array(
+        z.strictObject({
+          features: z.array(z.string()),
+          reference: z.number(),
+          current: z.number(),
+        }),
+      ),
+      skipped: z.array(z.strictObject({ feature: z.string(), reason: z.string() })),
+      note: z.string().optional(),
+    })
+    .optional(),
+  segments: z
+    .strictObject({
+      by: z.string(),
+      is_drift: z.boolean(),
+      drifted: z.array(z.string()),
+      groups: z.array(
+        z.strictObject({
+          segment: z.string(),
+          is_drift: z.boolean(),
+          drifted_share: z.number(),
+          drifted_features: z.array(z.string()),
+          drifted_predictions: z.array(z.string()).optional(),
+          score: nullableNumber.describe('Of the worst feature, in multiples of its threshold'),
+          reference_n: z.number(),
+          current_n: z.number(),
+          note: z.string().optional(),
+        }),
+      ),
+      recommendation: z.string(),
+    })
+    .optional(),
+  over_time: z
+    .strictObject({
+      is_drift: z.boolean(),
+      buckets: z.array(
+        z.strictObject({
+          since: z.string(),
+          until: z.string(),
+          rows: z.number(),
+          is_drift: z.boolean(),
+          score: nullableNumber.describe('Of the worst feature, in multiples of its threshold'),
+          worst: z.string().optional(),
+          drifted_share: z.number(),
+        }),
+      ),
+      recommendation: z.string(),
+    })
+    .optional(),
+  reference: z.strictObject({
+    reference_id: z.string().optional(),
+    created_at: z.string().optional(),
+    source: z.string(),
+    rows: z.number(),
+  }),
+  window: z.strictObject({ source: z.string(), rows: z.number() }),
+  recommendation: z.string(),
+  warnings,
+});
+export type DriftAnswer = z.input<typeof driftAnswer>;
+
+/** Items of long lists in a concise answer; a detailed one shows all. */
+export const conciseResults = 12;
+const conciseNames = 20;
+const conciseGroups = 6;
+const conciseBuckets = 24;
+const namedInGroup = 3;
+
+/** A report as the tool's answer; empty kinds of findings are left out. */
+export function answerOf(
+  report: DriftReport,
+  isDetailed: boolean,
+  segmentBy: string | undefined,
+): DriftAnswer {
+  const { record, results, summary, columns, unseen, reference } = report;
+  const cut = <Item>(items: readonly Item[], most: number) =>
+    isDetailed ? [...items] : items.slice(0, most);
+  const some = <Item>(items: readonly Item[], most = conciseNames) =>
+    items.length === 0 ? undefined : cut(items, most);
+  const answer: DriftAnswer = {
+    model_id: record.modelId,
+    version: record.version,
+    ...summary,
+    drifted_features: cut(summary.drifted_features, conciseNames),
+    drifted_predictions: cut(summary.drifted_predictions, conciseNames),
+    results: cut(results, conciseResults),
+    results_total: results.length,
+    drifted_total: summary.drifted_features.length,
+    missing_shift: some(results.filter((one) => one.missing_shift).map(({ feature }) => feature)),
+    unseen_categories: some(
+      unseen.map(({ feature, categories, most_frequent, share, is_drift }) => ({
+        feature,
+        categories,
+        most_frequent: cut(most_frequent, namedInGroup),
+        share,
+        is_drift,
+      })),
+      5,
+    ),
+    new_columns: some(columns?.added ?? []),
+    absent_columns: some(columns?.absent ?? []),
+    type_changed: some(columns?.type_changed ?? []),
+    multivariate: multivariateAnswer(report, cut),
+    segments: segmentsAnswer(report, segmentBy, cut),
+    over_time: overTimeAnswer(report, cut),
+    reference: {
+      ...(reference.referenceId !== undefined && { reference_id: reference.referenceId }),
+      ...(reference.createdAt !== undefined && { created_at: isoTime(reference.createdAt) }),
+      source: reference.source,
+      rows: reference.rows,
+    },
+    window: report.current,
+    warnings: report.warnings,
+  };
+  return defined(answer);
+}
+
+type Cut = <Item>(items: readonly Item[], most: number) => Item[];
+
+function multivariateAnswer({ multivariate }: DriftReport, cut: Cut): DriftAnswer['multivariate'] {
+  if (multivariate === undefined) return undefined;
+  const { method: _, is_drift: __, reference_n: ___, current_n: ____, ...shown } = multivariate;
+  return {
+    ...shown,
+    contributions: cut(shown.contributions, 10),
+    changed_pairs: cut(shown.changed_pairs, 5),
+    skipped: cut(shown.skipped, 5),
+  };
+}
+
+function segmentsAnswer({ segments }: DriftReport, by = '', cut: Cut): DriftAnswer['segments'] {
+  if (segments === undefined) return undefined;
+  const { groups, is_drift, drifted_groups, recommendation } = segments;
+  // Drifted ones first: a concise answer does not show all.
+  const ranked = groups.toSorted((one, other) => Number(other.is_drift) - Number(one.is_drift));
+  return {
+    by,
+    is_drift,
+    drifted: cut(drifted_groups, conciseGroups),
+    groups: cut(ranked, conciseGroups).map((group) => ({
+      segment: group.group,
+      is_drift: group.is_drift,
+      drifted_share: group.drifted_share,
+      drifted_features: cut(group.drifted_features, namedInGroup),
+      ...(group.drifted_predictions.length > 0 && {
+        drifted_predictions: cut(group.drifted_predictions, namedInGroup),
+      }),
+      score: group.worst?.over_threshold ?? null,
+      reference_n: group.reference_n,
+      current_n: group.current_n,
+      ...(group.note !== undefined && { note: group.note }),
+    })),
+    recommendation,
+  };
+}
+
+function overTimeAnswer({ overTime }: DriftReport, cut: Cut): DriftAnswer['over_time'] {
+  if (overTime === undefined) return undefined;
+  const { groups, is_drift, recommendation } = overTime;
+  return {
+    is_drift,
+    buckets: cut(groups, conciseBuckets).map((group) => ({
+      since: isoTime(group.since),
+      until: isoTime(group.until),
+      rows: group.current_n,
+      is_drift: group.is_drift,
+      score: group.worst?.over_threshold ?? null,
+      ...(group.worst !== undefined && { worst: group.worst.feature }),
+      drifted_share: group.drifted_share,
+    })),
+    recommendation,
+  };
+}
+
+/** Without members that are undefined, which JSON cannot hold. */
+function defined<Value extends object>(value: Value): Value {
+  const copy = { ...value };
+  for (const [name, member] of Object.entries(copy))
+    if (member === undefined) Reflect.deleteProperty(copy, name);
+  return copy;
+}

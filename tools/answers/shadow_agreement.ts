@@ -1,0 +1,23 @@
+import { z } from 'zod';
+import type { ShadowAgreement } from '../../src/serving/describe_traffic.ts';
+
+/** How a shadow version's answers compare with those given. */
+export const shadowAgreement = z.strictObject({
+  shadow_version: z.string(),
+  primary_version: z.string(),
+  calls: z.number(),
+  errors: z.number(),
+  rows: z.number(),
+  agreement: z.number().nullable(),
+});
+
+export function describeAgreement(given: ShadowAgreement): z.output<typeof shadowAgreement> {
+  return {
+    shadow_version: given.shadowVersion,
+    primary_version: given.primaryVersion,
+    calls: given.calls,
+    errors: given.errors,
+    rows: given.rows,
+    agreement: given.agreement,
+  };
+}
