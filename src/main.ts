@@ -23,6 +23,7 @@ Commands, on the store that MODEL_REGISTRY_DIR or DATABASE_URL names; COMMAND --
   backup FILE    write the whole store to one file, while servers run
   restore FILE   fill an empty store from a backup
   demo           run the NBA example through a real MCP client in a temporary directory
+  example NAME   run a shorter one: basic_serving, ab_testing, drift_detection, production_deployment
 `;
 
 interface Command {
@@ -74,6 +75,17 @@ async function runCommand(name: string, before: string[], given: string[]): Prom
   if (name === 'demo' && before.length + given.length === 0) {
     const { runDemo } = await import('../examples/nba/demo.ts');
     process.exit(await runDemo());
+  }
+  if (name === 'example' && before.length === 0) {
+    const { exampleNames, runExample } = await import('../examples/examples.ts');
+    const [wanted = '', ...rest] = given;
+    const code = rest.length === 0 ? await runExample(wanted) : undefined;
+    if (code !== undefined) process.exit(code);
+    if (wanted === '--help' || wanted === '-h')
+      return print(`Usage: modelyard example NAME\n\nNAME is one of ${exampleNames.join(', ')}.\n`);
+    throw new SettingsError(
+      `There is no example ${given.join(' ') || 'without a name'}. Take one of ${exampleNames.join(', ')}.`,
+    );
   }
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (load === undefined)
