@@ -1,6 +1,5 @@
 /**
- * Makes `dist`: `node build/build.mjs`, which does nothing where `dist` is what the sources say already. With `--only` it is
- * made anew and nothing else stays in it, for packing.
+ * Makes `dist`: `node build/build.mjs`, which does nothing where `dist` is what the sources say already.
  *
  * A build is a folder of its own, named by what it was made from. `dist/current` names the one that counts, and
  * `dist/src/main.js` and its like start it. Nothing is changed in place: whoever starts a server while another build is made
@@ -30,7 +29,6 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 const name = inputsDigest(root);
 
-if (process.argv.includes('--only')) remove([dist]);
 if (!isCurrent()) await make();
 
 function isCurrent() {

@@ -1,12 +1,18 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { sourcesIn } from './inputs.mjs';
+import { ownNativeParts } from './native_code.mjs';
 import { noticesOf } from './notices.mjs';
 
-/** What is native, and what packages look for in vain: it is loaded from node_modules where it is there. */
-const external = ['onnxruntime-node', 'libsql', '@resvg/resvg-js', 'pg-native', 'canvas'];
+/** What packages look for in vain. */
+const external = ['pg-native', 'canvas'];
+
+/** The charts' fonts, from the package dejavu-fonts-ttf, which has licence and authors beside them. */
+const fonts = ['ttf/DejaVuSans.ttf', 'ttf/DejaVuSans-Bold.ttf'].map(
+  (file) => `node_modules/dejavu-fonts-ttf/${file}`,
+);
 
 /**
  * Parts of packages that nothing here uses and that would be loaded all the same, with what stands in their place: a server's
@@ -54,7 +60,7 @@ const options = {
   lineLimit: 120,
   legalComments: 'none',
   metafile: true,
-  plugins: [leavingOut],
+  plugins: [leavingOut, ownNativeParts],
   logLevel: 'warning',
   // Packages of the old module system call for Node's own modules by require.
   banner: {
@@ -104,8 +110,10 @@ export async function bundle(root, folder) {
   const { toolList } = await import(pathToFileURL(toolListFile).href);
   writeFileSync(join(folder, 'tools.json'), JSON.stringify(toolList));
   rmSync(toolListFile);
+  mkdirSync(join(folder, 'fonts'));
+  for (const font of fonts) copyFileSync(join(root, font), join(folder, 'fonts', basename(font)));
   const files = shipped.flatMap(({ metafile }) => Object.keys(metafile.inputs));
-  writeFileSync(join(folder, 'LICENSES.txt'), noticesOf(root, files));
+  writeFileSync(join(folder, 'LICENSES.txt'), noticesOf(root, [...files, ...fonts]));
   return [
     { source: 'src/main.ts', file: 'main.js' },
     ...[bare, ...development]

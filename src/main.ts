@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { ModelYardError, messageOf, SettingsError } from './errors.ts';
+import { missingNativePart, NativePartError, unsupportedPlatform } from './native_parts.ts';
 import type { Settings } from './settings.ts';
 import { readableStack } from './telemetry/readable_stack.ts';
 
@@ -57,6 +58,8 @@ async function main(): Promise<void> {
   const values = parseFlags(before);
   if (values.help) return print(usage);
   if (values.version) return print(`${(await import('./package_info.ts')).packageVersion}\n`);
+  const missing = unsupportedPlatform(process) ?? missingNativePart('libsql');
+  if (missing !== undefined) throw new SettingsError(missing);
   if (command !== undefined) return runCommand(command, before, after);
   const [{ readSettings }, { serveStdio }] = await Promise.all([
     import('./settings.ts'),
@@ -136,7 +139,7 @@ function print(text: string): void {
 }
 
 main().catch((error: unknown) => {
-  if (error instanceof SettingsError) {
+  if (error instanceof SettingsError || error instanceof NativePartError) {
     process.stderr.write(`modelyard: ${error.message}\n`);
     process.exit(2);
   }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import type * as Vega from 'vega';
+import { builtFile } from '../../built_file.ts';
 import { type Font, readFont } from './font.ts';
-import { type ChartSpec, chartWidth, fontFamily } from './theme.ts';
+import { type ChartSpec, chartWidth } from './theme.ts';
 
 /** A chart as SVG, before it becomes pixels. */
 interface Drawing {
@@ -29,14 +30,13 @@ const margin = 20;
  * imported at the top of a file.
  */
 export async function openStudio(): Promise<Studio> {
-  const { resolve } = createRequire(import.meta.url);
   const fontFiles = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'].map((file) =>
-    resolve(`dejavu-fonts-ttf/ttf/${file}`),
+    fileURLToPath(builtFile(`fonts/${file}`)),
   );
-  const [vega, { compile }, { Resvg }, regular, bold] = await Promise.all([
+  const [vega, { compile }, { toPng }, regular, bold] = await Promise.all([
     import('vega'),
     import('vega-lite'),
-    import('@resvg/resvg-js'),
+    import('./to_png.ts'),
     ...fontFiles.map(async (file) => readFont(await readFile(file))),
   ]);
   if (regular === undefined || bold === undefined) throw new Error('the fonts were not loaded');
@@ -57,12 +57,7 @@ export async function openStudio(): Promise<Studio> {
         view.finalize();
       }
     },
-    toPng(svg) {
-      // Only the bundled fonts: a text in a font that is missing vanishes without an error.
-      const font = { loadSystemFonts: false, fontFiles, defaultFontFamily: fontFamily };
-      const fitTo = { mode: 'width', value: chartWidth } as const;
-      return new Resvg(svg, { font, fitTo, background: 'white' }).render().asPng();
-    },
+    toPng: (svg) => toPng(svg, fontFiles),
   };
 }
 

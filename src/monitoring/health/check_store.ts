@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { sql } from 'kysely';
+import { missingNativePart } from '../../native_parts.ts';
 import type { Database } from '../../storage/database.ts';
 import type { Allowance, ArtifactWatch } from './artifact_watch.ts';
 import type { HealthCheck } from './health_status.ts';
@@ -109,4 +110,18 @@ export async function checkArtifacts(
     status: 'degraded',
     detail: `${faults.length} of ${total} are damaged or missing: ${shown.join(', ')}. Register the same file again to put the good bytes back; until then they are not loaded.`,
   };
+}
+
+/** What is wrong with the installation: without the runtime no model runs, without resvg no chart is drawn. */
+export function checkInstallation(missing: typeof missingNativePart = missingNativePart): HealthCheck[] {
+  const runtime = missing('onnxruntime');
+  const charts = missing('resvg');
+  return [
+    ...(runtime === undefined
+      ? []
+      : [{ name: 'runtime', status: 'unhealthy' as const, detail: `no model can be loaded. ${runtime}` }]),
+    ...(charts === undefined
+      ? []
+      : [{ name: 'charts', status: 'degraded' as const, detail: `none can be drawn. ${charts}` }]),
+  ];
 }

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js';
 import { builtFile } from '../../built_file.ts';
 import { ModelYardError } from '../../errors.ts';
+import { nativePartComplaint } from '../../native_parts.ts';
 import { memoryCapMarker } from './lifeline_pipe.ts';
 import {
   frame,
@@ -130,12 +130,6 @@ export function spawnHost(memoryBytes: number): HostProcess {
   };
 }
 
-function runtimeVersion(): string {
-  return z
-    .object({ version: z.string() })
-    .parse(createRequire(import.meta.url)('onnxruntime-node/package.json')).version;
-}
-
 /** Signals that a process gets for a fatal error of its own. */
 const faultSignals: ReadonlySet<string> = new Set([
   ...['SIGSEGV', 'SIGFPE', 'SIGABRT', 'SIGILL', 'SIGBUS', 'SIGTRAP', 'SIGSYS'],
@@ -205,7 +199,9 @@ function tooLarge(operation: Operation, memoryBytes: number): ModelYardError {
 }
 
 function crashed(operation: Operation, how: string, lastWords: string): ModelYardError {
-  const runtime = `onnxruntime ${runtimeVersion()}`;
+  const complaint = lastWords.indexOf(nativePartComplaint);
+  if (complaint !== -1) return notInstalled(lastWords.slice(complaint).split('\n', 1)[0] ?? '');
+  const runtime = `onnxruntime ${runtimeVersion}`;
   if (operation === 'load')
     return new ModelYardError(
       'ENGINE_CRASHED',
@@ -218,5 +214,14 @@ function crashed(operation: Operation, how: string, lastWords: string): ModelYar
     `The runtime that runs this model (${runtime}) ended (${how}).`,
     'Another is started. Where it ends on the same rows again, run these rows in Python with the same version of onnxruntime: it ends there too, and only other rows, another export of the model or another version help.',
     { cause: lastWords },
+  );
+}
+
+/** Neither the model nor the call is at fault: no host can start on this machine. */
+function notInstalled(complaint: string): ModelYardError {
+  return new ModelYardError(
+    'INTERNAL',
+    `No model can run here. ${complaint}`,
+    'Then start the server again: health_check says whether its parts are there.',
   );
 }
