@@ -31,6 +31,8 @@ const retryableByCode = {
 
 export type ErrorCode = keyof typeof retryableByCode;
 
+export const errorCodes = Object.keys(retryableByCode);
+
 export class ModelYardError extends Error {
   override readonly name = 'ModelYardError';
   readonly code: ErrorCode;

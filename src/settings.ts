@@ -18,7 +18,7 @@ const milliseconds = z.coerce.number().int().min(1).max(86_400_000);
 const flag = z.stringbool({ truthy: ['true', '1', 'yes', 'on'], falsy: ['false', '0', 'no', 'off'] });
 
 /** Every setting by the name a user gives it, in the environment or in the config file. */
-const settingsSchema = z.strictObject({
+export const settingsSchema = z.strictObject({
   MODEL_REGISTRY_DIR: z
     .string()
     .refine(isAbsolute, 'must be an absolute path (MCP clients start servers in any directory)')

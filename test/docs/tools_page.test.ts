@@ -11,9 +11,3 @@ test('docs/TOOLS.md is the catalogue', () => {
   if (process.env.UPDATE_GUIDE === '1') writeFileSync(docs('docs/TOOLS.md'), page);
   expect(readFileSync(docs('docs/TOOLS.md'), 'utf8')).toBe(page);
 });
-
-test('the README names every tool and links to the page', () => {
-  const readme = readFileSync(docs('README.md'), 'utf8');
-  expect(catalogue.map(({ name }) => name).filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
-  expect(readme).toContain('docs/TOOLS.md');
-});
