@@ -77,7 +77,7 @@ function isKnown(command: string): boolean {
   if (script !== undefined && scripts[script] === undefined) return false;
   const [, file] = /^(?:npx vitest run|bash) (\S+)/.exec(command) ?? [];
   if (file !== undefined) return existsSync(join(repository, file));
-  return ciScripts.some((text) => text.includes(command));
+  return [...ciScripts, ...Object.values(scripts)].some((text) => text.includes(command));
 }
 
 function leads({ path, anchors }: Guide, target: string): boolean {

@@ -74,7 +74,7 @@ async function runBlock(
   if (language === 'sh') {
     const script = `set -euo pipefail; shopt -s expand_aliases\n${text}`;
     const { stdout } = await shell(script, home, environment);
-    if (stdout.includes('"isError":true')) throw new Error(stdout);
+    if (/"isError": ?true/.test(stdout)) throw new Error(stdout);
   } else if (/^[\w.]+\.jsonl?$/.test(subject)) {
     const messages = language === 'jsonl' ? text.trim().split('\n') : [text];
     for (const message of messages) JSON.parse(message);
