@@ -42,6 +42,11 @@ export function studentFromNormal(z: number, degrees: number): number {
   return Math.sqrt(degrees * Math.expm1((scaled * scaled) / degrees));
 }
 
+/** The inverse of {@link studentFromNormal}: the normal value as improbable as `t` ≥ 0. */
+export function studentToNormal(t: number, degrees: number): number {
+  return (Math.sqrt(degrees * Math.log1p((t * t) / degrees)) * (8 * degrees + 1)) / (8 * degrees + 3);
+}
+
 /** P(|T| ≤ t), a finite sum for whole degrees of freedom (Abramowitz & Stegun 26.7.3 and 26.7.4). */
 function centralMass(t: number, degrees: number): number {
   const angle = Math.atan(t / Math.sqrt(degrees));

@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest';
+import { decide, type RolloutProgress } from '../../src/rollouts/decide.ts';
+import { type ArmEvidence, noEvidence, type StepEvidence } from '../../src/rollouts/evidence.ts';
+import { defaultChoices, makePlan, type RolloutStep, stepName } from '../../src/rollouts/plan.ts';
+import { slowCalls } from '../../src/rollouts/slow_calls.ts';
+import { seededRandom } from '../../src/statistics/random.ts';
+import { shareOfUnits } from '../../src/statistics/unit_estimate.ts';
+
+const plan = makePlan({ ...defaultChoices, leastSeconds: 60, longestSeconds: 3600 });
+
+/** An arm of calls of which the first fail. */
+function arm(calls: number, errors: number): ArmEvidence {
+  const failed = Float64Array.from({ length: calls }, (_, call) => Number(call < errors));
+  const errorRate = shareOfUnits(failed, new Float64Array(calls).fill(1));
+  return { units: calls, failedUnits: errors, calls, errors, errorRate };
+}
+
+function timed(calls: number, slower: number, seed: number) {
+  const random = seededRandom(seed);
+  const latencyMs = Float64Array.from({ length: calls }, () => slower * Math.exp(random() + random()));
+  return { latencyMs, unit: Int32Array.from({ length: calls }, (_, call) => call) };
+}
+
+function at(kind: RolloutStep['kind'], ranMs: number, share = 0): RolloutProgress {
+  const step = plan.steps.findIndex((one) => one.kind === kind && (share === 0 || one.share === share));
+  return { step, ranMs, shown: { error_rate: 0.001 } };
+}
+
+const canary = (calls: number, errors: [number, number], slower = 1): StepEvidence => ({
+  ...noEvidence,
+  candidate: arm(calls, errors[0]),
+  incumbent: arm(3 * calls, errors[1]),
+  share: 0.25,
+  ...slowCalls(timed(calls, slower, 1), timed(3 * calls, 1, 2), 0.25, 1.7),
+});
+
+describe('the next action of a rollout', () => {
+  test('goes on when what must be shown is shown', () => {
+    const decision = decide(plan, at('canary', 120_000, 0.25), canary(500, [2, 6]));
+    expect(decision).toMatchObject({ action: 'go_on' });
+    expect(decision.shown).toMatchObject({ error_rate: 0.001 });
+    expect(decision.shown.p95).toBeCloseTo(1 + 0.5 * Math.SQRT2);
+  });
+
+  test('waits for its least time and its least evidence, and says for about how long', () => {
+    expect(decide(plan, at('canary', 30_000, 0.25), canary(500, [2, 6]))).toMatchObject({
+      action: 'not_enough_yet',
+      reason: 'It has run 30 s of at least 60 s.',
+      expectedMs: 30_000,
+    });
+    const few = decide(plan, at('canary', 120_000, 0.25), canary(30, [0, 0]));
+    expect(few.action).toBe('not_enough_yet');
+    expect(few.reason).toContain('30 of at least 50');
+    expect(few.expectedMs).toBeGreaterThanOrEqual(80_000);
+  });
+
+  test('goes back for errors, at once', () => {
+    const decision = decide(plan, at('canary', 1000, 0.25), canary(60, [12, 1]));
+    expect(decision.action).toBe('go_back');
+    expect(decision.reason).toMatch(/^25 % shows harm by error_rate \(p ≤ .*12 of 60 of the candidate/);
+  });
+
+  test('three errors of the candidate alone are enough at 5 %', () => {
+    const evidence = { ...noEvidence, candidate: arm(20, 4), incumbent: arm(380, 0), share: 0.05 };
+    expect(decide(plan, at('canary', 1000, 0.05), evidence).action).toBe('go_back');
+    const alike = { ...evidence, candidate: arm(20, 1), incumbent: arm(380, 19) };
+    expect(decide(plan, at('canary', 1000, 0.05), alike).action).toBe('not_enough_yet');
+  });
+
+  test('goes back for a slower p95, not for one that is as long', () => {
+    expect(decide(plan, at('canary', 1000, 0.25), canary(800, [0, 0], 1.6))).toMatchObject({
+      action: 'go_back',
+      reason: expect.stringContaining('p95'),
+    });
+    expect(decide(plan, at('canary', 1000, 0.25), canary(800, [0, 0])).action).toBe('not_enough_yet');
+  });
+
+  test('goes back when only the candidate trips its breaker, holds when both do', () => {
+    const evidence = canary(500, [0, 0]);
+    const with_ = (candidate: boolean, incumbent: boolean) =>
+      decide(plan, at('canary', 120_000, 0.25), { ...evidence, trips: { candidate, incumbent } }).action;
+    expect(with_(true, false)).toBe('go_back');
+    expect(with_(true, true)).toBe('hold');
+    expect(with_(false, true)).toBe('go_on');
+  });
+
+  test('holds at the longest wait, and never goes on by silence', () => {
+    for (const kind of ['shadow', 'canary', 'full'] as const) {
+      const silent = decide(plan, at(kind, 3_600_000), noEvidence);
+      expect(silent.action).toBe('hold');
+      expect(silent.reason).toContain('silence promotes nothing');
+      expect(decide(plan, at(kind, 3_599_000), noEvidence).action).toBe('not_enough_yet');
+    }
+  });
+
+  test('waits for the metrics that were asked for, and for no others', () => {
+    const asked = makePlan({ ...defaultChoices, leastSeconds: 60, metrics: ['accuracy'] });
+    expect(decide(asked, at('canary', 120_000, 0.25), canary(500, [2, 6]))).toMatchObject({
+      action: 'not_enough_yet',
+      reason: 'Outcomes for accuracy have not come.',
+    });
+  });
+
+  test('a loss of accuracy sends back; one that may be there still is waited for', () => {
+    const accuracy = (right: number) =>
+      shareOfUnits(
+        Float64Array.from({ length: 2000 }, (_, row) => Number(row < right)),
+        new Float64Array(2000).fill(1),
+      );
+    const measured = (candidate: number): StepEvidence => ({
+      ...canary(2000, [0, 0]),
+      metrics: [
+        {
+          name: 'accuracy',
+          higherIsBetter: true,
+          candidate: accuracy(candidate),
+          incumbent: accuracy(1400),
+        },
+      ],
+    });
+    const next = (candidate: number) => decide(plan, at('canary', 120_000, 0.25), measured(candidate)).action;
+    expect(next(1250)).toBe('go_back');
+    expect(next(1360)).toBe('not_enough_yet');
+    expect(next(1420)).toBe('go_on');
+  });
+
+  test('what an earlier step ruled out stays so, the smaller harm of a later one does not', () => {
+    const shown = { error_rate: 0.02, p95: 1.4 };
+    const small = canary(60, [0, 0]);
+    const next = (share: number) => decide(plan, { ...at('canary', 120_000, share), shown }, small).action;
+    expect(next(0.05)).toBe('go_on');
+    expect(next(0.5)).toBe('not_enough_yet');
+  });
+
+  test('nothing compares while calls are not shared out by the weights', () => {
+    const decision = decide(plan, at('canary', 120_000, 0.25), {
+      ...canary(500, [2, 6]),
+      isMismatched: true,
+    });
+    expect(decision).toMatchObject({
+      action: 'not_enough_yet',
+      reason: expect.stringContaining('by the weights'),
+    });
+  });
+});
+
+test('the default plan, by the names of its steps', () => {
+  expect(makePlan(defaultChoices).steps.map(stepName)).toEqual([
+    'probe',
+    'shadow',
+    '5 %',
+    '25 %',
+    '50 %',
+    '100 %',
+    'production',
+  ]);
+});
