@@ -1,5 +1,5 @@
 /** What a step does with the calls: the share of them that the candidate answers. */
-export type StepKind = 'probe' | 'shadow' | 'canary' | 'full' | 'production';
+type StepKind = 'probe' | 'shadow' | 'canary' | 'full' | 'production';
 
 export interface RolloutStep {
   kind: StepKind;
@@ -15,7 +15,7 @@ export interface RolloutStep {
 }
 
 /** The least harm that matters: what is surely smaller is tolerated. */
-export interface Margins {
+interface Margins {
   /** More errors, as a share of the calls. */
   errorRate: number;
   /** p95 of the latency, in p95s of the incumbent, > 1. */
