@@ -52,6 +52,8 @@ const options = {
   target: 'node20.19',
   format: 'esm',
   external,
+  // Its other form, which Node takes, loads its parts in a way that cannot be bundled.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   sourcemap: true,
   sourcesContent: false,
   minifyWhitespace: true,
@@ -103,6 +105,7 @@ export async function bundle(root, folder) {
       bundle: false,
       splitting: false,
       external: [],
+      alias: {},
       plugins: [],
     }),
   ]);

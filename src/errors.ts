@@ -58,6 +58,13 @@ export class ModelYardError extends Error {
 /** Thrown when a setting is wrong; the command line prints its message and exits with code 2. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
+  /** The setting that is wrong, where it is one. */
+  readonly setting: string | undefined;
+
+  constructor(message: string, setting?: string) {
+    super(message);
+    this.setting = setting;
+  }
 }
 
 /** The message of anything that was thrown. */

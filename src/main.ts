@@ -5,7 +5,7 @@ import { missingNativePart, NativePartError, unsupportedPlatform } from './nativ
 import type { Settings } from './settings.ts';
 import { readableStack } from './telemetry/readable_stack.ts';
 
-const usage = `Usage: modelyard [--config FILE] [--ephemeral] [--read-only]
+const usage = (directory: string) => `Usage: modelyard [--config FILE] [--ephemeral] [--read-only]
        modelyard COMMAND [--config FILE] [arguments]
 
 Without a command it serves MCP on standard input and output: let an MCP client start it.
@@ -15,7 +15,17 @@ Without a command it serves MCP on standard input and output: let an MCP client 
   --read-only    refuse every change
   --version, --help
 
-Commands, on the store that MODEL_REGISTRY_DIR or DATABASE_URL names; COMMAND --help says more:
+Settings are environment variables: in a client they belong into the env block of the server's entry. Without
+MODEL_REGISTRY_DIR the store is in
+  ${directory}
+
+  doctor             look whether everything is in place here, and in the clients, and say what to fix
+  install CLIENT     write the entry for claude-desktop, claude-code, cursor or vscode
+  uninstall CLIENT   take it out again
+  demo               run the NBA example through a real MCP client in a temporary directory
+  example NAME       run a shorter one: basic_serving, ab_testing, drift_detection, production_deployment
+
+Commands on the store that MODEL_REGISTRY_DIR or DATABASE_URL names; COMMAND --help says more:
 
   approve [ID]   list the changes that wait for a person, grant one or deny it
   audit          list, filter, check and export the audit trail
@@ -23,8 +33,6 @@ Commands, on the store that MODEL_REGISTRY_DIR or DATABASE_URL names; COMMAND --
   litter         list files that no version needs, or remove them
   backup FILE    write the whole store to one file, while servers run
   restore FILE   fill an empty store from a backup
-  demo           run the NBA example through a real MCP client in a temporary directory
-  example NAME   run a shorter one: basic_serving, ab_testing, drift_detection, production_deployment
 `;
 
 interface Command {
@@ -32,6 +40,21 @@ interface Command {
   /** @returns the exit code */
   run(settings: Settings, given: string[]): Promise<number>;
 }
+
+/** A command that reads no settings before, since it is there to say what is wrong with them, or needs none. */
+interface FreeCommand {
+  usage: string;
+  /** @param config the file of --config @returns the exit code */
+  run(given: string[], config: string | undefined): Promise<number>;
+}
+
+const freeCommands: Record<string, () => Promise<FreeCommand>> = {
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  install: async () => (await import('./commands/install.ts')).installCommand,
+  uninstall: async () => (await import('./commands/uninstall.ts')).uninstallCommand,
+  demo: async () => (await import('./commands/demo.ts')).demoCommand,
+  example: async () => (await import('./commands/example.ts')).exampleCommand,
+};
 
 /** Each is loaded when it is called for: the server starts no slower for them. */
 const commands: Record<string, () => Promise<Command>> = {
@@ -56,9 +79,10 @@ process.on('uncaughtExceptionMonitor', (error) => {
 async function main(): Promise<void> {
   const [before, command, after] = splitAtCommand(process.argv.slice(2));
   const values = parseFlags(before);
-  if (values.help) return print(usage);
+  if (values.help) return print(usage((await import('./default_directory.ts')).defaultDirectory()));
   if (values.version) return print(`${(await import('./package_info.ts')).packageVersion}\n`);
-  const missing = unsupportedPlatform(process) ?? missingNativePart('libsql');
+  // The doctor says it too, and what else is wrong.
+  const missing = command === 'doctor' ? undefined : (unsupportedPlatform(process) ?? missingNativePart('libsql'));
   if (missing !== undefined) throw new SettingsError(missing);
   if (command !== undefined) return runCommand(command, before, after);
   const [{ readSettings }, { serveStdio }] = await Promise.all([
@@ -75,33 +99,19 @@ async function main(): Promise<void> {
 }
 
 async function runCommand(name: string, before: string[], given: string[]): Promise<void> {
-  if (name === 'demo' && before.length + given.length === 0) {
-    const { runDemo } = await import('../examples/nba/demo.ts');
-    process.exit(await runDemo());
-  }
-  if (name === 'example' && before.length === 0) {
-    const { exampleNames, runExample } = await import('../examples/examples.ts');
-    const [wanted = '', ...rest] = given;
-    const code = rest.length === 0 ? await runExample(wanted) : undefined;
-    if (code !== undefined) process.exit(code);
-    if (wanted === '--help' || wanted === '-h')
-      return print(`Usage: modelyard example NAME\n\nNAME is one of ${exampleNames.join(', ')}.\n`);
-    throw new SettingsError(
-      `There is no example ${given.join(' ') || 'without a name'}. Take one of ${exampleNames.join(', ')}.`,
-    );
-  }
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (load === undefined)
+  const loadFree = Object.hasOwn(freeCommands, name) ? freeCommands[name] : undefined;
+  if (load === undefined && loadFree === undefined)
     throw new SettingsError(`Unknown command ${[name, ...given].join(' ')}. See modelyard --help.`);
-  const { usage: usageOfCommand, run } = await load();
-  if (given.includes('--help') || given.includes('-h')) return print(usageOfCommand);
-  const [{ readSettings }, { takeConfig }] = await Promise.all([
-    import('./settings.ts'),
-    import('./commands/command_line.ts'),
-  ]);
+  const [command, free] = await Promise.all([load?.(), loadFree?.()]);
+  if (given.includes('--help') || given.includes('-h')) return print((command ?? free)?.usage ?? '');
+  const { takeConfig } = await import('./commands/command_line.ts');
   // --config may stand on either side of the command, and nothing else before it.
   const { config, rest } = takeConfig(name, [...before, ...given]);
-  process.exitCode = await run(readSettings(process.env, { config }), rest);
+  if (free !== undefined) process.exitCode = await free.run(rest, config);
+  if (command === undefined) return;
+  const { readSettings } = await import('./settings.ts');
+  process.exitCode = await command.run(readSettings(process.env, { config }), rest);
 }
 
 const serverOptions = {

@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import envPaths from 'env-paths';
 import { z } from 'zod';
 import { type ApprovalMode, approvalModes } from './access/approval_policy.ts';
 import { roles } from './access/roles.ts';
+import { defaultDirectory } from './default_directory.ts';
 import { messageOf, SettingsError } from './errors.ts';
 import { allowedRoots, realPathOf } from './files/allowed_roots.ts';
 import { isDatabaseAddress } from './storage/is_database_address.ts';
@@ -86,7 +86,7 @@ export const settingsSchema = z.strictObject({
 const settingNames = Object.keys(settingsSchema.shape);
 
 /** Their values may hold a password or a token. */
-const secretSettings: readonly string[] = [
+export const secretSettings: readonly string[] = [
   'DATABASE_URL',
   'MLFLOW_TRACKING_URI',
   'MLFLOW_TRACKING_PASSWORD',
@@ -176,19 +176,26 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
   const fromFile = flags.config === undefined ? {} : readConfigFile(flags.config);
   const given: Record<string, unknown> = { ...fromFile, ...settingsIn(environment) };
   const parsed = settingsSchema.safeParse(given);
-  if (!parsed.success) throw new SettingsError(describeIssue(parsed.error.issues[0], given));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new SettingsError(describeIssue(issue, given), String(issue?.path[0] ?? ''));
+  }
   const values = parsed.data;
   const ephemeral = flags.ephemeral ?? false;
   if (ephemeral && values.DATABASE_URL !== undefined)
     throw new SettingsError(
       '--ephemeral and DATABASE_URL exclude each other: unset DATABASE_URL or drop the flag.',
+      'DATABASE_URL',
     );
   for (const needed of ['ENABLE_MLFLOW_REGISTRY', 'MLFLOW_EXPERIMENT_NAME'] as const)
     if (values[needed] && values.MLFLOW_TRACKING_URI === undefined)
-      throw new SettingsError(`${needed} needs MLFLOW_TRACKING_URI, the address of an MLflow server.`);
+      throw new SettingsError(
+        `${needed} needs MLFLOW_TRACKING_URI, the address of an MLflow server.`,
+        needed,
+      );
   const directory = ephemeral
     ? mkdtempSync(join(tmpdir(), 'modelyard-'))
-    : (values.MODEL_REGISTRY_DIR ?? envPaths('modelyard', { suffix: '' }).data);
+    : (values.MODEL_REGISTRY_DIR ?? defaultDirectory());
   return {
     directory,
     ephemeral,
@@ -247,7 +254,7 @@ function settingsIn(environment: NodeJS.ProcessEnv): Record<string, string> {
     if (value === undefined || isEmpty(value)) continue;
     if (settingNames.includes(name)) found[name] = value;
     else if (name.startsWith('MODELYARD_'))
-      throw new SettingsError(unknownSetting(name, 'environment variable'));
+      throw new SettingsError(unknownSetting(name, 'environment variable'), name);
   }
   return found;
 }
@@ -263,7 +270,8 @@ function readConfigFile(path: string): Record<string, unknown> {
   if (!parsed.success)
     throw new SettingsError(`The config file ${path} must hold one JSON object of names and plain values.`);
   for (const name of Object.keys(parsed.data))
-    if (!settingNames.includes(name)) throw new SettingsError(unknownSetting(name, `setting in ${path}`));
+    if (!settingNames.includes(name))
+      throw new SettingsError(unknownSetting(name, `setting in ${path}`), name);
   return Object.fromEntries(
     Object.entries(parsed.data)
       .filter(([, value]) => !isEmpty(value))

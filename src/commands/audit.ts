@@ -7,9 +7,10 @@ import type { Database } from '../storage/database.ts';
 import { createOutputFile } from '../storage/output_file.ts';
 import type { AuditEntryRow } from '../storage/schema.ts';
 import { readSnapshot } from '../storage/snapshot.ts';
-import { parseCommand, withStore } from './command_line.ts';
+import { parseCommand } from './command_line.ts';
 import { newFile } from './new_file.ts';
 import { print, progressLine } from './standard_output.ts';
+import { withStore } from './with_store.ts';
 
 const usage = `Usage: modelyard audit [filters] [--limit N] [--json]
        modelyard audit [filters] --export FILE|- [--force]

@@ -10,9 +10,10 @@ import { connectDatabase, type Database } from '../storage/database.ts';
 import { createOutputFile, type OutputFile } from '../storage/output_file.ts';
 import { isReferred } from '../storage/referred_artifacts.ts';
 import { requireOwnDirectory } from '../storage/store_identity.ts';
-import { parseCommand, withStore } from './command_line.ts';
+import { parseCommand } from './command_line.ts';
 import { newFile } from './new_file.ts';
 import { print, progressLine } from './standard_output.ts';
+import { withStore } from './with_store.ts';
 
 const usage = `Usage: modelyard backup FILE [--force]
 

@@ -1,10 +1,5 @@
-import { existsSync } from 'node:fs';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { ModelYardError, messageOf, SettingsError, systemCodeOf } from '../errors.ts';
-import type { Settings } from '../settings.ts';
-import { connectDatabase, type OpenDatabase, sqliteFile } from '../storage/database.ts';
-import { appliedMigrations, knownMigrations, requireKnown } from '../storage/migrate.ts';
-import { storageError } from '../storage/storage_error.ts';
+import { messageOf, SettingsError } from '../errors.ts';
 
 /** Takes --config out of a command's arguments. */
 export function takeConfig(command: string, given: string[]): { config: string | undefined; rest: string[] } {
@@ -44,54 +39,4 @@ export function parseCommand<Options extends NonNullable<ParseArgsConfig['option
 function sentenceOf(error: unknown): string {
   const [sentence = ''] = messageOf(error).split('. To specify');
   return sentence.endsWith('.') ? sentence : `${sentence}.`;
-}
-
-/**
- * Opens a store that exists, and does something with it as it is: nothing is made or migrated.
- * @throws STORAGE_UNAVAILABLE when there is none, or one of another version
- */
-export async function withStore<T>(
-  { directory, databaseUrl }: Settings,
-  use: (opened: OpenDatabase) => Promise<T>,
-): Promise<T> {
-  if (databaseUrl === undefined && !existsSync(sqliteFile(directory)))
-    throw new ModelYardError(
-      'STORAGE_UNAVAILABLE',
-      `There is no store in ${directory}.`,
-      'Set MODEL_REGISTRY_DIR (and DATABASE_URL, where PostgreSQL is used) as for the server.',
-    );
-  const opened = await connectDatabase({ directory, databaseUrl });
-  try {
-    await requireCurrent(opened);
-    return await use(opened);
-  } catch (error) {
-    throw damagedFile(error) ?? storageError(error);
-  } finally {
-    await opened.close().catch(() => undefined);
-  }
-}
-
-function damagedFile(error: unknown): ModelYardError | undefined {
-  const code = systemCodeOf(error);
-  if (code === undefined || !/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return undefined;
-  return new ModelYardError(
-    'STORAGE_UNAVAILABLE',
-    `The database file is damaged (${code}).`,
-    'Keep a copy of it, and restore a backup from before into a new store.',
-    { cause: error },
-  );
-}
-
-async function requireCurrent({ database }: OpenDatabase): Promise<void> {
-  const applied = await appliedMigrations(database);
-  const missing = knownMigrations().filter((name) => !applied.includes(name));
-  requireKnown(applied);
-  if (missing.length > 0)
-    throw new ModelYardError(
-      'STORAGE_UNAVAILABLE',
-      applied.length === 0
-        ? 'The database holds no store yet.'
-        : `The store is of an older ModelYard (without migration ${missing.join(', ')}).`,
-      'Start a server of this version on it once: it brings the tables up to date.',
-    );
 }

@@ -11,8 +11,9 @@ import { abandonedAfterMs, type Leftover, leftovers } from '../storage/clear_inc
 import type { Database } from '../storage/database.ts';
 import { isReferred } from '../storage/referred_artifacts.ts';
 import { requireOwnDirectory, storeIdOf } from '../storage/store_identity.ts';
-import { parseCommand, withStore } from './command_line.ts';
+import { parseCommand } from './command_line.ts';
 import { print } from './standard_output.ts';
+import { withStore } from './with_store.ts';
 
 const usage = `Usage: modelyard litter [--remove]
 

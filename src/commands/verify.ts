@@ -13,8 +13,9 @@ import { artifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
 import { readSnapshot } from '../storage/snapshot.ts';
 import { requireOwnDirectory } from '../storage/store_identity.ts';
-import { parseCommand, withStore } from './command_line.ts';
+import { parseCommand } from './command_line.ts';
 import { print, progressLine } from './standard_output.ts';
+import { withStore } from './with_store.ts';
 
 const usage = `Usage: modelyard verify
 

@@ -16,11 +16,17 @@ export function allowedRoots(given: string | undefined): string[] {
       .filter((root) => root !== '')
       .map((root) => {
         if (!isAbsolute(root))
-          throw new SettingsError(`MODELYARD_ALLOWED_ROOTS: ${root} is not an absolute path.`);
+          throw new SettingsError(
+            `MODELYARD_ALLOWED_ROOTS: ${root} is not an absolute path.`,
+            'MODELYARD_ALLOWED_ROOTS',
+          );
         try {
           return realpathSync(root);
         } catch {
-          throw new SettingsError(`MODELYARD_ALLOWED_ROOTS: the directory ${root} does not exist.`);
+          throw new SettingsError(
+            `MODELYARD_ALLOWED_ROOTS: the directory ${root} does not exist.`,
+            'MODELYARD_ALLOWED_ROOTS',
+          );
         }
       });
   }

@@ -47,7 +47,7 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
   const keyed = (tags: readonly (readonly [string, string])[]) =>
     tags.map(([key, value]) => ({ key, value }));
 
-  const experimentId = async (name: string) => {
+  const findExperiment = async (name: string) => {
     try {
       const found = await get(
         z.object({ experiment: z.object({ experiment_id: z.string(), lifecycle_stage: z.string() }) }),
@@ -97,15 +97,18 @@ export function restOf(connection: Connection, signal?: AbortSignal) {
   const readRun = async (runId: string) => (await get(z.object({ run }), 'runs/get', { run_id: runId })).run;
 
   return {
+    /** The id of the experiment with that name; undefined where there is none. */
+    findExperiment,
+
     /** The id of the experiment with that name, which is created if missing. */
     async experiment(name: string): Promise<string> {
-      const found = await experimentId(name);
+      const found = await findExperiment(name);
       if (found !== undefined) return found;
       try {
         const made = await send(z.object({ experiment_id: z.string() }), 'experiments/create', { name });
         return made.experiment_id;
       } catch (error) {
-        const other = isTaken(error) ? await experimentId(name) : undefined;
+        const other = isTaken(error) ? await findExperiment(name) : undefined;
         if (other === undefined) throw error;
         return other;
       }

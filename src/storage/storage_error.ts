@@ -34,6 +34,18 @@ export function storageError(error: unknown): unknown {
   );
 }
 
+/** What makes a store unusable to a command, in a sentence; anything else is returned as it is. */
+export function unusableStore(error: unknown): unknown {
+  const code = systemCodeOf(error);
+  if (code === undefined || !/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return storageError(error);
+  return new ModelYardError(
+    'STORAGE_UNAVAILABLE',
+    `The database file is damaged (${code}).`,
+    'Keep a copy of it, and restore a backup from before into a new store.',
+    { cause: error },
+  );
+}
+
 /** The most specific code. */
 function reasonOf(error: unknown): string | undefined {
   const code = systemCodeOf(error);

@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { builtFile } from '../built_file.ts';
+import { type Check, ok, problem } from './check.ts';
+
+/** The parts that are compiled for each platform, by the names that load_native_part.ts knows, and what they are for. */
+const parts = [
+  { part: 'onnxruntime', module: 'onnxruntime-node', use: 'runs the models' },
+  { part: 'libsql', module: 'libsql', use: 'keeps the store in a file' },
+  { part: 'resvg', module: '@resvg/resvg-js', use: 'draws the charts' },
+] as const;
+
+const patienceMs = 30_000;
+
+/** Loads each part in a process of its own. */
+export function checkNativeParts(): Promise<Check[]> {
+  return Promise.all(parts.map((part) => checkPart(part)));
+}
+
+function checkPart({ part, module, use }: (typeof parts)[number]): Promise<Check> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [fileURLToPath(builtFile('load_native_part.js')), part],
+      { timeout: patienceMs, windowsHide: true },
+      (error, output, complaint) => {
+        if (output === 'loaded') return resolve(ok('native parts', `${module} loads (${use})`));
+        const why = reasonIn(complaint) ?? error?.signal ?? error?.message ?? 'it ended without a word';
+        resolve(
+          problem(
+            'native parts',
+            `${module}, which ${use}, does not load on ${process.platform} ${process.arch}: ${why}`,
+            'Install ModelYard anew on this machine, with its optional dependencies and on a platform that has binaries: Linux (glibc) x64 or arm64, macOS arm64, Windows x64.',
+          ),
+        );
+      },
+    );
+  });
+}
+
+/** The sentence of an error that Node printed. */
+function reasonIn(complaint: string): string | undefined {
+  return /^(?:\w*Error)(?: \[\w+\])?: (.{1,300})/m.exec(complaint)?.[1];
+}
