@@ -44,8 +44,8 @@ export function readConfiguration(
     const where = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
     return { content: undefined, fault: `is no JSON: ${inWords(printParseErrorCode(error))} in ${where}` };
   }
-  // A file may hold nothing but comments.
-  const content: unknown = tree === undefined ? {} : getNodeValue(tree);
+  // A file may hold nothing but comments. The parser's objects have no prototype; these are as JSON's.
+  const content: unknown = tree === undefined ? {} : JSON.parse(JSON.stringify(getNodeValue(tree)));
   if (!isPlainObject(content)) return { content: undefined, fault: 'does not hold a JSON object' };
   const servers = content[key];
   if (servers !== undefined && !isPlainObject(servers))

@@ -130,6 +130,11 @@ async function checkServer(
         `Name what is installed here: modelyard install.`,
       ),
     ];
+  const environment = { ...clientEnvironment(machine), ...server.env };
+  const inClient = { ...machine, environment };
+  const program = findProgram(server.command, inClient);
+  if (program === undefined)
+    return [problem(title, `${where} starts ${server.command}, which is not there or no program`, anew)];
   if (launch.kind === 'other')
     return [
       note(
@@ -138,11 +143,6 @@ async function checkServer(
         'Try it in the client.',
       ),
     ];
-  const environment = { ...clientEnvironment(machine), ...server.env };
-  const inClient = { ...machine, environment };
-  const program = findProgram(server.command, inClient);
-  if (program === undefined)
-    return [problem(title, `${where} starts ${server.command}, which is not there or no program`, anew)];
   if (launch.kind === 'node' && realPath(launch.main) === undefined)
     return [problem(title, `${where} starts ${launch.main}, which does not exist`, anew)];
   const isThisOne = launch.kind === 'node' && realPath(launch.main) === realPath(main);

@@ -39,7 +39,7 @@ export function checkSettings(
 
 function checkRoots({ allowedRoots, temporaryRoot }: Settings): Check {
   const subject = 'allowed roots';
-  const shown = allowedRoots.join(', ');
+  const shown = [...new Set(allowedRoots)].join(', ');
   const faulty = allowedRoots.find((root) => !isDirectory(root));
   if (faulty !== undefined)
     return problem(subject, `${faulty} is no directory`, 'Name directories in MODELYARD_ALLOWED_ROOTS.');

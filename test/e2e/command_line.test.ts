@@ -67,7 +67,7 @@ describe('the command line', () => {
     expect(errors).toContain('MODELYARD_ROLE="boss" is not valid');
   });
 
-  test.each(['audit', 'verify', 'backup', 'restore'])(
+  test.each(['audit', 'verify', 'backup', 'restore', 'doctor', 'install', 'uninstall', 'demo'])(
     '%s --help says how to use it, whatever the settings',
     async (name) => {
       const { code, output, errors } = await run([name, '--help'], { MODELYARD_ROLE: 'boss' });

@@ -43,6 +43,10 @@ export function serverEnvironment(
   return {
     ...getDefaultEnvironment(),
     HOME: directory,
+    // Windows has other names for it.
+    USERPROFILE: directory,
+    APPDATA: join(directory, 'AppData', 'Roaming'),
+    LOCALAPPDATA: join(directory, 'AppData', 'Local'),
     MODEL_REGISTRY_DIR: join(directory, 'registry'),
     MODELYARD_ALLOWED_ROOTS: [realpathSync(repository), directory].join(delimiter),
     ...settings,

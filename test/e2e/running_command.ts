@@ -5,6 +5,8 @@ export interface CommandOptions {
   /** Its registry is in it, as a test server's is. */
   directory: string;
   settings?: Record<string, string> | undefined;
+  /** The main.js of another installation than the built one. */
+  main?: string | undefined;
 }
 
 export interface CommandEnding {
@@ -21,7 +23,7 @@ export interface RunningCommand {
 
 /** Starts a command of the built command line. */
 export function startCommand(given: readonly string[], options: CommandOptions): RunningCommand {
-  const child = spawn(process.execPath, [serverFile, ...given], {
+  const child = spawn(process.execPath, [options.main ?? serverFile, ...given], {
     env: serverEnvironment(options.directory, options.settings),
     cwd: workingDirectory,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -9,6 +9,8 @@ export interface SmallDisk {
   fill(): void;
   /** Makes room again. */
   clear(): void;
+  /** From now on nothing can be written to it. */
+  freeze(): void;
   remove(): void;
 }
 
@@ -43,6 +45,7 @@ export function mountSmallDisk(directory: string, megabytes: number): SmallDisk 
       }
     },
     clear: () => rmSync(filler, { force: true }),
+    freeze: () => execFileSync('mount', ['-o', 'remount,ro', directory], { stdio: 'ignore' }),
     remove: () => execFileSync('umount', ['-l', directory]),
   };
 }
