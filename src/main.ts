@@ -82,7 +82,8 @@ async function main(): Promise<void> {
   if (values.help) return print(usage((await import('./default_directory.ts')).defaultDirectory()));
   if (values.version) return print(`${(await import('./package_info.ts')).packageVersion}\n`);
   // The doctor says it too, and what else is wrong.
-  const missing = command === 'doctor' ? undefined : (unsupportedPlatform(process) ?? missingNativePart('libsql'));
+  const missing =
+    command === 'doctor' ? undefined : (unsupportedPlatform(process) ?? missingNativePart('libsql'));
   if (missing !== undefined) throw new SettingsError(missing);
   if (command !== undefined) return runCommand(command, before, after);
   const [{ readSettings }, { serveStdio }] = await Promise.all([

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { builtFile } from '../built_file.ts';
+import { unsupportedPlatform } from '../native_parts.ts';
 import { type Check, ok, problem } from './check.ts';
 
-/** The parts that are compiled for each platform, by the names that load_native_part.ts knows, and what they are for. */
+/** The parts that are compiled for each platform, by their names in src/native_parts.ts, and what they are for. */
 const parts = [
   { part: 'onnxruntime', module: 'onnxruntime-node', use: 'runs the models' },
   { part: 'libsql', module: 'libsql', use: 'keeps the store in a file' },
@@ -12,9 +13,12 @@ const parts = [
 
 const patienceMs = 30_000;
 
-/** Loads each part in a process of its own. */
-export function checkNativeParts(): Promise<Check[]> {
-  return Promise.all(parts.map((part) => checkPart(part)));
+/** Whether there are parts for this platform, and each loads in a process of its own. */
+export async function checkNativeParts(): Promise<Check[]> {
+  const unsupported = unsupportedPlatform(process);
+  if (unsupported === undefined) return Promise.all(parts.map((part) => checkPart(part)));
+  const [what = '', next = ''] = unsupported.split(': ');
+  return [problem('native parts', what, `U${next.slice(1)}`)];
 }
 
 function checkPart({ part, module, use }: (typeof parts)[number]): Promise<Check> {
@@ -30,7 +34,7 @@ function checkPart({ part, module, use }: (typeof parts)[number]): Promise<Check
           problem(
             'native parts',
             `${module}, which ${use}, does not load on ${process.platform} ${process.arch}: ${why}`,
-            'Install ModelYard anew on this machine, with its optional dependencies and on a platform that has binaries: Linux (glibc) x64 or arm64, macOS arm64, Windows x64.',
+            'Install ModelYard again on this machine.',
           ),
         );
       },
@@ -40,5 +44,7 @@ function checkPart({ part, module, use }: (typeof parts)[number]): Promise<Check
 
 /** The sentence of an error that Node printed. */
 function reasonIn(complaint: string): string | undefined {
-  return /^(?:\w*Error)(?: \[\w+\])?: (.{1,300})/m.exec(complaint)?.[1];
+  return /^(?:\w*Error)(?: \[\w+\])?: (.{1,500})/m
+    .exec(complaint)?.[1]
+    ?.replace(/\.?( Install ModelYard again on this machine\.)?$/, '');
 }

@@ -85,8 +85,12 @@ interface Case {
 
 const cases: Record<string, Case> = {
   'a native part is missing': {
-    breaks: (directory) => ({ run: { main: installationWithout('libsql', directory) } }),
-    finds: { subject: 'native parts', what: /^libsql, which .* does not load on .*libsql/, next: /Install/ },
+    breaks: (directory) => ({ run: { main: installationWithout('@libsql', directory) } }),
+    finds: {
+      subject: 'native parts',
+      what: /^libsql, which .* does not load on .*@libsql\/.* is missing$/,
+      next: /Install/,
+    },
   },
   'the directory is a file': {
     breaks(directory) {
