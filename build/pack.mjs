@@ -1,0 +1,97 @@
+/**
+ * Makes packages into `release/`: for each platform a tarball that npm installs without dependencies and scripts, and an MCP
+ * bundle; server.json with the bundles' addresses and digests; SHA256SUMS.
+ *
+ *   node build/pack.mjs [--no-bundles] [PLATFORM …]
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { bundleManifest } from './bundle_manifest.mjs';
+import { platforms } from './native_files.mjs';
+import { runNpm } from './npm.mjs';
+import { readJson, stagePackage } from './stage.mjs';
+
+/** What checks and packs MCP bundles. */
+const bundler = '@anthropic-ai/mcpb@2.1.2';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const release = join(root, 'release');
+const { values, positionals } = parseArgs({
+  options: { 'no-bundles': { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const unknown = positionals.find((name) => !platforms.includes(name));
+if (unknown !== undefined) {
+  process.stderr.write(`There is no platform ${unknown}. Take of ${platforms.join(', ')}.\n`);
+  process.exit(2);
+}
+
+execFileSync(process.execPath, [join(root, 'build', 'build.mjs')], { stdio: 'inherit' });
+const project = readJson(join(root, 'package.json'));
+const build = readFileSync(join(root, 'dist', 'current'), 'utf8').trim();
+const tools = readJson(join(root, 'dist', build, 'tools.json'));
+const scratch = mkdtempSync(join(tmpdir(), 'modelyard-pack-'));
+try {
+  rmSync(release, { recursive: true, force: true });
+  mkdirSync(release, { recursive: true });
+  for (const platform of positionals.length === 0 ? platforms : positionals) await pack(platform);
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+if (!values['no-bundles']) writeServerFile();
+const sums = readdirSync(release)
+  .sort()
+  .map((name) => `${sha256(join(release, name))}  ${name}\n`);
+writeFileSync(join(release, 'SHA256SUMS'), sums.join(''));
+process.stdout.write(sums.join(''));
+
+async function pack(platform) {
+  const folder = join(scratch, platform);
+  await stagePackage(root, platform, folder, scratch);
+  const [{ filename }] = JSON.parse(runNpm(['pack', '--json', '--pack-destination', scratch], folder));
+  copyFileSync(join(scratch, filename), join(release, `${fileName(platform)}.tgz`));
+  if (values['no-bundles']) return;
+  const manifest = join(folder, 'manifest.json');
+  writeFileSync(manifest, `${JSON.stringify(bundleManifest(project, tools, platform), null, 2)}\n`);
+  const packed = join(release, `${fileName(platform)}.mcpb`);
+  runNpm(['exec', '--yes', '--package', bundler, '--', 'mcpb', 'validate', manifest], scratch);
+  runNpm(['exec', '--yes', '--package', bundler, '--', 'mcpb', 'pack', folder, packed], scratch);
+}
+
+function fileName(platform) {
+  return `${project.name}-${project.version}-${platform}`;
+}
+
+/** The entry for the MCP registry: each bundle by its address in the release of this version. */
+function writeServerFile() {
+  const releases = `${project.homepage.replace(/#.*$/, '')}/releases/download/v${project.version}`;
+  const packages = readdirSync(release)
+    .filter((name) => name.endsWith('.mcpb'))
+    .sort()
+    .map((name) => ({
+      registryType: 'mcpb',
+      identifier: `${releases}/${name}`,
+      version: project.version,
+      fileSha256: sha256(join(release, name)),
+      transport: { type: 'stdio' },
+    }));
+  const server = { ...readJson(join(root, 'server.json')), packages };
+  writeFileSync(join(release, 'server.json'), `${JSON.stringify(server, null, 2)}\n`);
+}
+
+function sha256(file) {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
