@@ -3,6 +3,7 @@
  * bundle; server.json with the bundles' addresses and digests; SHA256SUMS.
  *
  *   node build/pack.mjs [--no-bundles] [PLATFORM …]
+ *   node build/pack.mjs --folder FOLDER PLATFORM      leaves what a package and a bundle hold in a folder, and packs nothing
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -30,7 +31,7 @@ const bundler = '@anthropic-ai/mcpb@2.1.2';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const release = join(root, 'release');
 const { values, positionals } = parseArgs({
-  options: { 'no-bundles': { type: 'boolean', default: false } },
+  options: { 'no-bundles': { type: 'boolean', default: false }, folder: { type: 'string' } },
   allowPositionals: true,
 });
 const unknown = positionals.find((name) => !platforms.includes(name));
@@ -45,27 +46,37 @@ const build = readFileSync(join(root, 'dist', 'current'), 'utf8').trim();
 const tools = readJson(join(root, 'dist', build, 'tools.json'));
 const scratch = mkdtempSync(join(tmpdir(), 'modelyard-pack-'));
 try {
-  rmSync(release, { recursive: true, force: true });
-  mkdirSync(release, { recursive: true });
-  for (const platform of positionals.length === 0 ? platforms : positionals) await pack(platform);
+  if (values.folder === undefined) await packAll();
+  else await stage(positionals[0] ?? `${process.platform}-${process.arch}`, values.folder);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
-if (!values['no-bundles']) writeServerFile();
-const sums = readdirSync(release)
-  .sort()
-  .map((name) => `${sha256(join(release, name))}  ${name}\n`);
-writeFileSync(join(release, 'SHA256SUMS'), sums.join(''));
-process.stdout.write(sums.join(''));
+
+async function packAll() {
+  rmSync(release, { recursive: true, force: true });
+  mkdirSync(release, { recursive: true });
+  for (const platform of positionals.length === 0 ? platforms : positionals) await pack(platform);
+  if (!values['no-bundles']) writeServerFile();
+  const sums = readdirSync(release)
+    .sort()
+    .map((name) => `${sha256(join(release, name))}  ${name}\n`);
+  writeFileSync(join(release, 'SHA256SUMS'), sums.join(''));
+  process.stdout.write(sums.join(''));
+}
+
+async function stage(platform, folder) {
+  await stagePackage(root, platform, folder, scratch);
+  const manifest = JSON.stringify(bundleManifest(project, tools, platform), null, 2);
+  writeFileSync(join(folder, 'manifest.json'), `${manifest}\n`);
+}
 
 async function pack(platform) {
   const folder = join(scratch, platform);
-  await stagePackage(root, platform, folder, scratch);
+  await stage(platform, folder);
   const [{ filename }] = JSON.parse(runNpm(['pack', '--json', '--pack-destination', scratch], folder));
   copyFileSync(join(scratch, filename), join(release, `${fileName(platform)}.tgz`));
   if (values['no-bundles']) return;
   const manifest = join(folder, 'manifest.json');
-  writeFileSync(manifest, `${JSON.stringify(bundleManifest(project, tools, platform), null, 2)}\n`);
   const packed = join(release, `${fileName(platform)}.mcpb`);
   runNpm(['exec', '--yes', '--package', bundler, '--', 'mcpb', 'validate', manifest], scratch);
   runNpm(['exec', '--yes', '--package', bundler, '--', 'mcpb', 'pack', folder, packed], scratch);

@@ -41,6 +41,8 @@ function packageOf(project, platform) {
   return {
     ...{ name, version, description, license, author, mcpName, repository, bugs, homepage },
     ...{ type, engines, bin, keywords },
+    // The manifest is for the bundle, which holds the same files.
+    files: ['**', '!manifest.json'],
     os: [system],
     cpu: [processor],
     ...(system === 'linux' ? { libc: ['glibc'] } : {}),

@@ -86,6 +86,8 @@ export interface ServerOptions {
   directory?: string;
   settings?: Record<string, string>;
   flags?: string[];
+  /** Another server's main file than the clone's. */
+  file?: string;
   /** Makes the client one that can ask its person, who answers so; else it declares no elicitation. */
   person?: (asked: ElicitRequestFormParams, withdrawn: AbortSignal) => Promise<ElicitResult>;
 }
@@ -118,7 +120,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   const directory = options.directory ?? scratch?.path ?? '';
   const transport = new StdioClientTransport({
     command: process.execPath,
-    args: [serverFile, ...(options.flags ?? [])],
+    args: [options.file ?? serverFile, ...(options.flags ?? [])],
     env: serverEnvironment(directory, options.settings),
     cwd: workingDirectory,
     stderr: 'pipe',
