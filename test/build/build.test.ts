@@ -3,12 +3,12 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { builtFile } from '../src/built_file.ts';
-import { buildIfStale } from './built.ts';
-import { serverEnvironment, serverFile } from './e2e/environment.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { builtFile } from '../../src/built_file.ts';
+import { buildIfStale } from '../built.ts';
+import { serverEnvironment, serverFile } from '../e2e/environment.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
-const current = fileURLToPath(new URL('../dist/current', import.meta.url));
+const current = fileURLToPath(new URL('../../dist/current', import.meta.url));
 
 /** Addresses of the modules that a server loads which answers initialize and tools/list, in their order. */
 async function loadedAtStart(): Promise<string[]> {
@@ -70,7 +70,7 @@ describe('the build', () => {
 
   test('has the version of the package', () => {
     const { version }: { version: string } = JSON.parse(
-      readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+      readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
     );
     expect(execFileSync(process.execPath, [serverFile, '--version'], { encoding: 'utf8' })).toBe(
       `${version}\n`,
