@@ -20,10 +20,14 @@ if (inspector === undefined)
     'Skipped: lines of the guides that call the inspector, since MODELYARD_TEST_INSPECTOR names none.\n',
   );
 
-/** Pictures and output have no language; Python is run by test/exporting. */
+/** Pictures and output have no language. */
 const fates = ['sh', 'json', 'jsonl', 'python', ''];
 
-describe.each(guides.filter(({ blocks }) => blocks.some(isRun)))('$path', (guide) => {
+/** Where Python comes first, test/exporting runs the page. */
+const isRunHere = ({ blocks }: Guide) =>
+  blocks.some(isRun) && !blocks.some(({ language }) => language === 'python');
+
+describe.each(guides.filter(isRunHere))('$path', (guide) => {
   test('does what it says, block after block', { timeout: 300_000 }, () => runGuide(guide));
 });
 

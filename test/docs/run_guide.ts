@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { expect } from 'vitest';
 import { z } from 'zod';
 import { startServer, type TestServer } from '../e2e/client.ts';
 import { serverEnvironment, serverFile } from '../e2e/environment.ts';
@@ -27,25 +28,29 @@ const configurations = [
 ];
 
 /**
- * Runs the blocks of a guide in their order: shell commands in a folder that has what a clone has, with a home and a store of their own;
- * JSON of tool arguments as calls, on the same store, that must succeed; JSON with the name of a file as that file; JSON of a server
- * as a client starts it. `/home/me/modelyard` stands for the clone, `/home/me` for the home.
+ * Runs the blocks of a guide in their order: shell commands in a folder that has what a clone has, with a home and a store of their
+ * own; JSON with a tool's name as a call on that store, which must succeed; JSON called answer must be part of the last call's; JSON with
+ * the name of a file as that file; JSON of a server as a client starts it. `/home/me/modelyard` stands for the clone, `/home/me` for the home.
  * @throws with page and line of the block that does not do what it should
  */
 export async function runGuide({ path, blocks }: Guide): Promise<void> {
   const home = temporaryDirectory();
-  const environment = makePlace(home);
   let open: TestServer | undefined;
-  const opened = async () => {
-    open ??= await startServer({ directory: home, settings: { MODELYARD_ROLE: 'admin' } });
-    return open;
+  const session: Session = {
+    home,
+    environment: makePlace(home),
+    async server() {
+      open ??= await startServer({ directory: home, settings: { MODELYARD_ROLE: 'admin' } });
+      return open;
+    },
+    answer: undefined,
   };
   const here = (text: string) =>
     text.replaceAll('/home/me/modelyard', repository).replaceAll('/home/me', home);
   try {
     for (const block of blocks.filter(isRun)) {
       try {
-        await runBlock({ ...block, text: here(block.text) }, home, environment, opened);
+        await runBlock({ ...block, text: here(block.text) }, session);
       } catch (error) {
         throw new Error(`${path}:${block.line}: ${error instanceof Error ? error.message : String(error)}`, {
           cause: error,
@@ -57,6 +62,15 @@ export async function runGuide({ path, blocks }: Guide): Promise<void> {
   }
 }
 
+interface Session {
+  home: string;
+  environment: Record<string, string>;
+  /** That of the calls, started by the first. */
+  server(): Promise<TestServer>;
+  /** Of the last call. */
+  answer: unknown;
+}
+
 /** Whether running the guide runs this block. */
 export function isRun({ language, text, notRun }: Block): boolean {
   if (notRun !== undefined || isRunByCi(text)) return false;
@@ -65,12 +79,8 @@ export function isRun({ language, text, notRun }: Block): boolean {
     : /^jsonl?$/.test(language);
 }
 
-async function runBlock(
-  { language, subject, text }: Block,
-  home: string,
-  environment: Record<string, string>,
-  opened: () => Promise<TestServer>,
-): Promise<void> {
+async function runBlock({ language, subject, text }: Block, session: Session): Promise<void> {
+  const { home, environment } = session;
   if (language === 'sh') {
     const script = `set -euo pipefail; shopt -s expand_aliases\n${text}`;
     const { stdout } = await shell(script, home, environment);
@@ -81,10 +91,13 @@ async function runBlock(
     writeFileSync(join(home, subject), text);
   } else if (subject === 'server') {
     for (const one of z.union(configurations).parse(JSON.parse(text))) await start(one, environment);
+  } else if (subject === 'answer') {
+    expect(session.answer).toMatchObject(JSON.parse(text));
   } else {
-    const { attempt } = await opened();
+    const { attempt } = await session.server();
     const result = await attempt(subject, z.record(z.string(), z.unknown()).parse(JSON.parse(text)));
     if (result.isError === true) throw new Error(JSON.stringify(result.content));
+    session.answer = result.structuredContent;
   }
 }
 
