@@ -51,7 +51,9 @@ export async function openServices(
   });
   await serving.warming;
   hostStarts();
-  const { openLivePerformance, openMlflow, openMonitoring, openRegistry } = await import('./later_rooms.ts');
+  const { openBacktest, openLivePerformance, openMlflow, openMonitoring, openRegistry } = await import(
+    './later_rooms.ts'
+  );
   const livePerformance = openLivePerformance(settings, { database, address, flushLog, clock });
   const mlflow = openMlflow(settings, {
     database,
@@ -73,6 +75,7 @@ export async function openServices(
     clock,
     random,
   });
+  const backtest = openBacktest(settings, { database, address, artifacts, flushLog, clock });
   const { inspector, deployer, served, probeFailure, shadowAgreement } = serving;
   const registry = openRegistry({
     database,
@@ -83,7 +86,12 @@ export async function openServices(
     inspector,
     deployer,
     served,
-    evidence: { probeFailure, shadowAgreement, criticalDrift: monitoring.criticalDrift },
+    evidence: {
+      probeFailure,
+      shadowAgreement,
+      criticalDrift: monitoring.criticalDrift,
+      backtest: backtest.forGate,
+    },
     livePerformance: livePerformance.ofVersions,
     flushLog,
     clock,
@@ -98,11 +106,12 @@ export async function openServices(
     registry,
     serving,
     monitoring,
+    backtest,
     mlflow,
     async close(): Promise<void> {
       store.hurry();
       serving.stopProbes();
-      await Promise.all([mlflow.close(), monitoring.close()]);
+      await Promise.all([mlflow.close(), monitoring.close(), backtest.close()]);
       await serving.close();
       await log.close();
       await store.close();

@@ -1,4 +1,5 @@
 import { acknowledgeAlert } from './acknowledge_alert.ts';
+import { backtest } from './backtest.ts';
 import { compareModels } from './compare_models.ts';
 import type { Tool } from './define_tool.ts';
 import { deleteModel } from './delete_model.ts';
@@ -35,6 +36,7 @@ export const catalogue: readonly Tool[] = [
   searchModels,
   getModel,
   compareModels,
+  backtest,
   updateModel,
   setReferenceData,
   predictFile,

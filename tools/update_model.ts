@@ -39,7 +39,7 @@ export const updateModel = defineTool({
     gates: gatePolicies
       .optional()
       .describe(
-        'Role admin: {production|staging: null or {min_metrics, max_metrics, not_worse_than_incumbent: {name: number}, lower_is_better, higher_is_better: [name], signature, probe, no_critical_drift, require_staging, approval: true, min_hours_in_staging, shadow_agreement: {min, calls}}}',
+        'Role admin: {production|staging: null or {min_metrics, max_metrics, not_worse_than_incumbent: {name: number}, lower_is_better, higher_is_better: [name], signature, probe, no_critical_drift, require_staging, approval: true, min_hours_in_staging, shadow_agreement: {min, calls}, backtest: {not_worse_by, on: metric}}}',
       ),
     reason: z.string().min(1).max(2000).optional(),
   }),

@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
 import { memberName } from '../json_shape.ts';
+import { comparableMetricNames } from '../monitoring/performance/index.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 import { readStored } from '../storage/stored_json.ts';
@@ -25,6 +26,10 @@ export const gatePolicySchema = z
     signature: z.boolean().optional(),
     shadow_agreement: z
       .strictObject({ min: z.number().min(0).max(1), calls: z.number().int().min(1) })
+      .optional(),
+    /** By how much the candidate may be worse by a metric (`on`) when the log's calls are replayed on both. */
+    backtest: z
+      .strictObject({ not_worse_by: z.number().min(0), on: z.enum(comparableMetricNames) })
       .optional(),
     no_critical_drift: z.boolean().optional(),
     min_hours_in_staging: z.number().positive().optional(),

@@ -25,7 +25,21 @@ export interface GateEvidence {
    * @throws NO_REFERENCE, NOT_ENOUGH_DATA
    */
   criticalDrift(record: VersionRecord): Promise<string[]>;
+  /**
+   * How a version does beside its incumbent on the calls that were logged of late.
+   *
+   * @returns by how much it may be worse by the metric, at the bad end of the 95 % interval and at least 0; null where
+   *   that cannot be said; and a sentence
+   * @throws NOT_ENOUGH_DATA, SIGNATURE_MISMATCH
+   */
+  backtest(
+    record: VersionRecord,
+    incumbent: string,
+    metric: BacktestGate['on'],
+  ): Promise<{ worseBy: number | null; detail: string }>;
 }
+
+type BacktestGate = NonNullable<GatePolicy['backtest']>;
 
 /** The version that asks to be promoted. */
 interface Contender {
@@ -63,6 +77,7 @@ export async function runGates(
     ...(policy.shadow_agreement === undefined
       ? []
       : [await judged('shadow_agreement', () => judgeShadow(evidence, policy, record))]),
+    ...(policy.backtest === undefined ? [] : [await judgeBacktest(evidence, policy.backtest, candidacy)]),
     ...(policy.no_critical_drift
       ? [await judged('no_critical_drift', () => judgeDrift(evidence, record))]
       : []),
@@ -201,6 +216,24 @@ async function judgeShadow(
     passed: calls >= wanted.calls && agreement !== null && agreement >= wanted.min,
     detail: `As a shadow it agreed in ${agreement === null ? 'no row' : `${(100 * agreement).toFixed(2)} % of the rows`} of ${calls} calls; ${(100 * wanted.min).toFixed(2)} % of at least ${wanted.calls} are wanted.`,
   };
+}
+
+function judgeBacktest(
+  evidence: GateEvidence,
+  { on, not_worse_by: allowed }: BacktestGate,
+  { candidate, incumbent }: Candidacy,
+): Promise<Gate> {
+  return judged(`backtest:${on}`, async () => {
+    if (incumbent === undefined) return { passed: true, detail: 'There is no incumbent.' };
+    const { worseBy, detail } = await evidence.backtest(candidate.record, incumbent.version, on);
+    if (worseBy === null) return { passed: false, detail: `It cannot be judged: ${detail}` };
+    // A tolerance for rounding errors in differences of decimals.
+    const passed = worseBy <= allowed + 1e-12;
+    return {
+      passed,
+      detail: `${detail} At worst it is worse by ${Number(worseBy.toPrecision(4))}; ${allowed} is allowed.`,
+    };
+  });
 }
 
 async function judgeDrift(evidence: GateEvidence, record: VersionRecord): Promise<Judgement> {

@@ -97,6 +97,7 @@ export function stillHolds(planned: PromotionFacts, now: PromotionFacts): boolea
     (policy.min_metrics || policy.max_metrics || policy.not_worse_than_incumbent) && metrics,
     (policy.not_worse_than_incumbent || policy.signature) &&
       incumbent && [incumbent.version, 'damage' in incumbent.stored, incumbent.metrics],
+    policy.backtest && incumbent?.version,
   ];
   return isDeepStrictEqual(judged(planned), judged(now));
 }

@@ -31,7 +31,7 @@ export function callSignature(signature: Signature): Signature {
  * @throws SIGNATURE_MISMATCH where the number of rows does not fit and that is not proven, and what Engine.run throws
  */
 export async function runRows(
-  engine: Engine,
+  engine: Pick<Engine, 'run' | 'rows'>,
   model: EngineModel,
   tensors: NamedTensors,
   options: RunOptions = {},

@@ -1,3 +1,4 @@
+import { incompleteBeta } from './incomplete_beta.ts';
 import { confidenceLevel, type Interval, normalQuantile } from './interval.ts';
 
 /** Above so many degrees of freedom the expansion about the normal quantile is exact to the last digits. */
@@ -29,6 +30,17 @@ export function studentQuantile(degrees: number): number {
     else high = middle;
   }
   return (low + high) / 2;
+}
+
+/**
+ * P(|T| ≥ |t|) of Student's t; SciPy's `2 * t.sf(abs(t), degrees)`.
+ *
+ * @param degrees above 0, not necessarily whole
+ */
+export function studentTail(t: number, degrees: number): number {
+  const square = t * t;
+  const total = degrees + square;
+  return Number.isFinite(total) ? incompleteBeta(degrees / 2, 0.5, degrees / total, square / total) : 0;
 }
 
 /**

@@ -17,6 +17,12 @@ export interface UnitEstimate {
   events: { hits: number; misses: number } | undefined;
 }
 
+/** The same with what each unit adds to the value's error. Of two models on the same rows this says how both vary together. */
+export interface InfluencedEstimate extends UnitEstimate {
+  /** By unit, in the value's units; they sum to 0. */
+  influences: Float64Array;
+}
+
 /** Spreads below this share of the value are rounding error. */
 const rounding = 1e-12;
 
@@ -29,12 +35,13 @@ const rounding = 1e-12;
  * @param counts rows by unit, ≥ 0
  * @returns undefined where no unit has a row
  */
-export function meanOfUnits(sums: Float64Array, counts: Float64Array): UnitEstimate | undefined {
+export function meanOfUnits(sums: Float64Array, counts: Float64Array): InfluencedEstimate | undefined {
   const rows = total(counts);
   const value = total(sums) / rows;
   if (!(rows > 0 && Number.isFinite(value))) return undefined;
   const residuals = sums.map((sum, unit) => sum - value * (counts[unit] ?? 0));
-  const variance = influenceVariance(residuals, counts) / rows ** 2;
+  const influences = residuals.map((residual) => residual / rows);
+  const variance = influenceVariance(influences, counts);
   const largest = sums.reduce((most, sum) => most + sum * sum, 0) / rows ** 2;
   return {
     value: value + 0,
@@ -42,6 +49,7 @@ export function meanOfUnits(sums: Float64Array, counts: Float64Array): UnitEstim
     rows,
     units: effectiveUnits(counts),
     events: undefined,
+    influences,
   };
 }
 
@@ -51,7 +59,7 @@ export function meanOfUnits(sums: Float64Array, counts: Float64Array): UnitEstim
  *
  * @param hits by unit, whole, at most the unit's count
  */
-export function shareOfUnits(hits: Float64Array, counts: Float64Array): UnitEstimate | undefined {
+export function shareOfUnits(hits: Float64Array, counts: Float64Array): InfluencedEstimate | undefined {
   const mean = meanOfUnits(hits, counts);
   if (mean === undefined) return undefined;
   const share = (mean.value * mean.rows + 1) / (mean.rows + 2);
@@ -73,17 +81,19 @@ export function influencedByUnits(
   value: number,
   influences: Float64Array,
   counts: Float64Array,
-): UnitEstimate | undefined {
+): InfluencedEstimate | undefined {
   const rows = total(counts);
   const variance = influenceVariance(influences, counts);
   if (!(rows > 0 && Number.isFinite(value) && Number.isFinite(variance))) return undefined;
-  return { value, variance, rows, units: effectiveUnits(counts), events: undefined };
+  return { value, variance, rows, units: effectiveUnits(counts), events: undefined, influences };
 }
 
 /** The square root of a mean, such as of squared errors, with its variance by the delta method. */
-export function rootOf(mean: UnitEstimate): UnitEstimate {
+export function rootOf(mean: InfluencedEstimate): InfluencedEstimate {
   const value = Math.sqrt(mean.value);
-  return { ...mean, value, variance: mean.value > 0 ? mean.variance / (4 * mean.value) : 0 };
+  const slope = value > 0 ? 1 / (2 * value) : 0;
+  const influences = mean.influences.map((influence) => influence * slope);
+  return { ...mean, value, variance: mean.variance * slope ** 2, influences };
 }
 
 /** Σ residual²·m/(m − 1) over the m units that have rows. */

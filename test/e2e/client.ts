@@ -11,6 +11,7 @@ import {
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { acknowledgeAlert } from '../../tools/acknowledge_alert.ts';
+import { backtest } from '../../tools/backtest.ts';
 import { compareModels } from '../../tools/compare_models.ts';
 import { deleteModel } from '../../tools/delete_model.ts';
 import { deployModel } from '../../tools/deploy_model.ts';
@@ -61,6 +62,7 @@ const tools = {
   rollback_model: rollbackModel,
   delete_model: deleteModel,
   compare_models: compareModels,
+  backtest,
   update_model: updateModel,
   list_alerts: listAlerts,
   acknowledge_alert: acknowledgeAlert,

@@ -8,6 +8,7 @@ export function artifactEvidence(artifacts: ArtifactStore, more: Partial<GateEvi
     probeFailure: async () => 'No probe is set.',
     shadowAgreement: async () => ({ calls: 0, agreement: null }),
     criticalDrift: async () => [],
+    backtest: async () => ({ worseBy: null, detail: 'Nothing was replayed.' }),
     ...more,
   };
 }

@@ -37,6 +37,7 @@ const evidence: GateEvidence = {
   probeFailure: async () => undefined,
   shadowAgreement: async () => ({ calls: 100, agreement: 0.95 }),
   criticalDrift: async () => [],
+  backtest: async () => ({ worseBy: 0.005, detail: 'On 100 replayed rows accuracy is 0.8.' }),
 };
 
 /** The gates beside that of the artifact, which always runs. */
@@ -124,6 +125,25 @@ describe('a gate', () => {
     expect(await shadow(0.96, 100)).toEqual([false]);
     expect(await shadow(0.95, 101)).toEqual([false]);
     expect(await shadow(0, 1, { calls: 5, agreement: null })).toEqual([false]);
+  });
+
+  test('of a backtest wants the candidate at worst so much worse, and evidence for it', async () => {
+    const gate = (worseBy: number | null, not_worse_by: number) =>
+      judge(
+        { backtest: { not_worse_by, on: 'accuracy' } },
+        {},
+        { backtest: async () => ({ worseBy, detail: 'Nothing has an outcome.' }) },
+      );
+    expect(await gate(0.01, 0.01)).toMatchObject([{ name: 'backtest:accuracy', passed: true }]);
+    expect(await gate(0.0101, 0.01)).toMatchObject([
+      { passed: false, detail: expect.stringContaining('worse by 0.0101; 0.01 is allowed') },
+    ]);
+    expect(await gate(null, 1)).toMatchObject([
+      { passed: false, detail: 'It cannot be judged: Nothing has an outcome.' },
+    ]);
+    expect(await passes({ backtest: { not_worse_by: 0, on: 'accuracy' } }, { incumbent: undefined })).toEqual(
+      [true],
+    );
   });
 
   test('of probe and drift says what failed', async () => {
