@@ -103,7 +103,7 @@ export function standingOut(features: ReadonlyMap<string, RangeCounts>, most: nu
     });
   });
   return cells
-    .filter(({ t, degrees }) => t > 0 && studentTail(t, degrees) / 2 < level / cells.length)
+    .filter(({ t, degrees }) => t > 0 && studentTail(t, degrees) < level / cells.length)
     .sort((a, b) => b.t - a.t)
     .slice(0, most)
     .map(({ t, degrees, ...range }) => range);

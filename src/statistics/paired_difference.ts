@@ -51,7 +51,7 @@ export function pairedDifference(
   return {
     difference,
     standardError,
-    pValue: studentTail(difference / standardError, degrees),
+    pValue: 2 * studentTail(Math.abs(difference) / standardError, degrees),
     low: difference - half,
     high: difference + half,
   };
@@ -62,7 +62,7 @@ function quantileOf(degrees: number): number {
   let [low, high] = [0, 1e6];
   for (let step = 0; step < 100; step++) {
     const middle = (low + high) / 2;
-    if (studentTail(middle, degrees) > 1 - confidenceLevel) low = middle;
+    if (2 * studentTail(middle, degrees) > 1 - confidenceLevel) low = middle;
     else high = middle;
   }
   return (low + high) / 2;

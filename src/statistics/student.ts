@@ -32,15 +32,12 @@ export function studentQuantile(degrees: number): number {
   return (low + high) / 2;
 }
 
-/**
- * P(|T| ≥ |t|) of Student's t; SciPy's `2 * t.sf(abs(t), degrees)`.
- *
- * @param degrees above 0, not necessarily whole
- */
+/** P(T ≥ t) for Student's t. SciPy's `t.sf`. @param degrees > 0, not necessarily whole */
 export function studentTail(t: number, degrees: number): number {
   const square = t * t;
-  const total = degrees + square;
-  return Number.isFinite(total) ? incompleteBeta(degrees / 2, 0.5, degrees / total, square / total) : 0;
+  const half =
+    0.5 * incompleteBeta(degrees / 2, 0.5, degrees / (degrees + square), square / (degrees + square));
+  return t >= 0 ? half : 1 - half;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { incompleteBeta } from './incomplete_beta.ts';
+import { studentTail } from './student.ts';
 
 /** What is known of a sample: its mean, its variance (ddof 1) and how many values it has. */
 export interface Sample {
@@ -20,12 +20,4 @@ export function welchGreater(one: Sample, other: Sample): number {
   const t = (one.mean - other.mean) / Math.sqrt(squared);
   const degrees = squared ** 2 / (own ** 2 / (one.count - 1) + others ** 2 / (other.count - 1));
   return studentTail(t, degrees);
-}
-
-/** P(T ≥ t) for Student's t. SciPy's `t.sf`. @param degrees > 0, not necessarily whole */
-export function studentTail(t: number, degrees: number): number {
-  const square = t * t;
-  const half =
-    0.5 * incompleteBeta(degrees / 2, 0.5, degrees / (degrees + square), square / (degrees + square));
-  return t >= 0 ? half : 1 - half;
 }

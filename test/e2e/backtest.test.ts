@@ -35,12 +35,16 @@ describe.each(stores)('backtest $name', ({ skipped, open }) => {
     await register('1', 'deploy_model');
     await register('2', 'register_model');
     // One game a call, so that each is a unit of its own.
-    for (const [index, { features }] of season.entries())
-      await server.call('predict', {
-        model_id: 'nba',
-        inputs: [features],
-        prediction_ids: [`game-${index}`],
-      });
+    for (let start = 0; start < season.length; start += 50)
+      await Promise.all(
+        season.slice(start, start + 50).map(({ features }, index) =>
+          server.call('predict', {
+            model_id: 'nba',
+            inputs: [features],
+            prediction_ids: [`game-${start + index}`],
+          }),
+        ),
+      );
     const outcomes = season.map(({ actual }, index) => ({ prediction_id: `game-${index}`, actual }));
     await server.call('record_outcomes', { model_id: 'nba', outcomes });
   });

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { fisherLess } from '../../src/statistics/fisher_exact.ts';
-import { studentTail, welchGreater } from '../../src/statistics/welch_test.ts';
+import { studentTail } from '../../src/statistics/student.ts';
+import { welchGreater } from '../../src/statistics/welch_test.ts';
 
 const sample = z.object({ mean: z.number(), variance: z.number(), count: z.number() });
 const numbers = (width: number) => z.array(z.array(z.number()).length(width));
