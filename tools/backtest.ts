@@ -12,7 +12,7 @@ export const backtest = defineTool({
   title: 'Backtest',
   description:
     'Replays logged calls (or the rows of path) on a candidate version and on the one it would replace, unseen by callers, breakers and the log: agreement, where and how they differ, paired tests of every metric where outcomes are known, refused rows. Neither need be deployed. Next: promote_model; live: set_traffic.',
-  permission: 'PREDICT',
+  permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
     model_id: modelId,

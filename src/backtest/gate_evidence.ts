@@ -1,15 +1,15 @@
-import { type ComparableMetricName, comparableMetric } from '../monitoring/performance/index.ts';
+import { comparableMetric } from '../monitoring/performance/index.ts';
 import type { BacktestReport } from './report.ts';
 
 /** By how much a candidate may be worse than its incumbent by one metric, at the bad end of the 95 % interval. */
 export function gateEvidence(
   { metrics, rows, reason, incumbent, verdict }: BacktestReport,
-  metric: ComparableMetricName,
+  metric: string,
 ): { worseBy: number | null; detail: string } {
   const refusals = metrics.find((one) => one.metric === 'refusals' && one.verdict === 'worse');
   if (refusals !== undefined) return { worseBy: null, detail: refusals.detail };
   const found = metrics.find((one) => one.metric === metric);
-  if (found === undefined)
+  if (found === undefined || found.metric === 'refusals')
     return {
       worseBy: null,
       detail:
@@ -17,7 +17,7 @@ export function gateEvidence(
     };
   if (found.interval === null) return { worseBy: null, detail: found.detail };
   const { low, high } = found.interval;
-  const { better } = comparableMetric(metric);
+  const { better } = comparableMetric(found.metric);
   const worseBy = Math.max(0, better === 'higher' ? -low : high);
   return {
     worseBy,

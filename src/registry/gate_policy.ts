@@ -1,7 +1,6 @@
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
 import { memberName } from '../json_shape.ts';
-import { comparableMetricNames } from '../monitoring/performance/index.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 import { readStored } from '../storage/stored_json.ts';
@@ -28,9 +27,7 @@ export const gatePolicySchema = z
       .strictObject({ min: z.number().min(0).max(1), calls: z.number().int().min(1) })
       .optional(),
     /** By how much the candidate may be worse by a metric (`on`) when the log's calls are replayed on both. */
-    backtest: z
-      .strictObject({ not_worse_by: z.number().min(0), on: z.enum(comparableMetricNames) })
-      .optional(),
+    backtest: z.strictObject({ not_worse_by: z.number().min(0), on: z.string().min(1).max(256) }).optional(),
     no_critical_drift: z.boolean().optional(),
     min_hours_in_staging: z.number().positive().optional(),
     require_staging: z.boolean().optional(),

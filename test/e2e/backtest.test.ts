@@ -237,6 +237,15 @@ describe.each(stores)('backtest $name', ({ skipped, open }) => {
     expect((await server.fail('promote_model', promotion)).message).toContain(
       'mae is not a metric of what these versions answer',
     );
+    expect(
+      await server.fail('update_model', {
+        model_id: 'nba',
+        gates: { production: { backtest: { not_worse_by: 0, on: 'luck' } } },
+      }),
+    ).toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining('on="luck" is not valid: expected one of "accuracy"'),
+    });
     await set(0.01, 'accuracy');
     const promoted = await server.call('promote_model', promotion);
     expect(promoted).toMatchObject({ applied: true, archived: ['1'] });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { messageOf } from '../../src/errors.ts';
 import { localPath } from '../../src/files/local_path.ts';
 import { depthFault, memberName, shapeFault } from '../../src/json_shape.ts';
+import { comparableMetricNames } from '../../src/monitoring/performance/index.ts';
 import { isPlainObject } from '../../src/plain_object.ts';
 
 import { datatypes } from '../../src/registry/datatypes.ts';
@@ -111,12 +112,18 @@ export function nullableMap<T extends z.ZodType>(value: T) {
 /** Aliases to versions; null removes an alias. */
 export const versionMap = orJsonText(plainObject.pipe(z.record(versionName, version.nullable())));
 
+/** Monitoring knows the metrics, which the registry does not. */
+const gatePolicy = gatePolicySchema.safeExtend({
+  backtest: gatePolicySchema.shape.backtest
+    .unwrap()
+    .extend({ on: z.enum(comparableMetricNames) })
+    .optional(),
+});
+
 /** The gates of a model's stages. Their fields are described in words, which takes fewer tokens than a schema. */
 export const gatePolicies = orJsonText(
   plainObject.pipe(
-    z.strictObject(
-      Object.fromEntries(guardedStages.map((name) => [name, gatePolicySchema.nullable().optional()])),
-    ),
+    z.strictObject(Object.fromEntries(guardedStages.map((name) => [name, gatePolicy.nullable().optional()]))),
   ),
 );
 
