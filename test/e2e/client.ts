@@ -149,8 +149,11 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   if (pid === null) throw new Error(`The server ended at once: ${standardError}`);
 
   const called = new Set<ToolName>();
-  const attempt: TestServer['attempt'] = async (name, given = {}, requestOptions) =>
-    CallToolResultSchema.parse(await client.callTool({ name, arguments: given }, undefined, requestOptions));
+  const attempt: TestServer['attempt'] = async (name, given = {}, requestOptions) => {
+    // How long a call may take is the test's to say: the SDK gives up after a minute, which a busy machine needs for two gigabytes.
+    const options = { timeout: 600_000, ...requestOptions };
+    return CallToolResultSchema.parse(await client.callTool({ name, arguments: given }, undefined, options));
+  };
   return {
     client,
     pid,
