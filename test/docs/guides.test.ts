@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { errorCodes } from '../../src/errors.ts';
 import { settingsSchema } from '../../src/settings.ts';
 import { catalogue } from '../../tools/index.ts';
+import { runCommand } from '../e2e/command.ts';
+import { temporaryDirectory } from '../temporary.ts';
 import { type Block, type Guide, readGuides, repository } from './guide.ts';
 import { inspector, isRun, isRunByCi, runGuide } from './run_guide.ts';
 import { wrongWith } from './spans.ts';
@@ -66,6 +68,14 @@ test('docs/SETTINGS.md has every setting with its default', () => {
   for (const [name, preset] of Object.entries(presets))
     if (!Array.isArray(preset))
       expect([name, rows.get(name)?.replaceAll('`', '')]).toEqual([name, String(preset)]);
+});
+
+test('docs/COMMAND_LINE.md has every command of modelyard --help', () => {
+  const page = guides.find(({ path }) => path === 'docs/COMMAND_LINE.md')?.text ?? '';
+  const usage = runCommand(temporaryDirectory(), ['--help']).output;
+  const commands = [...usage.matchAll(/^ {2}([a-z]+)(?= |$)/gm)].map(([, name]) => name);
+  expect(commands.length).toBeGreaterThan(8);
+  expect(commands.filter((name) => !page.includes(`| \`modelyard ${name}`))).toEqual([]);
 });
 
 test('every tool and every error code is in the guides', () => {

@@ -17,13 +17,18 @@ const source = (path: string) => readFileSync(join(repository, path), 'utf8');
  * @returns undefined where nothing is, or where it is none of them
  */
 export function wrongWith(span: string): string | undefined {
-  return wrongName(span) ?? wrongCall(span) ?? wrongCommand(span) ?? wrongFile(span);
+  return wrongName(span) ?? wrongJson(span) ?? wrongCall(span) ?? wrongCommand(span) ?? wrongFile(span);
 }
 
 function wrongName(span: string): string | undefined {
   const [name] = /^[A-Z][A-Z\d]*(_[A-Z\d]+)+(?==|$)/.exec(span) ?? [];
   if (name === undefined || settings.includes(name) || otherNames.test(name)) return undefined;
   return errorCodes.some((code) => code === name) ? undefined : `${span}: no setting or code`;
+}
+
+/** What begins as an object of JSON does is one. */
+function wrongJson(span: string): string | undefined {
+  return /^\{ ?"/.test(span) && valueIn(span) === span ? `${span}: no JSON` : undefined;
 }
 
 /** `tool argument=value …`, `argument=value`, `argument: value`: values are JSON, or text as it stands. */

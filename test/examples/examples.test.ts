@@ -17,8 +17,8 @@ describe('modelyard example', () => {
     expect([code, complaint]).toEqual([0, '']);
   });
 
-  test.each([[[]], [['nothing']], [['basic_serving', 'ab_testing']]])('%j is refused', (given) => {
-    const { code, complaint } = runCommand(temporaryDirectory(), ['example', ...given]);
+  test('names those that there are', () => {
+    const { code, complaint } = runCommand(temporaryDirectory(), ['example', 'nothing']);
     expect(code).toBe(2);
     for (const name of exampleNames) expect(complaint).toContain(name);
   });
