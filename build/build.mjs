@@ -7,6 +7,7 @@
  * what it loads late.
  */
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -30,6 +31,8 @@ const dist = join(root, 'dist');
 const name = inputsDigest(root);
 
 if (!isCurrent()) await make();
+// What is installed globally is a link to it, which nobody can start without its execute bit.
+else chmodSync(join(dist, 'src', 'main.js'), 0o755);
 
 function isCurrent() {
   const files = [join(dist, name), join(dist, 'src', 'main.js'), join(dist, 'current')];

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -53,6 +53,12 @@ describe('the build', () => {
     const before = statSync(current).mtimeMs;
     buildIfStale();
     expect(statSync(current).mtimeMs).toBe(before);
+  });
+
+  test.skipIf(process.platform === 'win32')('can be executed, and again after its mode was lost', () => {
+    chmodSync(serverFile, 0o644);
+    buildIfStale();
+    expect(statSync(serverFile).mode & 0o111).toBe(0o111);
   });
 
   test('has a program beside itself for every thread and host, with its map', () => {
