@@ -29,7 +29,7 @@ const configurations = [
 
 /**
  * Runs the blocks of a guide in their order: shell commands in a folder that has what a clone has, with a home and a store of their
- * own; JSON with a tool's name as a call on that store, which must succeed; JSON called answer must be part of the last call's; JSON with
+ * own; JSON with a tool's name as a call on that store, which must succeed; JSON called answer must be part of what came last; JSON with
  * the name of a file as that file; JSON of a server as a client starts it. `/home/me/modelyard` stands for the clone, `/home/me` for the home.
  * @throws with page and line of the block that does not do what it should
  */
@@ -67,7 +67,7 @@ interface Session {
   environment: Record<string, string>;
   /** That of the calls, started by the first. */
   server(): Promise<TestServer>;
-  /** Of the last call. */
+  /** Of the last call, or what the last commands printed as JSON. */
   answer: unknown;
 }
 
@@ -85,6 +85,7 @@ async function runBlock({ language, subject, text }: Block, session: Session): P
     const script = `set -euo pipefail; shopt -s expand_aliases\n${text}`;
     const { stdout } = await shell(script, home, environment);
     if (/"isError": ?true/.test(stdout)) throw new Error(stdout);
+    session.answer = jsonIn(stdout);
   } else if (/^[\w.]+\.jsonl?$/.test(subject)) {
     const messages = language === 'jsonl' ? text.trim().split('\n') : [text];
     for (const message of messages) JSON.parse(message);
@@ -98,6 +99,14 @@ async function runBlock({ language, subject, text }: Block, session: Session): P
     const result = await attempt(subject, z.record(z.string(), z.unknown()).parse(JSON.parse(text)));
     if (result.isError === true) throw new Error(JSON.stringify(result.content));
     session.answer = result.structuredContent;
+  }
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
