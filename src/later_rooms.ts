@@ -4,3 +4,4 @@ export { openMlflow } from './mlflow/mlflow.ts';
 export { openLivePerformance } from './monitoring/live_performance/index.ts';
 export { openMonitoring } from './monitoring/monitoring.ts';
 export { openRegistry } from './registry/registry.ts';
+export { openRollouts } from './rollouts/rollouts.ts';

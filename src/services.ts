@@ -51,9 +51,8 @@ export async function openServices(
   });
   await serving.warming;
   hostStarts();
-  const { openBacktest, openLivePerformance, openMlflow, openMonitoring, openRegistry } = await import(
-    './later_rooms.ts'
-  );
+  const { openBacktest, openLivePerformance, openMlflow, openMonitoring, openRegistry, openRollouts } =
+    await import('./later_rooms.ts');
   const livePerformance = openLivePerformance(settings, { database, address, flushLog, clock });
   const mlflow = openMlflow(settings, {
     database,
@@ -97,6 +96,18 @@ export async function openServices(
     clock,
   });
 
+  const rollouts = openRollouts(settings, {
+    database,
+    livePerformance,
+    readWindow: log.readWindow,
+    flushLog: log.flush,
+    setTraffic: serving.setTraffic,
+    promote: registry.promote,
+    prepare: deployer.prepare,
+    logger,
+    clock,
+  });
+
   return {
     settings,
     startedAt,
@@ -108,10 +119,11 @@ export async function openServices(
     monitoring,
     backtest,
     mlflow,
+    rollouts,
     async close(): Promise<void> {
       store.hurry();
       serving.stopProbes();
-      await Promise.all([mlflow.close(), monitoring.close(), backtest.close()]);
+      await Promise.all([mlflow.close(), monitoring.close(), backtest.close(), rollouts.close()]);
       await serving.close();
       await log.close();
       await store.close();

@@ -3,6 +3,8 @@ import type { ModelHealth } from '../src/monitoring/health/check_models.ts';
 import { type HealthStatus, healthStatuses } from '../src/monitoring/health/health_status.ts';
 import { packageVersion } from '../src/package_info.ts';
 import { noQuantiles } from '../src/prediction_log/latency.ts';
+import { nameOfStep } from '../src/rollouts/rollout_store.ts';
+import type { Services } from '../src/services.ts';
 import { latency, latencyAnswer, queueTime, queueTimeAnswer } from './answers/latency.ts';
 import { isoTime } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
@@ -73,12 +75,13 @@ export const healthCheck = defineTool({
   async handle(services, input, { caller }) {
     const health = await services.monitoring.health(input.model_id);
     const mlflow = await services.mlflow.health();
+    const rollouts = await rolloutCheck(services, input.model_id);
     const now = Date.now();
     return {
       note: storedTexts,
       // An outage of MLflow costs no call, so it is reported and makes the status degraded at most.
       status: health.status === 'healthy' && mlflow.check?.status === 'degraded' ? 'degraded' : health.status,
-      checks: [...health.checks, ...(mlflow.check === undefined ? [] : [mlflow.check])],
+      checks: [...health.checks, ...(mlflow.check === undefined ? [] : [mlflow.check]), ...rollouts],
       models: health.models
         .toSorted((a, b) => rank[a.status] - rank[b.status])
         .slice(0, shownModels)
@@ -96,6 +99,21 @@ export const healthCheck = defineTool({
     };
   },
 });
+
+/** The rollouts that are not over; none while the store is away. */
+async function rolloutCheck(services: Services, modelId: string | undefined) {
+  const open = await services.rollouts.open().catch(() => []);
+  const own = open.filter((rollout) => modelId === undefined || rollout.modelId === modelId);
+  if (own.length === 0) return [];
+  const shown = own
+    .slice(0, shownModels)
+    .map(
+      ({ modelId: of, version, state, plan, step }) =>
+        `${of} ${version} at ${nameOfStep(plan, step)} (${state})`,
+    );
+  const detail = `${shown.join(', ')}${own.length > shown.length ? ', …' : ''}: get_rollout`;
+  return [{ name: 'rollouts', status: 'healthy' as const, detail }];
+}
 
 function describe(model: ModelHealth, now: number) {
   const { statistics } = model;

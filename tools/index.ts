@@ -1,12 +1,14 @@
 import { acknowledgeAlert } from './acknowledge_alert.ts';
 import { backtest } from './backtest.ts';
 import { compareModels } from './compare_models.ts';
+import { controlRollout } from './control_rollout.ts';
 import type { Tool } from './define_tool.ts';
 import { deleteModel } from './delete_model.ts';
 import { deployModel } from './deploy_model.ts';
 import { detectDrift } from './detect_drift.ts';
 import { getModel } from './get_model.ts';
 import { getPerformance } from './get_performance.ts';
+import { getRollout } from './get_rollout.ts';
 import { healthCheck } from './health_check.ts';
 import { listAlerts } from './list_alerts.ts';
 import { listPredictions } from './list_predictions.ts';
@@ -22,6 +24,7 @@ import { rollbackModel } from './rollback_model.ts';
 import { searchModels } from './search_models.ts';
 import { setReferenceData } from './set_reference_data.ts';
 import { setTraffic } from './set_traffic.ts';
+import { startRollout } from './start_rollout.ts';
 import { syncMlflow } from './sync_mlflow.ts';
 import { updateModel } from './update_model.ts';
 
@@ -47,6 +50,9 @@ export const catalogue: readonly Tool[] = [
   recordOutcomes,
   getPerformance,
   setTraffic,
+  startRollout,
+  getRollout,
+  controlRollout,
   retireModel,
   resetCircuitBreaker,
   rollbackModel,

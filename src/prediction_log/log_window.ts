@@ -15,7 +15,10 @@ export interface WindowRequest {
    * shadow: rows that the version answered as a shadow. shadow_with_outcome: those of them with an outcome.
    */
   rows: 'answered' | 'with_outcome' | 'assigned' | 'served' | 'shadow' | 'shadow_with_outcome';
-  /** Of `assigned`: when the route was set, milliseconds since 1970, and whether an entity stays with its version. */
+  /**
+   * Where units are wanted, as for `assigned`: when the route was set, milliseconds since 1970, and whether an entity
+   * stays with its version.
+   */
   route?: { setAt: number; sticky: boolean } | undefined;
   /**
    * The wanted features and their kinds; numbers are rounded to the datatype where one is given, as the model saw
@@ -45,6 +48,6 @@ export interface LogWindow {
   actual: Column | undefined;
   /** The error code of rows that failed; undefined when none did. */
   errors: Column | undefined;
-  /** For `assigned`: the assignment unit (entity or call) of each row, numbered from 0. */
+  /** Where a route is given: the assignment unit (entity or call) of each row, numbered from 0. */
   units: Int32Array | undefined;
 }

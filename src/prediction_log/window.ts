@@ -56,8 +56,8 @@ const notWanted = new Set(['id', 'layout', 'error_message', ...ofShadows]);
 const ofUnits = new Set(['entity_key', 'call', 'route_set_at']);
 
 /** The columns of the answers that a window needs. */
-function answersWanted({ rows }: WindowRequest) {
-  return { has: (name: string) => !notWanted.has(name) && (rows === 'assigned' || !ofUnits.has(name)) };
+function answersWanted({ route }: WindowRequest) {
+  return { has: (name: string) => !notWanted.has(name) && (route !== undefined || !ofUnits.has(name)) };
 }
 
 /**

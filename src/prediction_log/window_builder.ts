@@ -26,7 +26,7 @@ export function windowBuilder(request: WindowRequest, capacity: number) {
   };
   const classes: string[] = [];
   const probabilities = new Map<string, Float64Array>();
-  const units = request.rows === 'assigned' ? new Int32Array(capacity) : undefined;
+  const units = request.route !== undefined ? new Int32Array(capacity) : undefined;
   const unitNumbers = numberUnits(request.route?.sticky ?? false);
   let start = capacity;
   let truncated = false;

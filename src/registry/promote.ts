@@ -92,6 +92,7 @@ export async function promoteVersion(
       if (!stillHolds(facts, now)) throw stale;
       if (!stillAgreed(approver, approval, plan, planOf(promotion, now, failed))) throw stale;
       await approval.use(transaction, at);
+      await promotion.alongside?.(transaction, at);
       const transitionId = await applyPromotion(
         transaction,
         deployer,

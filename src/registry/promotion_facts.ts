@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Transaction } from 'kysely';
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
+import type { Tables } from '../storage/schema.ts';
 import { type GatePolicy, readGatePolicy } from './gate_policy.ts';
 import type { Incumbent } from './gates.ts';
 import { findStoredVersion, findVersion } from './lookup.ts';
@@ -16,6 +18,8 @@ export interface Promotion {
   dryRun: boolean;
   force: boolean;
   activate: boolean;
+  /** What is kept with it, in its transaction, or not at all; it throws where the change must not be made any more. */
+  alongside?: ((transaction: Transaction<Tables>, at: number) => Promise<void>) | undefined;
 }
 
 /** Everything that decides what a promotion does; a promotion that was planned on other facts is planned again. */

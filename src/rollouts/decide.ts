@@ -2,7 +2,7 @@ import type { StepEvidence } from './evidence.ts';
 import { type Finding, isHarm, judge, marginOf } from './judge.ts';
 import { isJudged, type RolloutPlan, type RolloutStep, stepName } from './plan.ts';
 
-type Action = 'go_on' | 'go_back' | 'hold' | 'not_enough_yet';
+export type Action = 'go_on' | 'go_back' | 'hold' | 'not_enough_yet';
 
 /** Where a rollout stands. */
 export interface RolloutProgress {

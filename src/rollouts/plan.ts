@@ -1,5 +1,6 @@
 /** What a step does with the calls: the share of them that the candidate answers. */
-type StepKind = 'probe' | 'shadow' | 'canary' | 'full' | 'production';
+export const stepKinds = ['probe', 'shadow', 'canary', 'full', 'production'] as const;
+type StepKind = (typeof stepKinds)[number];
 
 export interface RolloutStep {
   kind: StepKind;

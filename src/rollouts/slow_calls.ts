@@ -1,11 +1,6 @@
+import type { TimedCalls } from '../prediction_log/assignments.ts';
 import { shareOfUnits } from '../statistics/unit_estimate.ts';
 import type { StepEvidence } from './evidence.ts';
-
-/** Calls of one version that were answered: latency in milliseconds, and their units, numbered from 0 on. */
-export interface TimedCalls {
-  latencyMs: Float64Array;
-  unit: Int32Array;
-}
 
 /** A p95 up to so many times the incumbent's is tolerated: that much differs between two processes of one version. */
 const toleratedRatio = 1.1;

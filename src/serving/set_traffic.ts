@@ -1,3 +1,4 @@
+import type { Transaction } from 'kysely';
 import { type Approver, approvedBy, type ChangePlan, stillAgreed } from '../access/approval.ts';
 import { untouched } from '../access/approval_policy.ts';
 import { changeModel } from '../access/change_model.ts';
@@ -7,6 +8,7 @@ import { untilSettled } from '../registry/settled.ts';
 import { describeShares, type GuardedStanding, readStanding } from '../registry/standing.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
+import type { Tables } from '../storage/schema.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Route } from './routing.ts';
 import { findServed, type ServedModels } from './served_models.ts';
@@ -25,6 +27,8 @@ export interface TrafficRequest {
   weights: Record<string, number>;
   shadowVersion?: string | undefined;
   sticky: boolean;
+  /** What is kept with it, in its transaction, or not at all; it throws where the change must not be made any more. */
+  alongside?: ((transaction: Transaction<Tables>, at: number) => Promise<void>) | undefined;
 }
 
 /**
@@ -74,6 +78,7 @@ export async function setTraffic(
       await requireDeployed(transaction, modelId, versions);
       if (!stillAgreed(approver, approval, plan, await planNow(transaction))) throw stale;
       await approval.use(transaction, at);
+      await request.alongside?.(transaction, at);
       const before = await readRoute(transaction, modelId);
       await writeRoute(transaction, modelId, current, at, nameOf(origin.caller));
       return { result: before, before, after: { ...current, ...approvedBy(approval) } };

@@ -46,6 +46,48 @@ export interface Tables {
   webhook_targets: { target: string; last_seen_at: number };
   webhook_deliveries: WebhookDeliveryRow;
   online_streams: OnlineStreamRow;
+  rollouts: RolloutRow;
+  rollout_decisions: RolloutDecisionRow;
+  rollout_lease: { id: number; holder: string | null; expires_at: number };
+}
+
+export interface RolloutRow {
+  rollout_id: string;
+  model_id: string;
+  version: string;
+  /** The version that all calls went to before; null where there was none. */
+  incumbent: string | null;
+  state: 'running' | 'paused' | 'held' | 'succeeded' | 'rolled_back' | 'aborted';
+  /** See src/rollouts/plan.ts. */
+  plan: string;
+  reason: string | null;
+  started_at: number;
+  started_by: string;
+  /** In whose name it acts. */
+  role: string;
+  client: string | null;
+  ended_at: number | null;
+  /** Position of the present step in the plan. */
+  step: number;
+  step_began_at: number;
+  /** How long a server has run since then, milliseconds. */
+  ran_ms: number;
+  looked_at: number;
+  /** Of the last decision; whoever writes the next one must have read this one. */
+  sequence: number;
+  /** What was last seen, see src/rollouts/rollout_store.ts. */
+  progress: string;
+}
+
+export interface RolloutDecisionRow {
+  rollout_id: string;
+  sequence: number;
+  at: number;
+  by: string;
+  step: number;
+  action: string;
+  reason: string;
+  evidence: string;
 }
 
 export interface ModelRow {

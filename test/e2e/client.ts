@@ -13,11 +13,13 @@ import { z } from 'zod';
 import { acknowledgeAlert } from '../../tools/acknowledge_alert.ts';
 import { backtest } from '../../tools/backtest.ts';
 import { compareModels } from '../../tools/compare_models.ts';
+import { controlRollout } from '../../tools/control_rollout.ts';
 import { deleteModel } from '../../tools/delete_model.ts';
 import { deployModel } from '../../tools/deploy_model.ts';
 import { detectDrift } from '../../tools/detect_drift.ts';
 import { getModel } from '../../tools/get_model.ts';
 import { getPerformance } from '../../tools/get_performance.ts';
+import { getRollout } from '../../tools/get_rollout.ts';
 import { healthCheck } from '../../tools/health_check.ts';
 import { catalogue } from '../../tools/index.ts';
 import { listAlerts } from '../../tools/list_alerts.ts';
@@ -34,6 +36,7 @@ import { rollbackModel } from '../../tools/rollback_model.ts';
 import { searchModels } from '../../tools/search_models.ts';
 import { setReferenceData } from '../../tools/set_reference_data.ts';
 import { setTraffic } from '../../tools/set_traffic.ts';
+import { startRollout } from '../../tools/start_rollout.ts';
 import { syncMlflow } from '../../tools/sync_mlflow.ts';
 import { updateModel } from '../../tools/update_model.ts';
 import { scratchDirectory, serverEnvironment, serverFile, workingDirectory } from './environment.ts';
@@ -66,6 +69,9 @@ const tools = {
   update_model: updateModel,
   list_alerts: listAlerts,
   acknowledge_alert: acknowledgeAlert,
+  start_rollout: startRollout,
+  get_rollout: getRollout,
+  control_rollout: controlRollout,
 };
 export type ToolName = keyof typeof tools;
 export type ToolOutput<Name extends ToolName> = z.output<(typeof tools)[Name]['output']>;

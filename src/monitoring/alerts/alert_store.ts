@@ -152,6 +152,43 @@ function changing(alert: OpenAlert) {
   };
 }
 
+/** Something that changed and is no alert of its own, which clients and webhooks hear of as of alerts. */
+interface ToldChange {
+  id: string;
+  cause: string;
+  modelId: string;
+  version: string;
+  severity: AlertMessage['severity'];
+  /** Whether it ended well. */
+  isOver: boolean;
+  summary: string;
+  facts: Record<string, unknown>;
+  /** Milliseconds since 1970. */
+  beganAt: number;
+}
+
+/** Tells every process's client and every webhook of a change, in the transaction that makes it. */
+export async function tellOfChange(
+  transaction: Transaction<Tables>,
+  { id, cause, modelId, version, severity, isOver, summary, facts, beganAt }: ToldChange,
+  at: number,
+): Promise<void> {
+  const message = {
+    event: isOver ? ('resolved' as const) : ('opened' as const),
+    alert_id: id,
+    model_id: modelId,
+    version,
+    severity,
+    cause,
+    rules: [],
+    summary,
+    facts,
+    opened_at: new Date(beganAt).toISOString(),
+    at: new Date(at).toISOString(),
+  };
+  await insertEvents(transaction, [message], at);
+}
+
 async function insertEvents(
   transaction: Transaction<Tables>,
   messages: readonly AlertMessage[],

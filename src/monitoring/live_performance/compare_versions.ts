@@ -35,7 +35,7 @@ export interface VersionComparison {
  */
 export function compareVersions(
   split: SplitFound,
-  assigned: readonly Assigned[],
+  assigned: readonly Counted[],
   measured: ReadonlyMap<string, Arm | undefined>,
 ): VersionComparison {
   const sides = split.versions.map(({ version, weight }): Side => {
@@ -74,7 +74,8 @@ export function compareVersions(
   return { since: split.since, arms, sampleRatio: judged, comparisons, notes };
 }
 
-type Side = Assigned & { weight: number; arm: Arm | undefined };
+type Counted = Omit<Assigned, 'failedUnits' | 'timed'>;
+type Side = Counted & { weight: number; arm: Arm | undefined };
 
 function compareWith(a: Side, b: Side, { wasInterrupted, sticky }: SplitFound): ArmComparison[] {
   const options = {

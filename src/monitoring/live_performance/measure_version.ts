@@ -30,6 +30,8 @@ interface ArmRequest {
   since: number;
   /** Default: accuracy, or the mean absolute error. */
   metric: ComparableMetricName | undefined;
+  /** Which rows with an outcome; default those that the weights assigned. */
+  rows?: 'with_outcome' | 'shadow_with_outcome' | undefined;
 }
 
 export interface VersionRequest {
@@ -270,9 +272,9 @@ async function readArm(
   classes: readonly string[] | undefined,
 ): Promise<Arm | undefined> {
   if (arm === undefined) return undefined;
-  const { setAt, sticky, since, metric } = arm;
+  const { setAt, sticky, since, metric, rows = 'assigned' } = arm;
   const route = { setAt, sticky };
-  const window = await readOutcomeWindow(readWindow, record, { since, until, rows: 'assigned', route });
+  const window = await readOutcomeWindow(readWindow, record, { since, until, rows, route });
   return measureArm(window, metric, classes);
 }
 

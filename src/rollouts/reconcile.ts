@@ -1,0 +1,227 @@
+import type { Origin } from '../access/origin.ts';
+import { ModelYardError } from '../errors.ts';
+import { findVersion } from '../registry/lookup.ts';
+import type { VersionRecord } from '../registry/version_record.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type Actors, callOf, interference, moveTraffic, onlyDecide, promoteCandidate } from './carry_out.ts';
+import { type Decision, decide } from './decide.ts';
+import type { StepEvidence } from './evidence.ts';
+import type { RolloutStep } from './plan.ts';
+import type { EvidenceDependencies } from './read_evidence.ts';
+import { readEvidence } from './read_evidence.ts';
+import { Overtaken, type Rollout, type Step } from './rollout_store.ts';
+
+export interface ReconcileDependencies extends Actors, EvidenceDependencies {
+  /** Loads, warms and probes a version, and records it as deployed where it was not. */
+  prepare: (record: VersionRecord, origin: Origin) => Promise<void>;
+  logger: Logger;
+}
+
+/** Who decides, in the history. */
+const decider = 'modelyard';
+
+/** How often a rollout is looked at: a twentieth of the step's least time, within these, milliseconds. */
+const lookEveryMs = { least: 1000, most: 30_000 };
+
+export function lookInterval({ plan, step }: Pick<Rollout, 'plan' | 'step'>): number {
+  const wanted = (plan.steps[step]?.leastMs ?? 0) / 20;
+  return Math.min(lookEveryMs.most, Math.max(lookEveryMs.least, wanted));
+}
+
+/**
+ * Looks at one rollout once: reads the evidence of its step, decides, and carries the decision out. Where it dies in
+ * between, nothing or all of the decision is done.
+ * @throws STORAGE_UNAVAILABLE
+ */
+export async function reconcile(dependencies: ReconcileDependencies, read: Rollout): Promise<void> {
+  const { database, clock } = dependencies;
+  if (read.state === 'paused') return;
+  const rollout = { ...read, ranMs: read.ranMs + sinceLook(read, clock()) };
+  const step = rollout.plan.steps[rollout.step];
+  if (step === undefined) return;
+  try {
+    const changed = await interference(database, rollout);
+    if (changed !== undefined) return await pause(dependencies, rollout, changed);
+    if (step.kind === 'probe') return await probe(dependencies, rollout);
+    const evidence = await readEvidence(dependencies, rollout, step, clock() + 1);
+    const decision = decide(
+      rollout.plan,
+      { step: rollout.step, ranMs: rollout.ranMs, shown: rollout.progress.shown },
+      evidence,
+    );
+    await carryOut(dependencies, rollout, step, decision, evidence);
+  } catch (error) {
+    // Somebody else was quicker: the next look sees what they did.
+    if (error instanceof Overtaken) return;
+    if (!(error instanceof ModelYardError)) throw error;
+    if (error.code === 'STORAGE_UNAVAILABLE') throw error;
+    if (isUnfit(error)) await goBack(dependencies, rollout, decisionOf('go_back', unfitReason(error)));
+    else await holdFor(dependencies, rollout, error);
+  }
+}
+
+/** Errors that say that the candidate cannot be loaded any more. */
+function isUnfit({ code }: ModelYardError): boolean {
+  return ['ENGINE_CRASHED', 'INFERENCE_FAILED', 'ARTIFACT_INVALID', 'ARTIFACT_MISMATCH', 'TIMEOUT'].includes(
+    code,
+  );
+}
+
+function unfitReason({ message }: ModelYardError): string {
+  return `The candidate cannot be loaded: ${message}`;
+}
+
+function decisionOf(action: Decision['action'], reason: string): Decision {
+  return { action, reason, findings: [], shown: {}, expectedMs: undefined };
+}
+
+/** Time in which no server looked counts towards no wait. */
+function sinceLook(rollout: Rollout, now: number): number {
+  return Math.max(0, Math.min(now - rollout.lookedAt, 3 * lookInterval(rollout)));
+}
+
+async function carryOut(
+  dependencies: ReconcileDependencies,
+  rollout: Rollout,
+  step: RolloutStep,
+  decision: Decision,
+  evidence: StepEvidence,
+): Promise<void> {
+  if (decision.action === 'go_back') return goBack(dependencies, rollout, decision);
+  // A rollout that is held waits for a person, or for an approval: harm alone is still acted on.
+  const isWaitingForApproval = rollout.state === 'held' && rollout.progress.waiting.startsWith(approvalWord);
+  if (rollout.state === 'held' && !isWaitingForApproval)
+    return keepLooking(dependencies, rollout, decision, evidence);
+  if (decision.action === 'go_on')
+    return step.kind === 'production'
+      ? promoteCandidate(dependencies, rollout, stepOf(rollout, decision, rollout.step + 1), callOf(rollout))
+      : goOn(dependencies, rollout, decision);
+  if (decision.action === 'hold' && rollout.state !== 'held')
+    return onlyDecide(dependencies, rollout, {
+      ...stepOf(rollout, decision, rollout.step),
+      state: 'held',
+      progress: { ...progressOf(decision), waiting: decision.reason },
+    });
+  return keepLooking(dependencies, rollout, decision, evidence);
+}
+
+async function goOn(
+  dependencies: ReconcileDependencies,
+  rollout: Rollout,
+  decision: Decision,
+): Promise<void> {
+  const next = rollout.plan.steps[rollout.step + 1];
+  const change = stepOf(rollout, decision, rollout.step + 1);
+  if (next === undefined || next.kind === 'production') return onlyDecide(dependencies, rollout, change);
+  return moveTraffic(dependencies, rollout, next, change, callOf(rollout));
+}
+
+/** Deploys the candidate as standby; what cannot be loaded, or fails its probe, goes no further. */
+async function probe(dependencies: ReconcileDependencies, rollout: Rollout): Promise<void> {
+  const record = await findVersion(dependencies.database, rollout.modelId, rollout.version);
+  try {
+    await dependencies.prepare(record, callOf(rollout).origin);
+  } catch (error) {
+    if (!(error instanceof ModelYardError) || passing.includes(error.code)) throw error;
+    return onlyDecide(dependencies, rollout, {
+      ...made(rollout, 'go_back', `The candidate cannot serve: ${error.message}`),
+      state: 'rolled_back',
+    });
+  }
+  return goOn(
+    dependencies,
+    rollout,
+    decisionOf('go_on', 'The candidate is deployed as standby and answers.'),
+  );
+}
+
+/** Errors that say nothing about the candidate. */
+const passing: readonly string[] = ['STORAGE_UNAVAILABLE', 'LIMIT_EXCEEDED', 'CANCELLED'];
+
+async function goBack(
+  dependencies: ReconcileDependencies,
+  rollout: Rollout,
+  decision: Decision,
+): Promise<void> {
+  const change: Step = { ...stepOf(rollout, decision, rollout.step), state: 'rolled_back' };
+  return moveTraffic(dependencies, rollout, undefined, change, callOf(rollout));
+}
+
+async function pause(dependencies: ReconcileDependencies, rollout: Rollout, what: string): Promise<void> {
+  const reason = `${what} Paused: control_rollout resume puts this step's traffic back, abort leaves it as it is.`;
+  await onlyDecide(dependencies, rollout, {
+    ...made(rollout, 'paused', reason),
+    state: 'paused',
+    progress: { waiting: reason, expectedMs: null },
+  });
+}
+
+const approvalWord = 'Waits for an approval';
+
+/** What was refused is told once, and tried again only where an approval is waited for. */
+async function holdFor(
+  dependencies: ReconcileDependencies,
+  rollout: Rollout,
+  error: ModelYardError,
+): Promise<void> {
+  const why =
+    error.code === 'APPROVAL_REQUIRED'
+      ? `${approvalWord}. ${error.message} ${error.hint}`
+      : `${error.code}: ${error.message} ${error.hint}`;
+  if (rollout.state === 'held' && rollout.progress.waiting === why) return touch(dependencies, rollout);
+  await onlyDecide(dependencies, rollout, {
+    ...made(rollout, 'hold', why),
+    state: 'held',
+    progress: { waiting: why, expectedMs: null },
+  }).catch((thrown: unknown) => {
+    if (!(thrown instanceof Overtaken)) throw thrown;
+  });
+}
+
+function made(rollout: Rollout, action: Step['action'], reason: string): Omit<Step, 'state'> {
+  return { step: rollout.step, action, reason, by: decider, findings: [], progress: {} };
+}
+
+/** The decision as it is written, with the state that the rollout has at that step of its plan. */
+function stepOf(rollout: Rollout, decision: Decision, step: number): Step {
+  return {
+    state: step >= rollout.plan.steps.length ? 'succeeded' : 'running',
+    step,
+    action: decision.action,
+    reason: decision.reason,
+    by: decider,
+    findings: decision.findings,
+    progress: { ...progressOf(decision), findings: [], waiting: '', expectedMs: null },
+  };
+}
+
+function progressOf({ shown, findings, expectedMs }: Decision) {
+  return { shown, findings, expectedMs: expectedMs ?? null };
+}
+
+/** Keeps what was seen, without a decision. */
+async function keepLooking(
+  { database, clock }: ReconcileDependencies,
+  rollout: Rollout,
+  decision: Decision,
+  { candidate, incumbent }: StepEvidence,
+): Promise<void> {
+  const waiting = rollout.state === 'held' ? rollout.progress.waiting : decision.reason;
+  const calls = { candidate: candidate.calls, incumbent: incumbent.calls };
+  const progress = { ...rollout.progress, ...progressOf(decision), waiting, calls };
+  await database
+    .updateTable('rollouts')
+    .set({ ran_ms: Math.round(rollout.ranMs), looked_at: clock(), progress: JSON.stringify(progress) })
+    .where('rollout_id', '=', rollout.rolloutId)
+    .where('sequence', '=', rollout.sequence)
+    .execute();
+}
+
+async function touch({ database, clock }: ReconcileDependencies, rollout: Rollout): Promise<void> {
+  await database
+    .updateTable('rollouts')
+    .set({ looked_at: clock() })
+    .where('rollout_id', '=', rollout.rolloutId)
+    .where('sequence', '=', rollout.sequence)
+    .execute();
+}

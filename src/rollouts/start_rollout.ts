@@ -1,0 +1,157 @@
+import { uuidv7 } from 'uuidv7';
+import { changeModel } from '../access/change_model.ts';
+import { nameOf, type Origin } from '../access/origin.ts';
+import { ModelYardError } from '../errors.ts';
+import { findVersion } from '../registry/lookup.ts';
+import { readStanding } from '../registry/standing.ts';
+import type { Route } from '../serving/routing.ts';
+import { readRoute } from '../serving/stored_route.ts';
+import { type Database, isUniqueViolation } from '../storage/database.ts';
+import { makePlan, type PlanChoices, type RolloutPlan } from './plan.ts';
+import { findRollout, openStates, type Rollout, rolloutOf, type StoredProgress } from './rollout_store.ts';
+
+export interface RolloutRequest {
+  modelId: string;
+  version: string;
+  choices: PlanChoices;
+  dryRun: boolean;
+  reason: string | undefined;
+}
+
+/** A rollout that was started, or would be. */
+export interface StartedRollout {
+  /** undefined: a dry run. */
+  rollout: Rollout | undefined;
+  plan: RolloutPlan;
+  version: string;
+  incumbent: string | undefined;
+}
+
+/**
+ * Starts a rollout of a version: writes its plan; the next look of any server begins it.
+ * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, INVALID_INPUT where there is nothing to compare it with or one runs already
+ */
+export async function startRollout(
+  dependencies: { database: Database; clock: () => number },
+  { modelId, version: name, choices, dryRun, reason }: RolloutRequest,
+  origin: Origin,
+): Promise<StartedRollout> {
+  const { database } = dependencies;
+  const { version } = await findVersion(database, modelId, name);
+  const route = await readRoute(database, modelId);
+  const incumbent = incumbentOf(modelId, version, route);
+  // Without an incumbent there is nothing to compare with: it is simply deployed.
+  const plan = makePlan(
+    incumbent === undefined
+      ? { ...choices, shadow: false, shares: [1], leastSeconds: 0, leastUnits: 0 }
+      : choices,
+  );
+  await requireNoOther(database, modelId);
+  if (dryRun) return { rollout: undefined, plan, version, incumbent };
+  const rolloutId = uuidv7();
+  try {
+    await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
+      const now = await readRoute(transaction, modelId);
+      if (incumbentOf(modelId, version, now) !== incumbent)
+        throw new ModelYardError(
+          'INVALID_INPUT',
+          `The traffic of ${modelId} was changed meanwhile.`,
+          'Call start_rollout again.',
+        );
+      await transaction
+        .insertInto('rollouts')
+        .values({
+          rollout_id: rolloutId,
+          model_id: modelId,
+          version,
+          incumbent: incumbent ?? null,
+          state: 'running',
+          plan: JSON.stringify(plan),
+          reason: reason ?? null,
+          started_at: at,
+          started_by: nameOf(origin.caller),
+          role: origin.caller.role,
+          client: origin.caller.client ?? null,
+          ended_at: null,
+          step: 0,
+          step_began_at: at,
+          ran_ms: 0,
+          // The next look is due at once.
+          looked_at: 0,
+          sequence: 0,
+          progress: JSON.stringify(await firstProgress(transaction, modelId, now)),
+        })
+        .execute();
+      return {
+        result: undefined,
+        before: undefined,
+        after: { rollout: rolloutId, incumbent, state: 'running' },
+      };
+    });
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    await requireNoOther(database, modelId);
+    throw error;
+  }
+  return { rollout: await findRollout(database, { rolloutId }), plan, version, incumbent };
+}
+
+async function firstProgress(
+  database: Database,
+  modelId: string,
+  route: Route | undefined,
+): Promise<StoredProgress> {
+  const { standing } = await readStanding(database, modelId);
+  const row = await database
+    .selectFrom('routes')
+    .select('changed_at')
+    .where('model_id', '=', modelId)
+    .executeTakeFirst();
+  return {
+    shown: {},
+    findings: [],
+    waiting: '',
+    expectedMs: null,
+    calls: { candidate: 0, incumbent: 0 },
+    routeSetAt: row?.changed_at ?? null,
+    production: standing.production ?? null,
+    sticky: route?.sticky ?? true,
+    shadow: route?.shadowVersion ?? null,
+  };
+}
+
+/** The version that has all calls; undefined where none has. @throws INVALID_INPUT where several share them */
+function incumbentOf(modelId: string, version: string, route: Route | undefined): string | undefined {
+  const weighted = (route?.weights ?? []).filter(([, weight]) => weight > 0);
+  const [first, second] = weighted;
+  if (first === undefined) return undefined;
+  if (second !== undefined)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `The calls of ${modelId} are shared by ${weighted.map(([name]) => name).join(', ')}: there is no one version to replace.`,
+      'Give one version all calls with set_traffic, then start the rollout.',
+    );
+  if (first[0] === version)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `Version ${version} of ${modelId} has all calls already.`,
+      'Name the version that is to replace it; promote_model moves its stage.',
+    );
+  return first[0];
+}
+
+async function requireNoOther(database: Database, modelId: string): Promise<void> {
+  const other = await database
+    .selectFrom('rollouts')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('state', 'in', openStates)
+    .executeTakeFirst();
+  if (other === undefined) return;
+  const { rolloutId, version, state } = rolloutOf(other);
+  throw new ModelYardError(
+    'INVALID_INPUT',
+    `A rollout of ${modelId} ${version} is ${state} already: ${rolloutId}.`,
+    'See get_rollout; control_rollout abort ends it.',
+  );
+}

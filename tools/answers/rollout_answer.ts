@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import type { RolloutPlan } from '../../src/rollouts/plan.ts';
+import { stepName } from '../../src/rollouts/plan.ts';
+import type { Rollout } from '../../src/rollouts/rollout_store.ts';
+
+export const rolloutState = z.enum(['running', 'paused', 'held', 'succeeded', 'rolled_back', 'aborted']);
+
+/** What each step wants and how long it may take, in words. */
+export function describeSteps({ steps, metrics }: RolloutPlan): string[] {
+  return steps.map((step) => {
+    const name = stepName(step);
+    const { leastMs, longestMs, leastUnits, margins } = step;
+    if (step.kind === 'probe') return `${name}: deployed as standby, loaded and probed`;
+    if (step.kind === 'production') return `${name}: promote_model's gates and approvals`;
+    const least = `at least ${leastMs / 1000} s and ${leastUnits} entities or calls, held after ${longestMs / 1000} s`;
+    if (step.kind === 'full') return `${name}: no breaker opens; ${least}`;
+    const latency = step.kind === 'canary' ? `, p95 × ${short(margins.p95)}` : '';
+    const outcomes = metrics.length > 0 ? metrics.join(', ') : 'the metric, where outcomes come,';
+    return `${name}: ruled out ${short(100 * margins.errorRate)} points more errors${latency}, a loss of ${outcomes} of ${short(margins.share)} (not a share: ${short(100 * margins.relative)} %); back when harm is proven or a breaker opens; ${least}`;
+  });
+}
+
+/** What is to be done next by whoever asks. */
+export function nextCall(rollout: Rollout): string {
+  if (rollout.state === 'running') return 'Nothing: get_rollout reports.';
+  if (rollout.state === 'paused' || rollout.state === 'held')
+    return 'control_rollout resume, skip_step (where live evidence cannot come) or abort.';
+  return rollout.state === 'succeeded'
+    ? 'Nothing: it is over.'
+    : 'Mend the version, register it anew and start_rollout.';
+}
+
+/** How it is taken back. */
+export function undoOf({ modelId, state, plan }: Pick<Rollout, 'modelId' | 'state' | 'plan'>): string {
+  if (state === 'running' || state === 'paused' || state === 'held') return 'control_rollout abort';
+  if (state !== 'succeeded') return 'nothing: the traffic is back where it was';
+  return plan.steps.some(({ kind }) => kind === 'production')
+    ? `rollback_model model_id=${modelId}`
+    : 'set_traffic to the version before';
+}
+
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}
