@@ -135,7 +135,7 @@ function shownBy(
 }
 
 function summary(findings: readonly Finding[], step: RolloutStep, { candidate }: StepEvidence): string {
-  if (step.kind === 'probe') return 'the candidate is deployed and answers.';
+  if (step.kind === 'production') return 'its gates are passed.';
   if (findings.length === 0) return `${candidate.calls} calls, and no circuit breaker opened.`;
   return findings.map(({ detail }) => detail).join(' ');
 }
