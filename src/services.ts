@@ -100,6 +100,7 @@ export async function openServices(
     database,
     livePerformance,
     readWindow: log.readWindow,
+    backtest: backtest.run,
     flushLog: log.flush,
     setTraffic: serving.setTraffic,
     promote: registry.promote,

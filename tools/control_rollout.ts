@@ -8,7 +8,7 @@ export const controlRollout = defineTool({
   name: 'control_rollout',
   title: 'Control rollout',
   description:
-    'pause keeps the traffic as it is; resume starts the step anew; abort gives the incumbent all calls; skip_step goes on without the evidence.',
+    'A word on a rollout: pause keeps the traffic as it is; resume starts the step anew; abort gives the incumbent all calls; skip_step goes on without the evidence.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
   input: z.strictObject({

@@ -12,7 +12,7 @@ export const startRollout = defineTool({
   name: 'start_rollout',
   title: 'Start rollout',
   description:
-    'Rolls a registered version out safely by itself: probe, shadow, 5 %, 25 %, 50 %, all calls, production; goes on only when evidence rules harm out, back at once when it proves harm, holds when calls are too few. Works over restarts. Report: get_rollout. dry_run shows the plan.',
+    'Rolls a registered version out safely by itself: probe, backtest, shadow, 5 %, 25 %, 50 %, all calls, production; goes on only when evidence rules harm out, back at once when it proves harm, holds when calls are too few. Works over restarts. Report: get_rollout. dry_run shows the plan.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
   input: z.strictObject({
@@ -20,6 +20,7 @@ export const startRollout = defineTool({
     version,
     plan: orJsonText(
       z.strictObject({
+        backtest: z.boolean().optional(),
         shadow: z.boolean().optional(),
         shares: z.array(share).min(1).max(10).optional(),
         least_s: seconds.optional(),
@@ -55,6 +56,7 @@ export const startRollout = defineTool({
         modelId: input.model_id,
         version: input.version,
         choices: {
+          backtest: plan.backtest ?? defaultChoices.backtest,
           shadow: plan.shadow ?? defaultChoices.shadow,
           shares: plan.shares ?? defaultChoices.shares,
           leastSeconds: plan.least_s ?? defaultChoices.leastSeconds,

@@ -57,7 +57,9 @@ async function carry(actors: Actors, rollout: Rollout, control: RolloutControl, 
   const keepsTraffic =
     control.action === 'pause' ||
     to === undefined ||
-    (control.action === 'abort' ? changed !== undefined : to.kind === 'probe' || to.kind === 'production');
+    (control.action === 'abort'
+      ? changed !== undefined
+      : ['probe', 'backtest', 'production'].includes(to.kind));
   if (keepsTraffic) {
     const kept = { ...decision, progress: { ...adopted.progress, ...decision.progress } };
     return onlyDecide(actors, rollout, kept);

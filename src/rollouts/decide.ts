@@ -1,5 +1,6 @@
 import type { StepEvidence } from './evidence.ts';
 import { type Finding, isHarm, judge, marginOf } from './judge.ts';
+import { backtestLevel } from './levels.ts';
 import { isJudged, type RolloutPlan, type RolloutStep, stepName } from './plan.ts';
 
 export type Action = 'go_on' | 'go_back' | 'hold' | 'not_enough_yet';
@@ -57,9 +58,14 @@ export function decide(plan: RolloutPlan, progress: RolloutProgress, evidence: S
 
 function harmOf(
   step: RolloutStep,
-  { trips }: StepEvidence,
+  { trips, backtest }: StepEvidence,
   findings: readonly Finding[],
 ): { action: Action; reason: string } | undefined {
+  if (backtest !== undefined && backtest.pValue <= backtestLevel)
+    return {
+      action: 'go_back',
+      reason: `Replayed calls show harm (p ${atMost(backtest.pValue)}). ${backtest.detail}`,
+    };
   if (trips.candidate && trips.incumbent)
     return {
       action: 'hold',
@@ -134,7 +140,12 @@ function shownBy(
   return all;
 }
 
-function summary(findings: readonly Finding[], step: RolloutStep, { candidate }: StepEvidence): string {
+function summary(
+  findings: readonly Finding[],
+  step: RolloutStep,
+  { candidate, backtest }: StepEvidence,
+): string {
+  if (backtest !== undefined) return backtest.detail;
   if (step.kind === 'production') return 'its gates are passed.';
   if (findings.length === 0) return `${candidate.calls} calls, and no circuit breaker opened.`;
   return findings.map(({ detail }) => detail).join(' ');

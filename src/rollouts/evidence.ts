@@ -39,6 +39,8 @@ export interface StepEvidence {
   drift: { distance: number; candidate: number; incumbent: number } | undefined;
   /** Versions whose breaker opened in this step. */
   trips: { candidate: boolean; incumbent: boolean };
+  /** Logged calls replayed on both: the metric by which the candidate is worse with the smallest p-value, and what was found. */
+  backtest: { pValue: number; detail: string } | undefined;
   /** Whether units were not shared out by the weights (p < 0.001). */
   isMismatched: boolean;
 }
@@ -56,5 +58,6 @@ export const noEvidence: StepEvidence = {
   agreement: undefined,
   drift: undefined,
   trips: { candidate: false, incumbent: false },
+  backtest: undefined,
   isMismatched: false,
 };

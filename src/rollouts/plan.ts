@@ -1,5 +1,5 @@
 /** What a step does with the calls: the share of them that the candidate answers. */
-export const stepKinds = ['probe', 'shadow', 'canary', 'full', 'production'] as const;
+export const stepKinds = ['probe', 'backtest', 'shadow', 'canary', 'full', 'production'] as const;
 type StepKind = (typeof stepKinds)[number];
 
 export interface RolloutStep {
@@ -39,6 +39,8 @@ export interface RolloutPlan {
 
 /** What a caller may say of a plan; the rest is the default. */
 export interface PlanChoices {
+  /** Whether logged calls are replayed first, where there are some. */
+  backtest: boolean;
   shadow: boolean;
   shares: readonly number[];
   leastSeconds: number;
@@ -50,6 +52,7 @@ export interface PlanChoices {
 }
 
 export const defaultChoices: PlanChoices = {
+  backtest: true,
   shadow: true,
   shares: [0.05, 0.25, 0.5, 1],
   leastSeconds: 600,
@@ -64,7 +67,7 @@ export const defaultChoices: PlanChoices = {
 const leastAgreement = 0.5;
 const mostDrift = 0.3;
 
-/** The steps of a rollout: probe → shadow → shares of the calls → all calls → production. */
+/** The steps of a rollout: probe → backtest → shadow → shares of the calls → all calls → production. */
 export function makePlan(choices: PlanChoices): RolloutPlan {
   const { leastSeconds, longestSeconds, leastUnits, margins } = choices;
   const watched = { leastMs: leastSeconds * 1000, longestMs: longestSeconds * 1000, leastUnits };
@@ -72,6 +75,7 @@ export function makePlan(choices: PlanChoices): RolloutPlan {
   return {
     steps: [
       { kind: 'probe', ...atOnce },
+      ...(choices.backtest ? [{ kind: 'backtest' as const, ...atOnce }] : []),
       ...(choices.shadow ? [{ kind: 'shadow' as const, share: 0, ...watched, margins }] : []),
       ...choices.shares.map((share) =>
         share < 1

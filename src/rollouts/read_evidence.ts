@@ -1,3 +1,4 @@
+import type { Backtest } from '../backtest/backtest.ts';
 import type { LivePerformance } from '../monitoring/live_performance/index.ts';
 import {
   type ComparableMetricName,
@@ -15,6 +16,7 @@ import { type ArmEvidence, type MetricEvidence, noEvidence, type StepEvidence } 
 import { pairedVariance } from './judge.ts';
 import type { RolloutStep } from './plan.ts';
 import { readDrift } from './prediction_drift.ts';
+import { replayLog } from './replay_log.ts';
 import type { Rollout } from './rollout_store.ts';
 import { slowCalls } from './slow_calls.ts';
 
@@ -22,6 +24,7 @@ export interface EvidenceDependencies {
   database: Database;
   measure: LivePerformance['measuring']['measure'];
   readWindow: WindowReader;
+  backtest: Backtest['run'];
   /** Moves every answered prediction into the database. */
   flushLog: () => Promise<unknown>;
 }
@@ -49,6 +52,8 @@ export async function readEvidence(
   if (step.kind === 'full')
     return { ...noEvidence, trips, candidate: await allCalls(dependencies, rollout, until) };
   if (incumbent === undefined) return noEvidence;
+  if (step.kind === 'backtest')
+    return { ...noEvidence, backtest: await replayLog(dependencies.backtest, rollout, until) };
   const other = await findVersion(database, modelId, incumbent);
   const read = step.kind === 'shadow' ? readShadow : readCanary;
   const found = await read(dependencies, { rollout, step, candidate, incumbent: other, until });
@@ -69,7 +74,7 @@ interface Looked {
   until: number;
 }
 
-type Found = Omit<StepEvidence, 'trips' | 'drift'>;
+type Found = Omit<StepEvidence, 'trips' | 'drift' | 'backtest'>;
 
 /** Calls that the weights shared out, since they were set. */
 async function readCanary(

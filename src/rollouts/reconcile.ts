@@ -112,7 +112,8 @@ async function goOn(
 ): Promise<void> {
   const next = rollout.plan.steps[rollout.step + 1];
   const change = stepOf(rollout, decision, rollout.step + 1);
-  if (next === undefined || next.kind === 'production') return onlyDecide(dependencies, rollout, change);
+  if (next === undefined || next.kind === 'production' || next.kind === 'backtest')
+    return onlyDecide(dependencies, rollout, change);
   return moveTraffic(dependencies, rollout, next, change, callOf(rollout));
 }
 

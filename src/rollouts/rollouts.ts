@@ -1,6 +1,7 @@
 import type { Call } from '../access/approval.ts';
 import type { Origin } from '../access/origin.ts';
 import { may } from '../access/roles.ts';
+import type { Backtest } from '../backtest/backtest.ts';
 import type { LivePerformance } from '../monitoring/live_performance/index.ts';
 import type { WindowReader } from '../prediction_log/window_reader.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
@@ -15,6 +16,7 @@ import { watchRollouts } from './watch_rollouts.ts';
 export interface RolloutNeeds extends Actors {
   livePerformance: LivePerformance;
   readWindow: WindowReader;
+  backtest: Backtest['run'];
   flushLog: () => Promise<unknown>;
   prepare: (record: VersionRecord, origin: Origin) => Promise<void>;
   logger: Logger;

@@ -43,7 +43,7 @@ export async function startRollout(
   // Without an incumbent there is nothing to compare with: it is simply deployed.
   const plan = makePlan(
     incumbent === undefined
-      ? { ...choices, shadow: false, shares: [1], leastSeconds: 0, leastUnits: 0 }
+      ? { ...choices, backtest: false, shadow: false, shares: [1], leastSeconds: 0, leastUnits: 0 }
       : choices,
   );
   await requireNoOther(database, modelId);

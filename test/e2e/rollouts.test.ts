@@ -34,6 +34,7 @@ for (const { name, skipped, open } of stores)
       expect(dry).toMatchObject({ rollout_id: null, incumbent: '1', state: null });
       expect(dry.steps.map((step) => step.split(':')[0])).toEqual([
         'probe',
+        'backtest',
         'shadow',
         '20 %',
         '50 %',
@@ -48,6 +49,7 @@ for (const { name, skipped, open } of stores)
       expect(rollout.state, rollout.waiting_for).toBe('succeeded');
       expect(rollout.decisions.map(({ action, step }) => `${step}: ${action}`)).toEqual([
         'probe: go_on',
+        'backtest: go_on',
         'shadow: go_on',
         '20 %: go_on',
         '50 %: go_on',

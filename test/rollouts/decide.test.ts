@@ -84,6 +84,16 @@ describe('the next action of a rollout', () => {
     expect(with_(false, true)).toBe('go_on');
   });
 
+  test('goes back for replayed calls that show harm, and on without a log', () => {
+    const replayed = (pValue: number) =>
+      decide(plan, at('backtest', 0), { ...noEvidence, backtest: { pValue, detail: 'So it was.' } });
+    expect(replayed(0.001)).toMatchObject({
+      action: 'go_back',
+      reason: expect.stringContaining('So it was.'),
+    });
+    expect(replayed(0.04)).toMatchObject({ action: 'go_on' });
+  });
+
   test('holds at the longest wait, and never goes on by silence', () => {
     for (const kind of ['shadow', 'canary', 'full'] as const) {
       const silent = decide(plan, at(kind, 3_600_000), noEvidence);
@@ -147,6 +157,7 @@ describe('the next action of a rollout', () => {
 test('the default plan, by the names of its steps', () => {
   expect(makePlan(defaultChoices).steps.map(stepName)).toEqual([
     'probe',
+    'backtest',
     'shadow',
     '5 %',
     '25 %',

@@ -11,6 +11,8 @@ export function describeSteps({ steps, metrics }: RolloutPlan): string[] {
     const name = stepName(step);
     const { leastMs, longestMs, leastUnits, margins } = step;
     if (step.kind === 'probe') return `${name}: deployed as standby, loaded and probed`;
+    if (step.kind === 'backtest')
+      return `${name}: calls of the last week, where there are some, replayed on both; back when the candidate is worse`;
     if (step.kind === 'production') return `${name}: promote_model's gates and approvals`;
     const least = `at least ${leastMs / 1000} s and ${leastUnits} entities or calls, held after ${longestMs / 1000} s`;
     if (step.kind === 'full') return `${name}: no breaker opens; ${least}`;

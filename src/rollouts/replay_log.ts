@@ -1,0 +1,38 @@
+import type { Backtest } from '../backtest/backtest.ts';
+import { ModelYardError } from '../errors.ts';
+import type { StepEvidence } from './evidence.ts';
+import type { Rollout } from './rollout_store.ts';
+
+/** The calls of so long are replayed, and of more so many, drawn at random. */
+const windowMs = 7 * 86_400_000;
+const mostRows = 20_000;
+
+/** Reasons for which nothing can be replayed: they say nothing against the candidate. */
+const notPossible: readonly string[] = ['NOT_ENOUGH_DATA', 'SIGNATURE_MISMATCH', 'INVALID_INPUT'];
+
+/** Replays logged calls on both versions, where that can be done. */
+export async function replayLog(
+  run: Backtest['run'],
+  { modelId, version, incumbent }: Rollout,
+  until: number,
+): Promise<StepEvidence['backtest']> {
+  try {
+    const { metrics, reason, rows } = await run({
+      modelId,
+      version,
+      against: incumbent,
+      rows: { kind: 'window', since: until - windowMs, until },
+      maxRows: mostRows,
+    });
+    const worst = metrics
+      .filter(({ verdict }) => verdict === 'worse')
+      .toSorted((a, b) => (a.pAdjusted ?? 1) - (b.pAdjusted ?? 1))[0];
+    return {
+      pValue: worst?.pAdjusted ?? 1,
+      detail: `${rows.compared} logged rows were replayed, ${rows.withOutcome} with an outcome. ${reason}`,
+    };
+  } catch (error) {
+    if (!(error instanceof ModelYardError) || !notPossible.includes(error.code)) throw error;
+    return { pValue: 1, detail: `No logged calls were replayed: ${error.message}` };
+  }
+}
