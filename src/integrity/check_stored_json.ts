@@ -7,6 +7,7 @@ import { readFound } from '../monitoring/alerts/index.ts';
 import { readCounts } from '../monitoring/reference/reference.ts';
 import { parseGatePolicy } from '../registry/gate_policy.ts';
 import { parseTags } from '../registry/update.ts';
+import { rolloutOf } from '../rollouts/rollout_store.ts';
 import { parseSizes } from '../serving/deployed_version.ts';
 import { parseProbe } from '../serving/probe.ts';
 import { routeOf } from '../serving/stored_route.ts';
@@ -49,6 +50,7 @@ export async function checkStoredJson(snapshot: Kysely<Tables>, report: Report):
     read(() => readFound(row));
   for (const row of await snapshot.selectFrom('online_streams').selectAll().execute())
     read(() => readStreamRow(row));
+  for (const row of await snapshot.selectFrom('rollouts').selectAll().execute()) read(() => rolloutOf(row));
   for (const { model_id, memory } of await snapshot
     .selectFrom('mlflow_sync')
     .select(['model_id', 'memory'])

@@ -8,7 +8,7 @@ import { readStored } from '../storage/stored_json.ts';
 import type { Action, Decision } from './decide.ts';
 import { type RolloutPlan, stepKinds, stepName } from './plan.ts';
 
-export type RolloutState = RolloutRow['state'];
+type RolloutState = RolloutRow['state'];
 /** States in which it may still go on. */
 export const openStates = ['running', 'paused', 'held'] as const;
 
@@ -42,7 +42,7 @@ const finding = z.strictObject({
   detail: z.string(),
 });
 const findings = z.array(finding);
-export type StoredFinding = z.output<typeof finding>;
+type StoredFinding = z.output<typeof finding>;
 
 /** What is known beside the columns of a rollout. */
 const progressSchema = z.strictObject({
@@ -109,6 +109,7 @@ export function rolloutOf(row: RolloutRow): Rollout {
   };
 }
 
+/** Those that are not over; one of which the row is damaged stands still, and takes no other with it. */
 export async function readOpenRollouts(database: Database): Promise<Rollout[]> {
   const rows = await database
     .selectFrom('rollouts')
@@ -116,7 +117,14 @@ export async function readOpenRollouts(database: Database): Promise<Rollout[]> {
     .where('state', 'in', openStates)
     .orderBy('started_at')
     .execute();
-  return rows.map(rolloutOf);
+  return rows.flatMap((row) => {
+    try {
+      return [rolloutOf(row)];
+    } catch (error) {
+      if (error instanceof ModelYardError) return [];
+      throw error;
+    }
+  });
 }
 
 /** The rollout of that id, or the newest of the model. @throws INVALID_INPUT where there is none */

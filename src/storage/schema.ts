@@ -79,7 +79,7 @@ export interface RolloutRow {
   progress: string;
 }
 
-export interface RolloutDecisionRow {
+interface RolloutDecisionRow {
   rollout_id: string;
   sequence: number;
   at: number;
