@@ -3,6 +3,7 @@ import type { Tool } from '../tools/define_tool.ts';
 import { shortText } from './access/shown_text.ts';
 import { ModelYardError } from './errors.ts';
 import { argumentsFault } from './json_shape.ts';
+import './plain_messages.ts';
 import { normaliseArguments } from './tool_arguments.ts';
 
 /** @throws INVALID_INPUT naming every argument that is wrong (the first three), with its value. */
@@ -76,10 +77,7 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   // What is wrong with the name of a member stands inside.
   const [inside] = issue.code === 'invalid_key' ? issue.issues : [];
   const shown = (JSON.stringify(issue.input) ?? String(issue.input)).slice(0, longestName);
-  const message = (inside ?? issue).message
-    .replace(/^Invalid (input|option): /, '')
-    .replace(/^Invalid string: /, '');
-  return `${name}=${shown} is not valid: ${message}.`;
+  return `${name}=${shown} is not valid: ${(inside ?? issue).message}.`;
 }
 
 /** `model_id, version, source?`: the argument names, with a mark on the optional ones. */

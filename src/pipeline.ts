@@ -60,7 +60,7 @@ export async function callTool(
       return answer;
     };
     const output = openNotes(await inOrder(order, tool, input, handle), lacking);
-    logger[tool.hints.readOnly || tool.permission === 'PREDICT' ? 'debug' : 'info'](`${tool.name} done`, {
+    logger[isChange(tool) ? 'info' : 'debug'](`${tool.name} done`, {
       ms: Math.round(performance.now() - started),
       // Its caller gets no answer: this line and the audit trail say that it is done.
       ...(call.cancelling.aborted && { cancelled: 'too late: it was carried out' }),
@@ -134,7 +134,7 @@ function isChange(tool: Tool): boolean {
 
 /** Predictions go on while the database is away, and health_check says that it is. */
 function needsStore({ name, permission }: Tool): boolean {
-  return permission !== 'PREDICT' && name !== 'health_check';
+  return permission !== 'PREDICT' && permission !== 'FILE' && name !== 'health_check';
 }
 
 /** A class, since an object with a getter of its own takes long to be made. */

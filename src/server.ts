@@ -27,10 +27,21 @@ import { toolResult, toolResultJson } from './tool_answer.ts';
 import { type ListedTool, toolsFor } from './tool_list.ts';
 import { type DirectCall, type DirectCalls, directCalls } from './transports/direct_calls.ts';
 
+/** Arguments that are no object, by the empty object that stands for them: the SDK would refuse them in its own words. */
+const oddArguments = new WeakMap<object, unknown>();
+
 /** A call with its arguments as they came: the SDK's own schema drops an argument named __proto__ without a word. */
 const callSchema = CallToolRequestSchema.extend({
   params: CallToolRequestSchema.shape.params.extend({
-    arguments: z.custom<Record<string, unknown>>(isPlainObject).optional(),
+    arguments: z
+      .unknown()
+      .transform((given): Record<string, unknown> => {
+        if (isPlainObject(given)) return given;
+        const stand = {};
+        oddArguments.set(stand, given);
+        return stand;
+      })
+      .optional(),
   }),
 });
 
@@ -108,7 +119,8 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
 
   server.setRequestHandler(callSchema, async (request, extra): Promise<CallToolResult> => {
     needed();
-    const { name, arguments: given, _meta: meta } = request.params;
+    const { name, arguments: taken = {}, _meta: meta } = request.params;
+    const given = oddArguments.has(taken) ? oddArguments.get(taken) : taken;
     const found = await ready();
     const tool = found.byName.get(name);
     if (tool === undefined) {
@@ -186,14 +198,15 @@ function createAsking(
     if (call.cancelling.aborted) throw cancelled();
     if (inputEnded.aborted) return 'unanswered';
     passZero();
+    // The SDK takes a question back whenever its signal is aborted, also when it has long been answered.
+    const asked = new AbortController();
+    const withdrawn = AbortSignal.any([signalOf(call.cancelling), inputEnded]);
+    const withdraw = () => asked.abort(withdrawn.reason);
+    withdrawn.addEventListener('abort', withdraw);
     try {
       const { action, content } = await server.elicitInput(
         { mode: 'form', message: question, requestedSchema: answerSchema },
-        {
-          timeout: askTimeoutMs,
-          signal: AbortSignal.any([signalOf(call.cancelling), inputEnded]),
-          relatedRequestId: call.requestId,
-        },
+        { timeout: askTimeoutMs, signal: asked.signal, relatedRequestId: call.requestId },
       );
       if (call.cancelling.aborted) throw cancelled();
       if (action === 'decline' || (action === 'accept' && content?.answer === 'no')) return 'declined';
@@ -202,6 +215,8 @@ function createAsking(
       if (call.cancelling.aborted) throw cancelled();
       logger.info('a question to the person at the client was not answered', { detail: messageOf(error) });
       return 'unanswered';
+    } finally {
+      withdrawn.removeEventListener('abort', withdraw);
     }
   };
   return (call) => {
@@ -233,7 +248,11 @@ function progressReporter(
   send: (notification: ServerNotification) => Promise<void>,
 ): CallContext['progress'] {
   if (token === undefined) return nobodyAsked;
+  let last = Number.NEGATIVE_INFINITY;
   return (done, total, message) => {
+    // The protocol asks for a greater value each time.
+    if (done <= last) return;
+    last = done;
     // A client that has gone away needs no progress.
     send({
       method: 'notifications/progress',

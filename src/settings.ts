@@ -7,6 +7,7 @@ import { roles } from './access/roles.ts';
 import { defaultDirectory } from './default_directory.ts';
 import { messageOf, SettingsError } from './errors.ts';
 import { allowedRoots, realPathOf } from './files/allowed_roots.ts';
+import './plain_messages.ts';
 import { isDatabaseAddress } from './storage/is_database_address.ts';
 
 const share = z.coerce.number().min(0).max(1);

@@ -132,18 +132,18 @@ test('an error says what happened and what to do next, and whether to try again'
 describe('wrong arguments are INVALID_INPUT, each with its name and value', () => {
   test.each<[string, unknown, string]>([
     ['no arguments', undefined, 'wanted is required.'],
-    ['a list', [], 'arguments=[] is not valid: expected object, received array.'],
+    ['a list', [], 'arguments=[] is not valid: must be an object.'],
     ['an unknown one', { wanted: true, mood: 1 }, 'Unknown argument mood.'],
     ['several unknown ones', { wanted: true, a: 1, b: 2 }, 'Unknown arguments a, b.'],
     [
       'one of another type',
       { wanted: 'yes' },
-      'wanted="yes" is not valid: expected boolean, received string.',
+      'wanted="yes" is not valid: must be true or false.',
     ],
     [
       'a choice there is not',
       { wanted: true, mode: 'idle' },
-      'mode="idle" is not valid: expected one of "fast"|"slow".',
+      'mode="idle" is not valid: must be one of "fast", "slow".',
     ],
     [
       'an unknown one with a long name',
@@ -158,7 +158,7 @@ describe('wrong arguments are INVALID_INPUT, each with its name and value', () =
     [
       'one deep inside',
       { wanted: true, rows: [{ count: 1 }, { count: 'x' }] },
-      'rows[1].count="x" is not valid: expected number, received string.',
+      'rows[1].count="x" is not valid: must be a number.',
     ],
     [
       'an unknown one deep inside',
@@ -168,7 +168,7 @@ describe('wrong arguments are INVALID_INPUT, each with its name and value', () =
     [
       'two at once',
       { mode: 1, wanted: 1 },
-      'mode=1 is not valid: expected one of "fast"|"slow". wanted=1 is not valid: expected boolean, received number.',
+      'mode=1 is not valid: must be one of "fast", "slow". wanted=1 is not valid: must be true or false.',
     ],
   ])('%s', async (_, given, message) => {
     expect((await call(says('yes'), given)).structuredContent).toEqual({

@@ -37,12 +37,12 @@ export const compareModels = defineTool({
         version: z.string(),
         stage,
         created_at: z.string(),
-        artifact_bytes: z.number(),
+        artifact_bytes: z.int(),
         traffic: z.number().nullable().describe('null: not deployed'),
-        calls: z.number(),
-        errors: z.number(),
+        calls: z.int(),
+        errors: z.int(),
         latency_ms: latency.describe('Of the last hour'),
-        outcomes: z.number(),
+        outcomes: z.int(),
       }),
     ),
     metrics: z.array(
@@ -81,9 +81,7 @@ export const compareModels = defineTool({
       live,
       hyperparameters,
       warnings: found,
-    } = await whileWaiting(
-      progress,
-      'taking up and measuring logged calls',
+    } = await whileWaiting(progress, 'taking up and measuring logged calls', () =>
       services.registry.compare(
         { ...referencesOf(input), directions: input.directions ?? {} },
         hoursToMs(input.window_hours),

@@ -26,7 +26,7 @@ export const deleteModel = defineTool({
     effects: z.array(z.string()),
     confirm: z.string().nullable(),
     confirm_expires_at: z.string().nullable(),
-    bytes_freed: z.number(),
+    bytes_freed: z.int(),
   }),
   async handle(services, input, call) {
     const outcome = await services.registry.delete(

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import { driftMethodNames } from '../src/monitoring/drift/index.ts';
 import type { RowSource } from '../src/monitoring/rows/read_source.ts';
+import { whileWaiting } from '../src/while_waiting.ts';
 import { answerOf, conciseResults, driftAnswer } from './answers/drift_answer.ts';
 import { isoTime } from './answers/schemas.ts';
 import {
@@ -52,32 +53,35 @@ export const detectDrift = defineTool({
   }),
   output: driftAnswer,
   rowArguments: ['current_data', 'reference_data'],
-  async handle(services, input, { caller, signal, show }) {
+  async handle(services, input, { caller, signal, show, progress }) {
     const isDetailed = input.response_format === 'detailed';
-    const report = await services.monitoring.detectDrift(
-      {
-        modelId: input.model_id,
-        version: input.version,
-        target: input.target,
-        rows: rowSource(input),
-        features: input.features,
-        referenceId: input.reference_id,
-        reference: givenReference(input),
-        segmentBy: input.segment_by,
-        buckets: input.buckets,
-        chart: input.chart,
-        medians: isDetailed ? 200 : conciseResults,
-        options: {
-          method: input.method,
-          correction: input.correction,
-          significance: services.settings.driftThreshold,
-          missingThreshold: input.missing_threshold ?? services.settings.missingThreshold,
-          ...(input.threshold !== undefined && { threshold: input.threshold }),
-          ...(input.min_effect !== undefined && { minEffect: input.min_effect }),
+    const report = await whileWaiting(progress, 'reading the rows', (step) =>
+      services.monitoring.detectDrift(
+        {
+          modelId: input.model_id,
+          version: input.version,
+          target: input.target,
+          rows: rowSource(input),
+          features: input.features,
+          referenceId: input.reference_id,
+          reference: givenReference(input),
+          segmentBy: input.segment_by,
+          buckets: input.buckets,
+          chart: input.chart,
+          medians: isDetailed ? 200 : conciseResults,
+          options: {
+            method: input.method,
+            correction: input.correction,
+            significance: services.settings.driftThreshold,
+            missingThreshold: input.missing_threshold ?? services.settings.missingThreshold,
+            ...(input.threshold !== undefined && { threshold: input.threshold }),
+            ...(input.min_effect !== undefined && { minEffect: input.min_effect }),
+          },
+          signal,
+          step,
         },
-        signal,
-      },
-      caller,
+        caller,
+      ),
     );
     for (const picture of report.pictures) show(picture);
     return answerOf(report, isDetailed, input.segment_by);

@@ -39,7 +39,7 @@ export const getModel = defineTool({
     aliases: z.record(z.string(), z.string()),
     gates: z.record(z.string(), z.record(z.string(), z.unknown())),
     versions: z.array(versionDetails),
-    versions_total: z.number(),
+    versions_total: z.int(),
     traffic: z.strictObject({
       active_version: z.string().nullable(),
       weights: z.record(z.string(), z.number()),
@@ -58,7 +58,7 @@ export const getModel = defineTool({
         version: z.string(),
         from_stage: z.string(),
         to_stage: z.string(),
-        sequence: z.number(),
+        sequence: z.int(),
         kind: z.string(),
         forced: z.boolean(),
         at: z.string(),

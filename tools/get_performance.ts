@@ -37,7 +37,7 @@ export const getPerformance = defineTool({
       .strictObject({
         since: z.string(),
         arms: z.array(
-          z.strictObject({ version: z.string(), weight: z.number(), units: z.number(), calls: z.number() }),
+          z.strictObject({ version: z.string(), weight: z.number(), units: z.int(), calls: z.int() }),
         ),
         sample_ratio: z.strictObject({ p_value: z.number().nullable(), is_mismatch: z.boolean() }),
         verdicts: z.array(
@@ -60,9 +60,7 @@ export const getPerformance = defineTool({
   }),
   async handle(services, input, { show, progress }) {
     const { since, until } = windowOf(input);
-    const report = await whileWaiting(
-      progress,
-      'taking up and measuring logged calls',
+    const report = await whileWaiting(progress, 'taking up and measuring logged calls', () =>
       services.monitoring.performance({
         modelId: input.model_id,
         version: input.version,

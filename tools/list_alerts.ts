@@ -21,7 +21,7 @@ export const listAlerts = defineTool({
   }),
   output: z.strictObject({
     note: storedNote,
-    total: z.number(),
+    total: z.int(),
     alerts: z.array(shownAlert),
     next_cursor: z.string().nullable(),
   }),

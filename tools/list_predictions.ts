@@ -32,7 +32,7 @@ export const listPredictions = defineTool({
   }),
   output: z.strictObject({
     note: storedNote,
-    total: z.number(),
+    total: z.int(),
     predictions: z.array(listedPrediction),
     next_cursor: z.string().nullable(),
     warnings: warnings.optional(),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import { shownIds } from '../src/serving/elsewhere/log_predictions.ts';
 import type { ToldPredictions } from '../src/serving/elsewhere/told_predictions.ts';
+import { whileWaiting } from '../src/while_waiting.ts';
 import { warnings } from './answers/schemas.ts';
 import { filePath, modelId, orJsonText, record, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
@@ -41,18 +42,20 @@ export const logPredictions = defineTool({
   output: z.strictObject({
     model_id: z.string(),
     version: z.string(),
-    logged: z.number(),
-    already_logged: z.number(),
+    logged: z.int(),
+    already_logged: z.int(),
     prediction_ids: z.array(z.string()).describe(`First ${shownIds}`),
     warnings,
   }),
   rowArguments: ['predictions'],
-  async handle(services, { model_id, version: named, predictions, path }) {
-    const report = await services.serving.logPredictions({
-      modelId: model_id,
-      version: named,
-      predictions: toldPredictions(predictions, path),
-    });
+  async handle(services, { model_id, version: named, predictions, path }, { progress }) {
+    const report = await whileWaiting(progress, 'checking and logging predictions', () =>
+      services.serving.logPredictions({
+        modelId: model_id,
+        version: named,
+        predictions: toldPredictions(predictions, path),
+      }),
+    );
     return {
       model_id,
       version: report.version,

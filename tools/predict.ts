@@ -9,7 +9,7 @@ import { defineTool } from './define_tool.ts';
 /** A tensor of an answer; its datatypes are listed with the input. */
 const shownTensor = z.strictObject({
   datatype: z.string(),
-  shape: z.array(z.number()),
+  shape: z.array(z.int()),
   data: z.array(z.unknown()).meta({ items: {} }),
 });
 

@@ -13,7 +13,7 @@ export const predictFile = defineTool({
   title: 'Predict file',
   description:
     'Predicts a file of any size into a new one: its columns, then prediction_id, prediction, P(class) or prediction[0]…, error. Columns match features by name. Failed rows get an error, the rest go on. One version answers all. Nothing is overwritten; the output appears whole or not at all. Up to 1000 rows: predict. Next: detect_drift.',
-  permission: 'PREDICT',
+  permission: 'FILE',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
   input: z.strictObject({
     model_id: modelId,
@@ -30,23 +30,23 @@ export const predictFile = defineTool({
     model_id: z.string(),
     version: z.string(),
     route: z.enum(['active', 'pinned']),
-    rows: z.number(),
-    failed_rows: z.number(),
+    rows: z.int(),
+    failed_rows: z.int(),
     failures: z
-      .array(z.strictObject({ line: z.number(), error: z.string() }))
+      .array(z.strictObject({ line: z.int(), error: z.string() }))
       .describe('First ten; Parquet: line is the row from 1'),
     output_path: z.string(),
     seconds: z.number(),
     rows_per_s: z.number(),
     warnings: z.array(z.string()).optional(),
     summary: z.strictObject({
-      classes: z.record(z.string(), z.number()).optional().describe('Rows per predicted class'),
-      other_class_rows: z.number().optional(),
+      classes: z.record(z.string(), z.int()).optional().describe('Rows per predicted class'),
+      other_class_rows: z.int().optional(),
       numbers: z.strictObject({ min: z.number(), mean: z.number(), max: z.number() }).optional(),
       outcome: z
         .strictObject({
-          rows: z.number(),
-          rows_without: z.number(),
+          rows: z.int(),
+          rows_without: z.int(),
           accuracy: z.number().optional(),
           mae: z.number().optional(),
           rmse: z.number().optional(),

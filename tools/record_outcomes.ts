@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import type { GivenOutcomes } from '../src/monitoring/outcomes/given_outcomes.ts';
+import { whileWaiting } from '../src/while_waiting.ts';
 import { warnings } from './answers/schemas.ts';
 import { filePath, modelId, orJsonText, record } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
@@ -30,18 +31,20 @@ export const recordOutcomes = defineTool({
   }),
   output: z.strictObject({
     model_id: z.string(),
-    matched: z.number(),
-    replaced: z.number(),
-    already_set: z.number(),
-    empty: z.number(),
+    matched: z.int(),
+    replaced: z.int(),
+    already_set: z.int(),
+    empty: z.int(),
     unknown: z.array(z.string()),
-    unknown_total: z.number(),
-    shadow_rows: z.number().optional().describe('Of shadows of these, recorded too'),
+    unknown_total: z.int(),
+    shadow_rows: z.int().optional().describe('Of shadows of these, recorded too'),
     warnings,
   }),
   rowArguments: ['outcomes'],
-  async handle(services, input, { origin }) {
-    const report = await services.monitoring.recordOutcomes(input.model_id, givenOutcomes(input), origin);
+  async handle(services, input, { origin, progress }) {
+    const report = await whileWaiting(progress, 'recording outcomes', () =>
+      services.monitoring.recordOutcomes(input.model_id, givenOutcomes(input), origin),
+    );
     return {
       model_id: input.model_id,
       matched: report.matched,

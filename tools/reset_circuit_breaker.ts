@@ -18,7 +18,7 @@ export const resetCircuitBreaker = defineTool({
     model_id: z.string(),
     version: z.string(),
     was_open: z.boolean(),
-    circuit_breaker: z.strictObject({ state: z.literal('closed'), trips: z.number(), reopens_at: z.null() }),
+    circuit_breaker: z.strictObject({ state: z.literal('closed'), trips: z.int(), reopens_at: z.null() }),
   }),
   async handle(services, input, { origin }) {
     const { version, wasOpen, trips } = await services.serving.resetBreaker(

@@ -33,16 +33,16 @@ export const searchModels = defineTool({
   }),
   output: z.strictObject({
     note: storedNote,
-    total: z.number(),
+    total: z.int(),
     models: z.array(foundVersion),
     next_cursor: z.string().nullable(),
     statistics: z
       .strictObject({
-        models: z.number(),
-        versions: z.number(),
-        by_stage: z.record(z.string(), z.number()),
-        by_framework: z.record(z.string(), z.number()),
-        artifact_bytes: z.number(),
+        models: z.int(),
+        versions: z.int(),
+        by_stage: z.record(z.string(), z.int()),
+        by_framework: z.record(z.string(), z.int()),
+        artifact_bytes: z.int(),
       })
       .optional(),
   }),

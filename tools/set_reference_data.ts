@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import type { RowSource } from '../src/monitoring/rows/read_source.ts';
+import { whileWaiting } from '../src/while_waiting.ts';
 import { isoTime, warnings } from './answers/schemas.ts';
 import { fitting } from './answers/shown_signature.ts';
 import { filePath, hoursToMs, modelId, orJsonText, record, version } from './arguments/schemas.ts';
@@ -29,7 +30,7 @@ export const setReferenceData = defineTool({
     model_id: z.string(),
     version: z.string(),
     reference_id: z.string(),
-    rows: z.number(),
+    rows: z.int(),
     source: z.string(),
     created_at: z.string(),
     features: z.array(
@@ -40,25 +41,28 @@ export const setReferenceData = defineTool({
       }),
     ),
     predictions: z.array(z.string()),
-    kept_rows: z.number(),
-    outcomes: z.number(),
+    kept_rows: z.int(),
+    outcomes: z.int(),
     warnings,
   }),
   rowArguments: ['data'],
-  async handle(services, input, { origin, signal }) {
+  async handle(services, input, { origin, signal, progress }) {
     const {
       record: version_,
       reference,
       warnings: found,
-    } = await services.monitoring.setReference(
-      {
-        modelId: input.model_id,
-        version: input.version,
-        rows: rowSource(input),
-        outcomeColumn: input.outcome_column,
-        signal,
-      },
-      origin,
+    } = await whileWaiting(progress, 'reading the rows', (step) =>
+      services.monitoring.setReference(
+        {
+          modelId: input.model_id,
+          version: input.version,
+          rows: rowSource(input),
+          outcomeColumn: input.outcome_column,
+          signal,
+          step,
+        },
+        origin,
+      ),
     );
     const features = reference.features.map(({ name, kind, count, missing }) => ({
       name,

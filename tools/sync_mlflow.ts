@@ -14,8 +14,8 @@ export const syncMlflow = defineTool({
     direction: z.enum(['push', 'pull']).default('push'),
   }),
   output: z.strictObject({
-    queued: z.number(),
-    sent: z.number(),
+    queued: z.int(),
+    sent: z.int(),
     failed: z.array(z.strictObject({ what: z.string(), why: z.string() })),
     connected: z.boolean(),
   }),

@@ -2,12 +2,15 @@
 export const roles = ['viewer', 'client', 'operator', 'admin'] as const;
 export type Role = (typeof roles)[number];
 
-/** READ reads, PREDICT runs models, WRITE changes what exists or serves, ADMIN overrides and destroys. */
-export const permissions = ['READ', 'PREDICT', 'WRITE', 'ADMIN'] as const;
+/**
+ * READ reads, PREDICT runs models, FILE runs them and writes a file that the caller names, WRITE changes what exists or serves,
+ * ADMIN overrides and destroys.
+ */
+export const permissions = ['READ', 'PREDICT', 'FILE', 'WRITE', 'ADMIN'] as const;
 export type Permission = (typeof permissions)[number];
 
 /** A role has this permission and all before it. */
-const highestPermission = { viewer: 'READ', client: 'PREDICT', operator: 'WRITE', admin: 'ADMIN' } as const;
+const highestPermission = { viewer: 'READ', client: 'FILE', operator: 'WRITE', admin: 'ADMIN' } as const;
 
 /** The caller, as far as this server knows: the role in force and whether changes are switched off. */
 export interface Caller {
@@ -17,9 +20,9 @@ export interface Caller {
   client?: string | undefined;
 }
 
-/** Whether the caller may use what `permission` protects; a read-only server refuses every change. */
+/** Whether the caller may use what `permission` protects; a read-only server changes nothing and writes no file. */
 export function may(caller: Caller, permission: Permission): boolean {
   const rank = permissions.indexOf(permission);
-  if (caller.readOnly && rank >= permissions.indexOf('WRITE')) return false;
+  if (caller.readOnly && rank >= permissions.indexOf('FILE')) return false;
   return rank <= permissions.indexOf(highestPermission[caller.role]);
 }

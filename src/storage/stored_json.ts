@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { ModelYardError } from '../errors.ts';
+import '../plain_messages.ts';
 import type { Tables } from './schema.ts';
 
 /** Where a text is stored, and what it describes, in words: `titanic 3`. */

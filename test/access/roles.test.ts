@@ -3,9 +3,9 @@ import { may, type Permission, permissions, type Role, roles } from '../../src/a
 
 const allowed: Record<Role, Permission[]> = {
   viewer: ['READ'],
-  client: ['READ', 'PREDICT'],
-  operator: ['READ', 'PREDICT', 'WRITE'],
-  admin: ['READ', 'PREDICT', 'WRITE', 'ADMIN'],
+  client: ['READ', 'PREDICT', 'FILE'],
+  operator: ['READ', 'PREDICT', 'FILE', 'WRITE'],
+  admin: ['READ', 'PREDICT', 'FILE', 'WRITE', 'ADMIN'],
 };
 
 test.each(roles)('%s may do what it is for and nothing else', (role) => {

@@ -7,7 +7,7 @@ export function toolsPage(catalogue: readonly Tool[]): string {
     '# Tools',
     '',
     'Made from the catalogue (`tools/index.ts`) by `UPDATE_GUIDE=1 npx vitest run test/docs`; a test keeps it so.',
-    '`READ` is for every role, `PREDICT` from client on, `WRITE` from operator on, `ADMIN` for admin.',
+    '`READ` is for every role, `PREDICT` and `FILE` (it writes a file, which a read-only server does not) from client on, `WRITE` from operator on, `ADMIN` for admin.',
     '',
     '| tool | permission | changes | |',
     '| --- | --- | --- | --- |',

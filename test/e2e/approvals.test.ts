@@ -394,6 +394,30 @@ describe('a question that nobody answers', () => {
     });
   });
 
+  it('is not taken back at the end of input when it has been answered', async () => {
+    const server = startRaw({ directory: scratch.path, settings: patience });
+    server.process.stdout?.on('data', (chunk: Buffer) => {
+      const question = /"id":(\d+)[^\n]*"elicitation\/create"|"elicitation\/create"[^\n]*"id":(\d+)/.exec(
+        chunk.toString('utf8'),
+      );
+      if (question !== null)
+        server.send({
+          jsonrpc: '2.0',
+          id: Number(question[1] ?? question[2]),
+          result: { action: 'accept', content: { answer: 'no' } },
+        });
+    });
+    server.send(...asking, toolCall(7, 'promote_model', inProduction));
+    expect((await server.answer(7)).result?.structuredContent).toMatchObject({
+      error: { code: 'APPROVAL_REQUIRED', message: expect.stringContaining('declined') },
+    });
+    server.process.stdin?.end();
+    const { code, replies } = await server.ended;
+    expect(code).toBe(0);
+    expect(replies.flatMap(({ method }) => method ?? [])).not.toContain('notifications/cancelled');
+    expect(replies.flatMap(({ method }) => method ?? [])).toContain('elicitation/create');
+  });
+
   it('is not put to a client that asks by address only', async () => {
     const byAddress = asking.map((message) =>
       'params' in message

@@ -337,6 +337,7 @@ describe('what a caller may', () => {
       ['promote_model', { model_id: 'linear', version: '1', target_stage: 'staging' }],
       ['register_model', { ...deployLinear, version: '2' }],
       ['set_reference_data', { model_id: 'linear', data: [row] }],
+      ['predict_file', { model_id: 'linear', input_path: 'rows.csv' }],
     ] as const)
       expect(await server.fail(name, given)).toMatchObject({
         code: 'PERMISSION_DENIED',
@@ -349,7 +350,7 @@ describe('what a caller may', () => {
 
   it.each([
     { role: 'viewer', may: namesWith('READ'), mayNot: ['predict', 'deploy_model'] as const },
-    { role: 'client', may: namesWith('READ', 'PREDICT'), mayNot: ['deploy_model'] as const },
+    { role: 'client', may: namesWith('READ', 'PREDICT', 'FILE'), mayNot: ['deploy_model'] as const },
   ])('a $role', async ({ role, may, mayNot }) => {
     const server = await startServer({ directory: shared.path, settings: { MODELYARD_ROLE: role } });
     const { tools } = await server.client.listTools();

@@ -32,6 +32,9 @@ const form = defineTool({
   async handle(_, { what }, { signal, progress, show }) {
     progress(1, 4, 'one');
     progress(2, 4, 'two "quoted" \u2028');
+    // The protocol wants a greater value each time: the client hears of none of these.
+    progress(2, 4, 'again');
+    progress(1, 4, 'back');
     if (what === 'wait')
       await new Promise<void>((resolve) => {
         signal.addEventListener('abort', () => resolve());
@@ -251,6 +254,37 @@ describe.each(['operator', 'viewer'] as const)(
       // What is under way at once may be answered in any order.
       const theirs = comparable(await sdk.received(messages.length));
       expect(difference(answers.toSorted(), theirs.toSorted())).toBeUndefined();
+    });
+
+    test('progress is told with a greater value each time', async () => {
+      for (const session of [direct, sdk]) {
+        session.send(call('form', {}, { _meta: { progressToken: 'p' } }));
+        const received = z
+          .array(z.looseObject({ params: z.object({ progress: z.number() }).optional() }))
+          .parse(await session.received(1));
+        expect(received.flatMap(({ params }) => params?.progress ?? [])).toEqual([1, 2]);
+      }
+    });
+
+    test('arguments that are no object are INVALID_INPUT in a sentence', async () => {
+      for (const session of [direct, sdk])
+        for (const given of ['text', ['list'], 7, true]) {
+          session.send(call('form', given));
+          expect(await session.received(1)).toMatchObject([
+            {
+              result: {
+                isError: true,
+                structuredContent: {
+                  error: {
+                    code: 'INVALID_INPUT',
+                    message: `arguments=${JSON.stringify(given)} is not valid: must be an object.`,
+                    hint: 'form takes: what?, model_id?.',
+                  },
+                },
+              },
+            },
+          ]);
+        }
     });
 
     test('a call that is taken back is not answered, nor is its progress; the next one is', async () => {

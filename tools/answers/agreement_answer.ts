@@ -5,16 +5,16 @@ import { latency, latencyAnswer } from './latency.ts';
 
 /** How a version's answers as a shadow compare with those given to the same calls. */
 export const agreementFields = {
-  calls: z.number(),
-  failed_calls: z.number(),
-  failed_rows: z.number(),
-  rows: z.number().describe('Answered by both, paired by prediction_id'),
-  agreed: z.number(),
+  calls: z.int(),
+  failed_calls: z.int(),
+  failed_rows: z.int(),
+  rows: z.int().describe('Answered by both, paired by prediction_id'),
+  agreed: z.int(),
   share: z.number().nullable(),
   tolerance: z.strictObject({ relative: z.number(), absolute: z.number() }).optional(),
   mean_difference: z.number().nullable().optional().describe('Shadow less primary'),
   mean_absolute_difference: z.number().nullable().optional(),
-  primaries: z.array(z.strictObject({ version: z.string(), rows: z.number(), share: z.number().nullable() })),
+  primaries: z.array(z.strictObject({ version: z.string(), rows: z.int(), share: z.number().nullable() })),
   latency_ms: latency,
   primary_latency_ms: latency,
 };

@@ -18,7 +18,7 @@ export const versionSummary = z.strictObject({
   metrics: z.record(z.string(), z.number()),
   tags: z.record(z.string(), z.string()),
   description: z.string().nullable(),
-  description_characters: z.number().optional().describe('Of the whole, where it is cut'),
+  description_characters: z.int().optional().describe('Of the whole, where it is cut'),
   created_at: z.string(),
 });
 
@@ -35,7 +35,7 @@ export const versionDetails = z.strictObject({
   parent_versions: z.array(z.string()).optional(),
   author: z.string().nullable().optional(),
   producer: z.string().nullable().optional(),
-  opsets: z.record(z.string(), z.number()).nullable().optional(),
+  opsets: z.record(z.string(), z.int()).nullable().optional(),
   updated_at: z.string().nullable().optional(),
   updated_by: z.string().nullable().optional(),
   deployed_at: z.string().nullable().optional(),

@@ -16,7 +16,7 @@ export const foundVersion = z.strictObject({
   algorithm: z.string().optional(),
   metrics: z.record(z.string(), z.number()),
   tags: z.record(z.string(), z.string()),
-  more: z.number().optional().describe('Metrics and tags without room here; get_model has them'),
+  more: z.int().optional().describe('Metrics and tags without room here; get_model has them'),
   description: z.string().optional(),
 });
 export type FoundVersion = z.output<typeof foundVersion>;

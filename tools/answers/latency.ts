@@ -5,7 +5,7 @@ const milliseconds = z.number().nullable();
 const quantiles = { p50: milliseconds, p95: milliseconds, p99: milliseconds };
 
 /** How long calls took, and of how many that is. */
-export const latency = z.strictObject({ ...quantiles, calls: z.number(), note: z.string().optional() });
+export const latency = z.strictObject({ ...quantiles, calls: z.int(), note: z.string().optional() });
 
 export function latencyAnswer(given: Quantiles): z.output<typeof latency> {
   const note = noteOnQuantiles(given);

@@ -22,23 +22,23 @@ const segmentDrop = z.strictObject({
 /** What is said of one version. */
 export const versionFields = {
   version: z.string(),
-  count: z.number().describe('Calls'),
-  error_count: z.number(),
+  count: z.int().describe('Calls'),
+  error_count: z.int(),
   error_rate: metric,
   latency_ms: latency,
   queue_ms: queueTime,
   throughput: z.strictObject({ calls_per_s: z.number(), peak_calls_per_minute: z.number() }),
   outcomes: z.strictObject({
-    answered_rows: z.number(),
-    with_outcome: z.number(),
+    answered_rows: z.int(),
+    with_outcome: z.int(),
     of: z.enum(['callers', 'shadow']).describe('Whose rows the metrics are of'),
   }),
   task: z.enum(['binary', 'multiclass', 'regression']).nullable(),
   positive_class: z.string().nullable().optional(),
   metrics,
-  per_class: z.array(z.strictObject({ label: z.string(), support: z.number(), metrics })).optional(),
+  per_class: z.array(z.strictObject({ label: z.string(), support: z.int(), metrics })).optional(),
   confusion_matrix: z
-    .strictObject({ labels: z.array(z.string()), counts: z.array(z.array(z.number())) })
+    .strictObject({ labels: z.array(z.string()), counts: z.array(z.array(z.int())) })
     .optional()
     .describe('Rows: actual'),
   calibration: z
@@ -52,7 +52,7 @@ export const versionFields = {
           z.strictObject({
             low: z.number(),
             high: z.number(),
-            count: z.number(),
+            count: z.int(),
             mean_predicted: z.number(),
             observed: z.number(),
             interval: z.array(z.number()),
@@ -65,7 +65,7 @@ export const versionFields = {
     .strictObject({
       is_estimate: z.literal(true),
       method: z.string(),
-      count: z.number(),
+      count: z.int(),
       metrics: z.record(
         z.string(),
         z.strictObject({
@@ -81,7 +81,7 @@ export const versionFields = {
   reference: z
     .strictObject({
       reference_id: z.string(),
-      rows: z.number(),
+      rows: z.int(),
       metrics: z.record(z.string(), z.number().nullable()),
       drops: z.array(
         z.strictObject({
@@ -94,23 +94,23 @@ export const versionFields = {
     })
     .optional(),
   agreement: z
-    .strictObject({ ...agreementFields, with_outcome: z.number().optional(), metrics: metrics.optional() })
+    .strictObject({ ...agreementFields, with_outcome: z.int().optional(), metrics: metrics.optional() })
     .optional()
     .describe('As a shadow'),
   segments: z
     .array(
       z.strictObject({
         segment: z.string(),
-        rows: z.number(),
+        rows: z.int(),
         metrics,
         reference: z
-          .strictObject({ rows: z.number(), metrics: z.record(z.string(), z.number().nullable()) })
+          .strictObject({ rows: z.int(), metrics: z.record(z.string(), z.number().nullable()) })
           .nullable(),
         drops: z.array(segmentDrop).optional(),
       }),
     )
     .optional(),
-  segments_total: z.number().optional(),
+  segments_total: z.int().optional(),
   changes: z.array(streamChange).describe('Of error share or typical ms'),
   notes: z.array(z.string()),
 };

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 
-export const artifact = z.strictObject({ sha256: z.string(), bytes: z.number() });
+export const artifact = z.strictObject({ sha256: z.string(), bytes: z.int() });
 
 /** An answer's signature: as the registry has it, with the datatypes' names not listed once more. */
 const shownTensor = z.strictObject({
   name: z.string(),
   datatype: z.string(),
-  shape: z.array(z.number()),
+  shape: z.array(z.int()),
   unranked: z.boolean().optional(),
 });
 const shownOutput = shownTensor.extend({
@@ -21,7 +21,7 @@ export const signature = z.strictObject({
       name: z.string(),
       datatype: z.string(),
       input: z.string(),
-      column: z.number(),
+      column: z.int(),
       nullable: z.boolean().optional(),
       missing_category: z.string().optional(),
     }),

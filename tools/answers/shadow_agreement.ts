@@ -5,9 +5,9 @@ import type { ShadowAgreement } from '../../src/serving/describe_traffic.ts';
 export const shadowAgreement = z.strictObject({
   shadow_version: z.string(),
   primary_version: z.string(),
-  calls: z.number(),
-  errors: z.number(),
-  rows: z.number(),
+  calls: z.int(),
+  errors: z.int(),
+  rows: z.int(),
   agreement: z.number().nullable(),
 });
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { ModelYardError } from '../../src/errors.ts';
+import '../../src/plain_messages.ts';
 import type { PredictInput } from '../../src/serving/predict_input.ts';
 import { tensor } from './schemas.ts';
 

@@ -36,6 +36,8 @@ export interface DriftRequest {
   /** Drifted features whose medians are wanted, the worst first. Default 20. */
   medians?: number | undefined;
   signal?: AbortSignal | undefined;
+  /** Told what is done now, in words. */
+  step?: ((what: string) => void) | undefined;
 }
 
 export interface DriftReport extends Omit<MeasuredDrift, 'charts'> {
@@ -67,7 +69,7 @@ export async function detectDrift(
   const { database } = dependencies;
   requirePossible(request);
   const record = await resolveVersion(database, request.modelId, request.version);
-  const { options, target, segmentBy, signal } = request;
+  const { options, target, segmentBy, signal, step } = request;
   const isJoint = options.method === 'multivariate';
   const warnings: string[] = [];
   const compares = {
@@ -77,14 +79,21 @@ export async function detectDrift(
   };
   const made =
     request.reference &&
-    (await makeReference(dependencies, record, { rows: request.reference, signal }, compares.predictions));
+    (await makeReference(
+      dependencies,
+      record,
+      { rows: request.reference, signal, step },
+      compares.predictions,
+    ));
   const reference = made ? asReference(made) : await findReference(database, record, request.referenceId);
   requireKnownFeatures(request, reference);
+  step?.('reading the current rows');
   const given = await readSource(dependencies, record, request.rows, { strict: false, signal });
   if (compares.predictions && reference.predictions.length === 0) {
     compares.predictions = false;
     warnings.push('The reference has no predictions to compare with.');
   }
+  if (compares.predictions && given.answers === undefined) step?.('asking the version for its answers');
   const predictions = compares.predictions
     ? await currentPredictions(dependencies, record, given)
     : { columns: [], warnings: [] };
@@ -138,6 +147,9 @@ export async function detectDrift(
     medians: request.medians ?? defaultMedians,
     chart: request.chart === true ? { model_id: record.modelId, version: record.version } : undefined,
   };
+  step?.(
+    `comparing ${report.current.features.length + predictions.columns.length} columns of ${given.rows} rows`,
+  );
   const { charts, ...measured } = await measureDrift(report, isQuick(report, reference, given.rows), signal);
   return {
     record,

@@ -30,6 +30,8 @@ export interface ReferenceRequest {
   /** The column of given rows that holds the actual values (ground truth). */
   outcomeColumn?: string | undefined;
   signal?: AbortSignal | undefined;
+  /** Told what is done now, in words. */
+  step?: ((what: string) => void) | undefined;
 }
 
 /** Of the rows that are kept whole: the same rows of the same data, every time. */
@@ -62,6 +64,7 @@ export async function setReference(
   const record = await resolveVersion(database, request.modelId, request.version);
   const { warnings, ...written } = await makeReference(dependencies, record, request);
   const { source, rows } = written;
+  request.step?.('keeping the reference');
   const referenceId = await writeReferenceColumns(database, written, clock());
   await changeModel(
     dependencies,
@@ -87,9 +90,15 @@ export async function setReference(
 export async function makeReference(
   dependencies: ReferenceDependencies,
   record: VersionRecord,
-  { outcomeColumn, signal, ...request }: Pick<ReferenceRequest, 'rows' | 'outcomeColumn' | 'signal'>,
+  {
+    outcomeColumn,
+    signal,
+    step,
+    ...request
+  }: Pick<ReferenceRequest, 'rows' | 'outcomeColumn' | 'signal' | 'step'>,
   wantsAnswers = true,
 ): Promise<NewReference & { warnings: string[] }> {
+  step?.('reading the reference');
   const given = await readSource(dependencies, record, request.rows, { outcomeColumn, strict: true, signal });
   const { rows, source } = given;
   if (rows === 0)
@@ -101,7 +110,9 @@ export async function makeReference(
   const sample = randomRows(seededRandom(sampleSeed), rows, maxReferenceRows(given.features.length));
   const outcome = given.outcome && pickRows(given.outcome, sample);
   const logged = given.answers && ofLog(given.answers, rows, sample);
+  step?.(`profiling ${given.features.length} columns of ${rows} rows`);
   const features = await profile({ columns: given.features, areAnswers: false, sample }, rows, signal);
+  if (logged === undefined && wantsAnswers) step?.('asking the version for its answers');
   const answers =
     logged ??
     (wantsAnswers ? await ofScorer(dependencies, record, features.sample, sample.length) : noAnswers);

@@ -36,7 +36,7 @@ export interface LogReport {
 
 /** Rows that one call accepts. */
 const maxRows = 1_000_000;
-const shownFaults = 10;
+const shownFaults = 3;
 export const shownIds = 100;
 
 /**
@@ -137,7 +137,7 @@ async function checkAll(
   if (wrong > 0)
     throw new ModelYardError(
       'INVALID_INPUT',
-      `${wrong} of ${rows} predictions cannot be ${record.modelId} ${record.version}'s. ${faults.join('; ')}${wrong > faults.length ? '; …' : ''}.`,
+      `${wrong} of ${rows} predictions cannot be ${record.modelId} ${record.version}'s. ${faults.join('; ')}${wrong > faults.length ? `; and ${wrong - faults.length} more` : ''}.`,
       'Correct them, or name the version that made them; get_model shows its features and classes. Nothing was logged.',
     );
 

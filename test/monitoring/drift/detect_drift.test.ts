@@ -113,6 +113,20 @@ describeOnEachDatabase('monitoring', (store) => {
       expect(report.warnings).toEqual([]);
     });
 
+    test('each step is told before it is done', async () => {
+      const steps: string[] = [];
+      const step = (what: string) => void steps.push(what);
+      await detect({ rows: records(spread(200)), reference: records(spread(300)), step });
+      expect(steps).toEqual([
+        'reading the reference',
+        'profiling 1 columns of 300 rows',
+        'asking the version for its answers',
+        'reading the current rows',
+        'asking the version for its answers',
+        'comparing 2 columns of 200 rows',
+      ]);
+    });
+
     test('rows that moved have drifted, and so have the predictions made of them', async () => {
       expect(await verdicts({ rows: records(spread(200, 0.5)) })).toEqual({ x: true, prediction: true });
     });
