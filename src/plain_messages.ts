@@ -50,7 +50,7 @@ const forms: Record<string, string> = {
  * What is wrong, as the end of a sentence that begins with the name of what is wrong: "must be 1 or more". A message that a schema
  * has of its own comes before it.
  */
-export function inWords(issue: Issue | FoundIssue): string | undefined {
+function inWords(issue: Issue | FoundIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${kinds[issue.expected] ?? issue.expected}`;

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { Tool } from '../tools/define_tool.ts';
+import { defaultDirectory } from './default_directory.ts';
 import { ModelYardError } from './errors.ts';
 import { createServer, tellAlerts } from './server.ts';
 import type { Services } from './services.ts';
@@ -33,6 +34,11 @@ export async function serveStdio(settings: Settings): Promise<void> {
   const services = once<Services>(async () => {
     try {
       const opened = await (await import('./services.ts')).openServices(settings, logger, hostStarts);
+      if (settings.directory === defaultDirectory())
+        // Not through the logger, which is loaded with its first line.
+        process.stderr.write(
+          `modelyard: the store is in ${settings.directory}; MODEL_REGISTRY_DIR in the client's env block names another place\n`,
+        );
       tellAlerts(server, opened, logger);
       return opened;
     } finally {

@@ -4,8 +4,10 @@ import {
   type CallToolResult,
   ErrorCode,
   type Implementation,
+  ListResourcesRequestSchema,
   ListToolsRequestSchema,
   McpError,
+  ReadResourceRequestSchema,
   type ServerNotification,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
@@ -26,6 +28,7 @@ import type { Logger } from './telemetry/logger.ts';
 import { toolResult, toolResultJson } from './tool_answer.ts';
 import { type ListedTool, toolsFor } from './tool_list.ts';
 import { type DirectCall, type DirectCalls, directCalls } from './transports/direct_calls.ts';
+import { writtenFiles } from './written_files.ts';
 
 /** Arguments that are no object, by the empty object that stands for them: the SDK would refuse them in its own words. */
 const oddArguments = new WeakMap<object, unknown>();
@@ -73,7 +76,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
   const server = new Server(
     { name: 'modelyard', title: 'ModelYard', version: packageVersion },
     {
-      capabilities: { tools: {}, logging: {} },
+      capabilities: { tools: {}, resources: {}, logging: {} },
       instructions: instructionsFor(caller),
       jsonSchemaValidator: anyAnswer,
     },
@@ -99,13 +102,18 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
       named = { client, caller: { ...caller, client: client && shownClient(client) } };
     return named.caller;
   };
-  const answer = ({ callTool, lacking }: Loaded, tool: Tool, given: unknown, call: DirectCall) =>
-    callTool({ services, order, logger, lacking }, tool, given, {
+  const files = writtenFiles();
+  const answer = async ({ callTool, lacking }: Loaded, tool: Tool, given: unknown, call: DirectCall) => {
+    const answered = await callTool({ services, order, logger, lacking }, tool, given, {
       caller: callerNow(),
       ask: askerOf(call),
       progress: progressReporter(call.progressToken, call.notify),
       cancelling: call.cancelling,
     });
+    if (answered.attachments.length > 0)
+      files.remember(answered.attachments.flatMap((one) => (one.type === 'resource_link' ? one : [])));
+    return answered;
+  };
 
   let listed: Promise<{ tools: object[] }> | undefined;
   server.setRequestHandler(ListToolsRequestSchema, () => {
@@ -115,6 +123,19 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
       return toolsFor(list, caller);
     });
     return listed;
+  });
+
+  server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources: files.list() }));
+
+  server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
+    const { settings } = await services();
+    const content = await files.read(uri, settings.allowedRoots).catch((error: unknown) => {
+      if (!(error instanceof ModelYardError)) throw error;
+      throw new McpError(ErrorCode.InvalidParams, `${error.code}: ${error.message} ${error.hint}`);
+    });
+    if (content === undefined)
+      throw new McpError(resourceNotFound, 'No answer of this session has a link to that resource.', { uri });
+    return { contents: [content] };
   });
 
   server.setRequestHandler(callSchema, async (request, extra): Promise<CallToolResult> => {
@@ -149,6 +170,9 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     prepare: ready,
   };
 }
+
+/** The protocol's code for a resource that there is not. */
+const resourceNotFound = -32002;
 
 interface Loaded {
   byName: ReadonlyMap<string, Tool>;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { lstatSync, statfsSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { statfsSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf, systemCodeOf } from '../errors.ts';
+import { openToOthers } from '../storage/tighten_modes.ts';
 import { type Check, note, ok, problem } from './check.ts';
 
 const subject = 'directory';
@@ -71,20 +72,14 @@ function writing(directory: string, what: string): Check | undefined {
   }
 }
 
-/** What everybody asked the models and what they were told is its owner's alone. Windows has no such modes. */
+/** What everybody asked the models and what they were told is its owner's alone. */
 function checkPrivacy(directory: string): Check[] {
-  if (process.platform === 'win32') return [];
-  const open = [directory, join(directory, 'modelyard.db')].filter((path) => {
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    return found !== undefined && (found.mode & 0o077) !== 0;
-  });
-  const [first] = open;
-  if (first === undefined) return [];
-  const { mode } = lstatSync(first);
+  const open = openToOthers(directory);
+  if (open === undefined) return [];
   return [
     note(
       subject,
-      `others on this machine can get at ${first} (mode ${(mode & 0o777).toString(8).padStart(4, '0')})`,
+      `others on this machine can get at ${open}`,
       `chmod -R go= '${directory}' closes it; so does a start of the server, where it is its user's own directory and no shared one.`,
     ),
   ];

@@ -3,7 +3,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { type ArtifactStore, artifactStore } from './artifact_store.ts';
 import { clearLeftovers } from './clear_leftovers.ts';
 import { type DatabaseAddress, type OpenDatabase, openDatabase } from './database.ts';
-import { tightenModes } from './tighten_modes.ts';
+import { openToOthers, tightenModes } from './tighten_modes.ts';
 import { watchStore } from './watch_store.ts';
 
 /** The database and the files beside it. */
@@ -24,6 +24,11 @@ export async function openStore(
   const address = { directory, databaseUrl };
   const opened = await openDatabase(address);
   tightenModes(directory);
+  const open = openToOthers(directory);
+  if (open !== undefined)
+    logger.warn(
+      `others on this machine can get at what the store holds: ${open}; set MODEL_REGISTRY_DIR to a directory of this user alone`,
+    );
   await clearLeftovers(directory, clock(), logger);
   const stopWatching = watchStore(opened, logger);
   return {

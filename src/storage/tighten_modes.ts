@@ -23,6 +23,19 @@ export function tightenModes(directory: string): void {
         tighten(join(directory, 'artifacts', name, file), 0o600);
 }
 
+/**
+ * Whether others on this machine get at what is in a store's directory: its path and mode, in words. undefined: they do not,
+ * or the system has no such modes.
+ */
+export function openToOthers(directory: string): string | undefined {
+  if (process.platform === 'win32') return undefined;
+  for (const path of [directory, join(directory, 'modelyard.db')]) {
+    const mode = lstatSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+    if ((mode & 0o077) !== 0) return `${path} (mode ${(mode & 0o777).toString(8).padStart(4, '0')})`;
+  }
+  return undefined;
+}
+
 /** Not a link's target, nor what is somebody else's, nor a folder for everybody such as /tmp. @returns whether it was wider */
 function tighten(path: string, mode: number): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });

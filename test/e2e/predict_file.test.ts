@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSuccess } from './client.ts';
 import { nbaFile } from './environment.ts';
@@ -69,6 +70,27 @@ describe('a season in a CSV file', () => {
     expect(answer.summary).toEqual({
       classes: { home_win: homeWins, away_win: 1230 - homeWins },
       outcome: { rows: 1230, rows_without: 0, accuracy: right / 1230 },
+    });
+  });
+
+  it('is what its link leads to, and no other file is', async () => {
+    const { client } = files.server;
+    const { resources } = await client.listResources();
+    expect(resources).toEqual([
+      {
+        uri: pathToFileURL(realpathSync(output())).href,
+        name: 'season.predictions.csv',
+        mimeType: 'text/csv',
+      },
+    ]);
+    const uri = resources[0]?.uri ?? '';
+    expect(await client.readResource({ uri })).toEqual({
+      contents: [{ uri, mimeType: 'text/csv', text: readFileSync(output(), 'utf8') }],
+    });
+    const other = pathToFileURL(files.inFolder('season.csv')).href;
+    await expect(client.readResource({ uri: other })).rejects.toMatchObject({
+      code: -32002,
+      message: expect.stringContaining('No answer of this session has a link to that resource.'),
     });
   });
 
