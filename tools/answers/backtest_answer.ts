@@ -5,7 +5,7 @@ import { agreementTolerance } from '../../src/serving/shadow.ts';
 import { warnings } from './schemas.ts';
 
 const nullable = z.number().nullable();
-const runTimes = z.strictObject({ p50: z.number(), p95: z.number(), runs: z.number() }).nullable();
+const runTimes = z.strictObject({ p50: z.number(), p95: z.number(), runs: z.int() }).nullable();
 
 export const backtestAnswer = z.strictObject({
   model_id: z.string(),
@@ -14,29 +14,29 @@ export const backtestAnswer = z.strictObject({
   verdict: z.enum(backtestVerdicts),
   reason: z.string(),
   rows: z.strictObject({
-    available: z.number(),
-    replayed: z.number(),
-    compared: z.number().describe('Answered by both'),
-    with_outcome: z.number(),
-    units: z.number().describe('Entities, else calls, with outcomes'),
+    available: z.int(),
+    replayed: z.int(),
+    compared: z.int().describe('Answered by both'),
+    with_outcome: z.int(),
+    units: z.int().describe('Entities, else calls, with outcomes'),
     sample: z.string().optional(),
   }),
   agreement: z.strictObject({
-    agreed: z.number(),
+    agreed: z.int(),
     share: nullable,
     tolerance: z.number().optional().describe('Relative'),
     mean_difference: nullable.optional(),
     mean_absolute_difference: nullable.optional(),
     where: z
-      .array(z.strictObject({ feature: z.string(), range: z.string(), rows: z.number(), share: nullable }))
+      .array(z.strictObject({ feature: z.string(), range: z.string(), rows: z.int(), share: nullable }))
       .describe('Where they disagree more than elsewhere, beyond chance'),
     segments: z
       .array(
         z.strictObject({
           segment: z.string(),
-          rows: z.number(),
+          rows: z.int(),
           share: nullable,
-          with_outcome: z.number(),
+          with_outcome: z.int(),
           against: nullable.describe('Accuracy or mean absolute error'),
           version: nullable,
         }),
@@ -70,9 +70,9 @@ export const backtestAnswer = z.strictObject({
     }),
   ),
   refused_rows: z.strictObject({
-    version: z.number(),
-    against: z.number(),
-    reasons: z.array(z.strictObject({ by: z.string(), rows: z.number(), reason: z.string() })),
+    version: z.int(),
+    against: z.int(),
+    reasons: z.array(z.strictObject({ by: z.string(), rows: z.int(), reason: z.string() })),
   }),
   latency_ms: z
     .strictObject({ version: runTimes, against: runTimes })
