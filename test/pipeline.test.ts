@@ -135,11 +135,7 @@ describe('wrong arguments are INVALID_INPUT, each with its name and value', () =
     ['a list', [], 'arguments=[] is not valid: must be an object.'],
     ['an unknown one', { wanted: true, mood: 1 }, 'Unknown argument mood.'],
     ['several unknown ones', { wanted: true, a: 1, b: 2 }, 'Unknown arguments a, b.'],
-    [
-      'one of another type',
-      { wanted: 'yes' },
-      'wanted="yes" is not valid: must be true or false.',
-    ],
+    ['one of another type', { wanted: 'yes' }, 'wanted="yes" is not valid: must be true or false.'],
     [
       'a choice there is not',
       { wanted: true, mode: 'idle' },

@@ -18,7 +18,12 @@ const cases: [z.core.$ZodIssueCode | 'custom', z.ZodType, unknown, string][] = [
   ['invalid_type', z.null(), 1, 'must be null'],
   ['invalid_type', z.never(), 1, 'must be left out'],
   ['invalid_type', z.date(), 'today', 'must be a time'],
-  ['invalid_value', z.stringbool({ truthy: ['yes'], falsy: ['no'] }), 'perhaps', 'must be one of "yes", "no"'],
+  [
+    'invalid_value',
+    z.stringbool({ truthy: ['yes'], falsy: ['no'] }),
+    'perhaps',
+    'must be one of "yes", "no"',
+  ],
   ['invalid_value', z.enum(['viewer', 'admin']), 'boss', 'must be one of "viewer", "admin"'],
   ['invalid_value', z.literal('closed'), 'open', 'must be "closed"'],
   ['invalid_value', z.literal([1, 2]), 3, 'must be one of 1, 2'],
@@ -65,12 +70,7 @@ const cases: [z.core.$ZodIssueCode | 'custom', z.ZodType, unknown, string][] = [
     { a: 1 },
     'has a member whose name must have 2 characters or more',
   ],
-  [
-    'invalid_element',
-    z.map(z.any(), z.number()),
-    new Map([[{}, 'x']]),
-    'has an item that must be a number',
-  ],
+  ['invalid_element', z.map(z.any(), z.number()), new Map([[{}, 'x']]), 'has an item that must be a number'],
   ['custom', z.string().refine(() => false), 'x', 'is not accepted'],
   ['custom', z.string().refine(() => false, 'must be nice'), 'x', 'must be nice'],
 ];

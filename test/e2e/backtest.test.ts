@@ -244,7 +244,7 @@ describe.each(stores)('backtest $name', ({ skipped, open }) => {
       }),
     ).toMatchObject({
       code: 'INVALID_INPUT',
-      message: expect.stringContaining('on="luck" is not valid: expected one of "accuracy"'),
+      message: expect.stringContaining('on="luck" is not valid: must be one of "accuracy"'),
     });
     await set(0.01, 'accuracy');
     const promoted = await server.call('promote_model', promotion);
