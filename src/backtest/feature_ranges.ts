@@ -10,6 +10,8 @@ export interface Ranges {
 }
 
 const shares = [0.2, 0.4, 0.6, 0.8];
+/** Rows by whose values ranges are chosen; more would hardly move them. */
+export const rowsForRanges = 5_000;
 /** Values that have a range each. */
 const mostValues = 8;
 const missing = '(missing)';
@@ -17,9 +19,11 @@ const others = '(other)';
 
 /** Ranges of the first rows' values; they come in a random order. @param seen the columns of several batches */
 export function rangesOf(seen: readonly LogColumn[]): Ranges {
-  const values = seen.flatMap((column) =>
-    Array.from({ length: rowsOf(column) }, (_, row) => valueAt(column, row)),
-  );
+  const values = seen
+    .flatMap((column) =>
+      Array.from({ length: Math.min(rowsOf(column), rowsForRanges) }, (_, row) => valueAt(column, row)),
+    )
+    .slice(0, rowsForRanges);
   const counts = new Map<string, number>();
   for (const value of values)
     if (value !== null) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1);

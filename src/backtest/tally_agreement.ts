@@ -1,11 +1,9 @@
 import { rowsOf, valueAt } from '../prediction_log/column.ts';
 import { agreementSum } from '../statistics/agreement.ts';
-import { type RangeCounts, type Ranges, rangesOf, standingOut } from './feature_ranges.ts';
+import { type RangeCounts, type Ranges, rangesOf, rowsForRanges, standingOut } from './feature_ranges.ts';
 import type { Labels, PairedRows } from './paired_rows.ts';
 import type { AgreementPart, BacktestReport } from './report.ts';
 
-/** Rows by whose values the ranges of features are chosen; more would hardly move them. */
-const rowsForRanges = 5_000;
 /** Features that are looked at for disagreement; with more, the first. */
 const mostFeatures = 200;
 const mostRanges = 20;
