@@ -129,7 +129,7 @@ try {
     found.alone.push(seconds);
     if (round === 0) console.log(JSON.stringify(report.rows), report.verdict, report.reason);
     console.log(
-      `round ${round + 1}: ${seconds.toFixed(1)} s, ${((60 * rows) / seconds / 1e6).toFixed(2)} million rows a minute, ${(processorSeconds(pid) - spent).toFixed(1)} s of the server's processor time`,
+      `round ${round + 1}: ${seconds.toFixed(1)} s, ${((60 * rows) / seconds / 1e6).toFixed(2)} million rows a minute, ${(processorSeconds(pid) - spent).toFixed(1)} s of all its processor time`,
     );
     const restUntil = performance.now() + 5000;
     const rest = await callers(() => performance.now() > restUntil);
