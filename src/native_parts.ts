@@ -74,8 +74,17 @@ export function loadNativePart(part: NativePart): unknown {
   }
 }
 
-/** What is missing of a native part, in a sentence; undefined where its files are there. */
+/** The runtime is loaded in processes of its own: what the last one that could not load it complained of. */
+let complaintOfRuntime: string | undefined;
+
+/** Takes note of how the last load of the runtime went. @param complaint undefined where it was loaded */
+export function noteRuntime(complaint: string | undefined): void {
+  complaintOfRuntime = complaint;
+}
+
+/** What is wrong with a native part, in a sentence; undefined where its files are there and its last load did not fail. */
 export function missingNativePart(part: NativePart): string | undefined {
+  if (part === 'onnxruntime' && complaintOfRuntime !== undefined) return complaintOfRuntime;
   try {
     const missing = missingLibrary(part, findPart(part));
     return missing === undefined ? undefined : new NativePartError(missing).message;

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -160,6 +160,27 @@ describe('a native part that is missing', () => {
       });
     },
   );
+
+  test('one that cannot be loaded is told in the same way, until it can', async () => {
+    const file = fileOf(library ?? '');
+    renameSync(file, `${file}.hidden`);
+    writeFileSync(file, 'no library');
+    try {
+      await withServer(async ({ call, fail }) => {
+        const error = await fail('deploy_model', nba);
+        expect(error.code).toBe('INTERNAL');
+        expect(error.message).toMatch(
+          /^No model can run here\. ModelYard is not installed whole: .* cannot be loaded/,
+        );
+        expect((await call('health_check')).status).toBe('unhealthy');
+        renameSync(`${file}.hidden`, file);
+        await call('deploy_model', nba);
+        expect((await call('health_check')).status).not.toBe('unhealthy');
+      });
+    } finally {
+      if (existsSync(`${file}.hidden`)) renameSync(`${file}.hidden`, file);
+    }
+  });
 
   test('opens no circuit breaker of a model that was deployed before', async () => {
     const directory = temporaryDirectory();

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js';
 import { builtFile } from '../../built_file.ts';
 import { ModelYardError } from '../../errors.ts';
-import { nativePartComplaint } from '../../native_parts.ts';
+import { nativePartComplaint, noteRuntime } from '../../native_parts.ts';
 import { memoryCapMarker } from './lifeline_pipe.ts';
 import {
   frame,
@@ -219,6 +219,7 @@ function crashed(operation: Operation, how: string, lastWords: string): ModelYar
 
 /** Neither the model nor the call is at fault: no host can start on this machine. */
 function notInstalled(complaint: string): ModelYardError {
+  noteRuntime(complaint);
   return new ModelYardError(
     'INTERNAL',
     `No model can run here. ${complaint}`,

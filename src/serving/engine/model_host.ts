@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { ModelYardError } from '../../errors.ts';
+import { noteRuntime } from '../../native_parts.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
 import { type Artifact, damagedArtifact } from '../../storage/artifact_store.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
@@ -80,6 +81,7 @@ export async function startHost(
       [],
       settings.loadTimeoutMs,
     );
+    noteRuntime(undefined);
     if (header.status === 'artifact_mismatch') throw damagedArtifact(artifact.sha256, !existsSync(path));
     if (header.status !== 'loaded')
       throw invalidArtifact(header.status === 'failed' ? header.message : header.status);
