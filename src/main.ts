@@ -150,13 +150,13 @@ function print(text: string): void {
 }
 
 main().catch((error: unknown) => {
-  if (error instanceof SettingsError || error instanceof NativePartError) {
+  if (error instanceof SettingsError) {
     process.stderr.write(`modelyard: ${error.message}\n`);
     process.exit(2);
   }
   if (error instanceof ModelYardError) {
     process.stderr.write(`modelyard: ${error.message} ${error.hint}\n`);
-    process.exit(1);
+    process.exit(error instanceof NativePartError ? 2 : 1);
   }
   const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`modelyard: ${readableStack(shown)}\n`);

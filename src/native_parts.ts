@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { builtFile } from './built_file.ts';
+import { ModelYardError, messageOf } from './errors.ts';
 
 /** What is compiled for one platform only: the database, the runtime of models, and what turns charts into pixels. */
 export type NativePart = 'libsql' | 'onnxruntime' | 'resvg';
@@ -49,12 +50,12 @@ export function unsupportedPlatform(on: { platform: string; arch: string }): str
 /** What the message of every {@link NativePartError} begins with: the end of an engine host is told by it. */
 export const nativePartComplaint = 'ModelYard is not installed whole:';
 
-/** Thrown where a native part is missing or cannot be loaded: the installation is at fault, no model and no call. */
-export class NativePartError extends Error {
-  override readonly name = 'NativePartError';
+const installAgain = 'Install ModelYard again on this machine.';
 
+/** Thrown where a native part is missing or cannot be loaded: the installation is at fault, no model and no call. */
+export class NativePartError extends ModelYardError {
   constructor(reason: string) {
-    super(`${nativePartComplaint} ${reason}. Install ModelYard again on this machine.`);
+    super('INTERNAL', `${nativePartComplaint} ${reason}.`, installAgain);
   }
 }
 
@@ -74,12 +75,12 @@ export function loadNativePart(part: NativePart): unknown {
   }
 }
 
-/** The runtime is loaded in processes of its own: what the last one that could not load it complained of. */
+/** The runtime is loaded in processes of its own: what the last one complained of, if it could not load it. */
 let complaintOfRuntime: string | undefined;
 
 /** Takes note of how the last load of the runtime went. @param complaint undefined where it was loaded */
 export function noteRuntime(complaint: string | undefined): void {
-  complaintOfRuntime = complaint;
+  complaintOfRuntime = complaint === undefined ? undefined : `${complaint} ${installAgain}`;
 }
 
 /** What is wrong with a native part, in a sentence; undefined where its files are there and its last load did not fail. */
@@ -87,10 +88,15 @@ export function missingNativePart(part: NativePart): string | undefined {
   if (part === 'onnxruntime' && complaintOfRuntime !== undefined) return complaintOfRuntime;
   try {
     const missing = missingLibrary(part, findPart(part));
-    return missing === undefined ? undefined : new NativePartError(missing).message;
+    return missing === undefined ? undefined : sentencesOf(new NativePartError(missing));
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (error instanceof NativePartError) return sentencesOf(error);
+    throw error;
   }
+}
+
+function sentencesOf({ message, hint }: ModelYardError): string {
+  return `${message} ${hint}`;
 }
 
 /** @throws NativePartError */
@@ -115,5 +121,5 @@ function missingLibrary(part: NativePart, file: string): string | undefined {
 }
 
 function firstLine(thrown: unknown): string {
-  return (thrown instanceof Error ? thrown.message : String(thrown)).split('\n', 1)[0] ?? '';
+  return messageOf(thrown).split('\n', 1)[0] ?? '';
 }

@@ -214,6 +214,21 @@ describe('a native part that is missing', () => {
     );
   });
 
+  test('a database that cannot be loaded is told by every tool', async () => {
+    const file = fileOf('libsql.node');
+    renameSync(file, `${file}.hidden`);
+    writeFileSync(file, 'no library');
+    try {
+      await withServer(async ({ fail }) => {
+        const error = await fail('health_check');
+        expect(error).toMatchObject({ code: 'INTERNAL', hint: 'Install ModelYard again on this machine.' });
+        expect(error.message).toMatch(/^ModelYard is not installed whole: .*libsql\.node cannot be loaded/);
+      });
+    } finally {
+      renameSync(`${file}.hidden`, file);
+    }
+  });
+
   test('the database ends the start with a sentence', async () => {
     await without('libsql.node', () => {
       const { status, stdout, stderr } = spawnSync(process.execPath, [main], {

@@ -223,6 +223,6 @@ function notInstalled(complaint: string): ModelYardError {
   return new ModelYardError(
     'INTERNAL',
     `No model can run here. ${complaint}`,
-    'Then start the server again: health_check says whether its parts are there.',
+    'Install ModelYard again on this machine; no model is at fault.',
   );
 }
