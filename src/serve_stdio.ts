@@ -85,7 +85,7 @@ export async function serveStdio(settings: Settings): Promise<void> {
       () => undefined,
     );
     await logger.close();
-    if (settings.ephemeral) rmSync(settings.directory, { recursive: true, force: true });
+    if (settings.ephemeral) rmSync(settings.directory, { recursive: true, force: true, maxRetries: 5 });
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path/posix';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
 /**
@@ -24,12 +25,12 @@ const doors: Record<string, readonly string[]> = {
 /** What cannot be mended yet, by the beginnings of the two names, each with its reason. Take away, never add. */
 const exceptions: readonly (Import & { reason: string })[] = [];
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 const files = new Map(
   ['src', 'tools']
     .flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) =>
-        join(folder, path),
+        join(folder, path.replaceAll('\\', '/')),
       ),
     )
     .filter((path) => path.endsWith('.ts'))

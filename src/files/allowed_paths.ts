@@ -1,5 +1,5 @@
 import { access, constants, lstat, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import systemPaths, { basename, dirname, isAbsolute, join, type PlatformPath, resolve } from 'node:path';
 import { ModelYardError, systemCodeOf } from '../errors.ts';
 
 /**
@@ -89,10 +89,20 @@ async function nearestDirectory(path: string): Promise<string> {
   return realpath(above).catch(() => (above === path ? path : nearestDirectory(above)));
 }
 
-export function isBelowAny(path: string, roots: readonly string[]): boolean {
+/**
+ * Whether a real path is one of the roots or below one.
+ * @param paths how the system writes paths
+ */
+export function isBelowAny(
+  path: string,
+  roots: readonly string[],
+  paths: Pick<PlatformPath, 'relative' | 'sep' | 'isAbsolute'> = systemPaths,
+): boolean {
   return roots.some((root) => {
-    const below = relative(root, path);
-    return below === '' || (below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below));
+    const below = paths.relative(root, path);
+    return (
+      below === '' || (below !== '..' && !below.startsWith(`..${paths.sep}`) && !paths.isAbsolute(below))
+    );
   });
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isPlainObject } from '../plain_object.ts';
 import type { PredictionEntry } from '../serving/prediction_sink.ts';
+import { renameFile } from '../storage/rename_file.ts';
 import type { PredictionSegmentRow } from '../storage/schema.ts';
 import { journalDirectory, newSegmentName, unfinishedSuffix } from './journal.ts';
 import type { EncodedSegment } from './segment_store.ts';
@@ -47,7 +48,7 @@ export async function writeSegmentFile(
   const unfinished = `${path}${unfinishedSuffix}`;
   try {
     await writeFile(unfinished, Buffer.concat([digestOf(content), content]), { mode: 0o600 });
-    await rename(unfinished, path);
+    await renameFile(unfinished, path);
   } catch (error) {
     await unlink(unfinished).catch(() => undefined);
     throw error;

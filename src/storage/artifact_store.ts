@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ModelYardError } from '../errors.ts';
 import { type FileRef, piecesOf, sizeOf } from '../files/opened_file.ts';
 import { ownedName } from './owned_name.ts';
+import { renameFile } from './rename_file.ts';
 import { syncDirectory } from './sync_directory.ts';
 
 /** An immutable file in the store, identified by the SHA-256 of its bytes. */
@@ -58,7 +59,7 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
       const final = pathOf(artifact.sha256);
       // A stored file that was damaged is replaced by these good bytes; the rename is atomic.
       await mkdir(dirname(final), { recursive: true, mode: 0o700 });
-      await rename(incoming, final);
+      await renameFile(incoming, final);
       await syncDirectory(dirname(final));
       return artifact;
     } finally {

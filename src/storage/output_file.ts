@@ -1,8 +1,9 @@
-import { type FileHandle, link, lstat, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { ModelYardError, systemCodeOf } from '../errors.ts';
+import { renameFile } from './rename_file.ts';
 import { syncDirectory } from './sync_directory.ts';
 import { noteUnfinished } from './unfinished_notes.ts';
 
@@ -74,7 +75,7 @@ export async function createOutputFile(
         await handle.sync();
         await close();
         await check?.();
-        await (replace ? rename(temporary, path) : renameToFree(temporary, path));
+        await (replace ? renameFile(temporary, path) : renameToFree(temporary, path));
         await syncDirectory(dirname(path));
       } catch (error) {
         if (systemCodeOf(error) !== 'EEXIST') throw notWritable(shownPath, error);
@@ -102,7 +103,7 @@ async function renameToFree(temporary: string, path: string): Promise<void> {
       () => false,
     );
     if (isTaken) throw Object.assign(new Error('taken'), { code: 'EEXIST' });
-    return rename(temporary, path);
+    return renameFile(temporary, path);
   }
   await unlink(temporary);
 }

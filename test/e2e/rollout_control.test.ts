@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer, type TestServer } from './client.ts';
 import { runCommand } from './command.ts';
@@ -106,7 +107,7 @@ describe('people and a rollout', { timeout: 240_000 }, () => {
     await server.call('register_model', {
       model_id: 'first',
       version: '2',
-      source: new URL('../models/slow_run.onnx', import.meta.url).pathname,
+      source: fileURLToPath(new URL('../models/slow_run.onnx', import.meta.url)),
     });
     const started = await start('first');
     expect(started).toMatchObject({ incumbent: null, next: expect.stringContaining('simply deployed') });

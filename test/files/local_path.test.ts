@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -8,10 +8,23 @@ import { localPath } from '../../src/files/local_path.ts';
 test('a file URI is the path that it was made of, whatever is in the name', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[^/\\\0]{1,30}$/), (name) => {
-      const path = join('/data', name);
+      const path = resolve('/data', name);
       expect(localPath(pathToFileURL(path).href)).toBe(path);
     }),
   );
+});
+
+test.each<[NodeJS.Platform, string, string]>([
+  ['win32', '~', 'C:\\Users\\ada'],
+  ['win32', '~/models/a.onnx', 'C:\\Users\\ada\\models\\a.onnx'],
+  ['win32', '~\\models\\a.onnx', 'C:\\Users\\ada\\models\\a.onnx'],
+  ['win32', 'file:///C:/data/a%20b.csv', 'C:\\data\\a b.csv'],
+  ['win32', 'file://server/share/a.csv', '\\\\server\\share\\a.csv'],
+  ['win32', 'D:\\data\\a.csv', 'D:\\data\\a.csv'],
+  ['darwin', '~/models/a.onnx', 'C:\\Users\\ada/models/a.onnx'],
+  ['darwin', '~\\models', '~\\models'],
+])('on %s %s is %s', (platform, given, path) => {
+  expect(localPath(given, { platform, home: 'C:\\Users\\ada' })).toBe(path);
 });
 
 test('~ is the home directory, of this user only', () => {

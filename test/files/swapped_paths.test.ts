@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ModelYardError } from '../../src/errors.ts';
 import { holdReadableDirectory, holdWritable, withReadable } from '../../src/files/file_access.ts';
@@ -66,7 +67,7 @@ async function write(name: string): Promise<string> {
 describe.skipIf(process.platform !== 'linux')('while another process swaps a directory for a link', () => {
   let swapper: ChildProcess;
   beforeAll(async () => {
-    const script = new URL('./swapper.mjs', import.meta.url).pathname;
+    const script = fileURLToPath(new URL('./swapper.mjs', import.meta.url));
     swapper = spawn(process.execPath, [script, swapped, outside], { stdio: ['pipe', 'pipe', 'inherit'] });
     if (swapper.stdout) await once(swapper.stdout, 'data');
   });
