@@ -31,7 +31,7 @@ export function fittingRows({ features }: Signature, given: FeatureColumns): Fit
   for (const feature of features) {
     const column = given.columns.get(feature.name);
     const has = given.has?.(feature.name);
-    let [lacking, unfit] = [0, 0];
+    let [lacking, missing, unfit] = [0, 0, 0];
     const refuse = (row: number, known: number, text: () => string): number => {
       const reason = known === 0 ? texts.push(text()) - 1 : known;
       reasons[row] = reason;
@@ -43,7 +43,11 @@ export function fittingRows({ features }: Signature, given: FeatureColumns): Fit
       if (reasons[row] !== 0) continue;
       if (column === undefined || fits === undefined || has?.(row) === false)
         lacking = refuse(row, lacking, () => `"${feature.name}" was not given or not logged`);
-      else if (!fits(row)) unfit = refuse(row, unfit, () => unfitText(feature, valueAt(column, row)));
+      else if (!fits(row)) {
+        const value = valueAt(column, row);
+        if (value === null) missing = refuse(row, missing, () => unfitText(feature, value));
+        else unfit = refuse(row, unfit, () => unfitText(feature, value));
+      }
     }
   }
   const rows = new Uint32Array(given.rows);
