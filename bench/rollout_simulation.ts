@@ -175,7 +175,12 @@ function seenArm(isCalls: boolean) {
       const [, , ofRows, ofHits] = sums.map((sum) => sum.values());
       return ofRows && ofHits && shareOfUnits(ofHits, ofRows);
     },
-    timed: () => ({ latencyMs: latency.values(), unit: Int32Array.from(unitOf.values()) }),
+    timed: () => ({
+      latencyMs: latency.values(),
+      unit: Int32Array.from(unitOf.values()),
+      // A call a second.
+      second: Int32Array.from({ length: latency.length() }, (_, call) => call),
+    }),
   };
 }
 

@@ -23,10 +23,11 @@ export interface Split {
   timed?: boolean | undefined;
 }
 
-/** Calls that were answered: latency in milliseconds, and their units, numbered from 0 on. */
+/** Calls one by one: latency in milliseconds (NaN: failed), their units and the seconds that they came in, numbered from 0 on. */
 export interface TimedCalls {
   latencyMs: Float64Array;
   unit: Int32Array;
+  second: Int32Array;
 }
 
 /**
@@ -100,11 +101,13 @@ function newestTime(segments: readonly WindowSegment[]): number {
 
 function counter(version: string, { sticky, timed }: Split) {
   const [units, calls] = [numberUnits(sticky), numberUnits(false)];
-  const [latencies, unitOfLatency]: [number[], number[]] = [[], []];
+  const [latencies, unitOfCall, secondOfCall]: [number[], number[], number[]] = [[], [], []];
+  const seconds = new Map<number, number>();
   const callsOf: number[] = [];
   const errorsOf: number[] = [];
   return {
     segment(...segment: Parameters<typeof units.of>) {
+      const [, at] = segment;
       const [unitOf, callOf] = [units.of(...segment), calls.of(...segment)];
       return (row: number, failed: boolean, latencyMs: number): void => {
         const unit = unitOf(row);
@@ -114,9 +117,13 @@ function counter(version: string, { sticky, timed }: Split) {
         if (calls.count() === before) return;
         callsOf[unit] = (callsOf[unit] ?? 0) + 1;
         errorsOf[unit] = (errorsOf[unit] ?? 0) + Number(failed);
-        if (timed !== true || Number.isNaN(latencyMs)) return;
+        if (timed !== true || (Number.isNaN(latencyMs) && !failed)) return;
+        const time = Math.floor((at[row] ?? 0) / 1000);
+        const second = seconds.get(time) ?? seconds.size;
+        seconds.set(time, second);
         latencies.push(latencyMs);
-        unitOfLatency.push(unit);
+        unitOfCall.push(unit);
+        secondOfCall.push(second);
       };
     },
     finish: (): Assigned => ({
@@ -126,7 +133,11 @@ function counter(version: string, { sticky, timed }: Split) {
       calls: calls.count(),
       errors: errorsOf.reduce((sum, errors) => sum + errors, 0),
       timed: timed
-        ? { latencyMs: Float64Array.from(latencies), unit: Int32Array.from(unitOfLatency) }
+        ? {
+            latencyMs: Float64Array.from(latencies),
+            unit: Int32Array.from(unitOfCall),
+            second: Int32Array.from(secondOfCall),
+          }
         : undefined,
       errorRate: shareOfUnits(Float64Array.from(errorsOf), Float64Array.from(callsOf)),
     }),

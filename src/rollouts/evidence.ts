@@ -5,7 +5,7 @@ import type { UnitEstimate } from '../statistics/unit_estimate.ts';
 export interface ArmEvidence {
   /** Entities where calls of one stay with their version, else calls. */
   units: number;
-  /** Units of which a call failed. */
+  /** Units of which a call failed; fewer where errors come in clusters. */
   failedUnits: number;
   calls: number;
   errors: number;

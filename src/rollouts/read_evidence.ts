@@ -18,7 +18,7 @@ import type { RolloutStep } from './plan.ts';
 import { readDrift } from './prediction_drift.ts';
 import { replayLog } from './replay_log.ts';
 import type { Rollout } from './rollout_store.ts';
-import { slowCalls } from './slow_calls.ts';
+import { errorCluster, secondsWithCalls, slowCalls } from './slow_calls.ts';
 
 export interface EvidenceDependencies {
   database: Database;
@@ -110,8 +110,7 @@ async function readCanary(
   const units = sampleRatioTest([ours.units, theirs.units], weights);
   return {
     ...noEvidence,
-    candidate: ours,
-    incumbent: theirs,
+    ...singleErrors(ours, theirs),
     share: step.share,
     ...(ours.timed && theirs.timed
       ? slowCalls(ours.timed, theirs.timed, step.share, step.margins.p95)
@@ -119,6 +118,23 @@ async function readCanary(
     metrics,
     isMismatched: units !== undefined && units.pValue < mismatchLevel,
   };
+}
+
+/** Seconds with calls of the candidate from which on its errors are judged: of fewer nobody knows how they cluster. */
+const leastSeconds = 3;
+
+/** Both versions, with errors of one cause counted once. */
+function singleErrors(ours: Assigned, theirs: Assigned): Pick<StepEvidence, 'candidate' | 'incumbent'> {
+  if (ours.timed === undefined || theirs.timed === undefined) return { candidate: ours, incumbent: theirs };
+  const isKnown = secondsWithCalls(ours.timed) >= leastSeconds;
+  const cluster = isKnown
+    ? Math.max(errorCluster(ours.timed), errorCluster(theirs.timed))
+    : Number.POSITIVE_INFINITY;
+  const [candidate, incumbent] = [ours, theirs].map(({ timed: _, ...arm }) => ({
+    ...arm,
+    failedUnits: arm.failedUnits / cluster,
+  }));
+  return { candidate: candidate ?? ours, incumbent: incumbent ?? theirs };
 }
 
 /** Calls that the candidate answered as a shadow, beside those that the incumbent answered to callers. */

@@ -5,15 +5,18 @@ import type { StepEvidence } from './evidence.ts';
 /** A p95 up to so many times the incumbent's is tolerated: that much differs between two processes of one version. */
 const toleratedRatio = 1.1;
 const quantile = 0.95;
+/** Seconds with calls that either version must have had: of fewer it is not known how slow calls cluster. */
+const leastSeconds = 10;
 
 /**
  * The calls of both versions beyond the incumbent's p95: its own slowest twentieth, and the candidate's beyond the
- * tolerated multiple, and beyond the margin's. Where slow calls come in clusters (one entity's), a cluster counts as one:
- * counts are divided by the design effect (Kish 1965), the variance over units in variances of as many single calls.
+ * tolerated multiple, and beyond the margin's. Where slow calls come in clusters (one entity's, or of one second in
+ * which a host stood still), a cluster counts as one: counts are divided by the design effect (Kish 1965), the variance
+ * over units, or over seconds, in variances of as many single calls.
  *
  * @param share the candidate's of the calls, by the weights
  * @param margin in p95s of the incumbent
- * @returns undefined where a version has no call
+ * @returns undefined where a version has no calls, or calls of too few seconds
  */
 export function slowCalls(
   candidate: TimedCalls,
@@ -21,8 +24,11 @@ export function slowCalls(
   share: number,
   margin: number,
 ): Pick<StepEvidence, 'slow' | 'p95'> {
-  const [own, other] = [quantileOf(candidate.latencyMs), quantileOf(incumbent.latencyMs)];
-  if (own === undefined || other === undefined) return { slow: undefined, p95: undefined };
+  const [own, other] = [candidate, incumbent].map(({ latencyMs }) =>
+    quantileOf(latencyMs.filter(Number.isFinite)),
+  );
+  const isShort = [candidate, incumbent].some(({ second }) => countOf(second) < leastSeconds);
+  if (own === undefined || other === undefined || isShort) return { slow: undefined, p95: undefined };
   const theirs = beyond(incumbent, other);
   const events = (ratio: number) => {
     const ours = beyond(candidate, other * ratio);
@@ -59,26 +65,46 @@ function select(values: Float64Array, position: number): number | undefined {
   return values[position];
 }
 
+/** How many errors of a version count as one, for those of one second often have one cause; 1 where they come singly. */
+export function errorCluster({ latencyMs, second }: TimedCalls): number {
+  return designEffect(second, (call) => Number.isNaN(latencyMs[call] ?? 0));
+}
+
+/** Seconds with calls, from which on it is known how errors cluster. */
+export function secondsWithCalls({ second }: TimedCalls): number {
+  return countOf(second);
+}
+
 /** How many calls took longer than `limit`, and how many of them count as one. */
-function beyond({ latencyMs, unit }: TimedCalls, limit: number): { calls: number; cluster: number } {
-  let most = -1;
-  for (let call = 0; call < unit.length; call++) most = Math.max(most, unit[call] ?? -1);
+function beyond({ latencyMs, unit, second }: TimedCalls, limit: number): { calls: number; cluster: number } {
+  const isSlow = (call: number) => (latencyMs[call] ?? 0) > limit;
   let calls = 0;
-  if (most + 1 === unit.length) {
-    for (let call = 0; call < unit.length; call++) calls += Number((latencyMs[call] ?? 0) > limit);
-    return { calls, cluster: 1 };
+  for (let call = 0; call < unit.length; call++) calls += Number(isSlow(call));
+  return { calls, cluster: Math.max(designEffect(unit, isSlow), designEffect(second, isSlow)) };
+}
+
+/** @param groups of each call, numbered from 0 on */
+function designEffect(groups: Int32Array, isHit: (call: number) => boolean): number {
+  const most = countOf(groups);
+  // Where every call is a group of its own there are no clusters.
+  if (most === groups.length) return 1;
+  const [counts, hits] = [new Float64Array(most), new Float64Array(most)];
+  let total = 0;
+  for (let call = 0; call < groups.length; call++) {
+    const group = groups[call] ?? 0;
+    counts[group] = (counts[group] ?? 0) + 1;
+    if (!isHit(call)) continue;
+    hits[group] = (hits[group] ?? 0) + 1;
+    total++;
   }
-  const counts = new Float64Array(most + 1);
-  const slow = new Float64Array(most + 1);
-  for (let call = 0; call < unit.length; call++) {
-    const of = unit[call] ?? 0;
-    counts[of] = (counts[of] ?? 0) + 1;
-    if (!((latencyMs[call] ?? 0) > limit)) continue;
-    slow[of] = (slow[of] ?? 0) + 1;
-    calls++;
-  }
-  const estimate = shareOfUnits(slow, counts);
-  if (estimate === undefined || calls === 0) return { calls, cluster: 1 };
-  const alone = (calls + 1) / (unit.length + 2);
-  return { calls, cluster: Math.max(1, (estimate.variance * unit.length) / (alone * (1 - alone))) };
+  const estimate = shareOfUnits(hits, counts);
+  if (estimate === undefined || total === 0) return 1;
+  const alone = (total + 1) / (groups.length + 2);
+  return Math.max(1, (estimate.variance * groups.length) / (alone * (1 - alone)));
+}
+
+function countOf(groups: Int32Array): number {
+  let most = -1;
+  for (const group of groups) most = Math.max(most, group);
+  return most + 1;
 }

@@ -70,7 +70,7 @@ export async function expectWhole(database: Database, options: { traffic: boolea
   const stepsTold = audit.filter(
     ({ action, outcome, after }) =>
       outcome === 'done' &&
-      ['promote_model', 'rollback_model'].includes(action) &&
+      ['promote_model', 'rollback_model', 'start_rollout'].includes(action) &&
       isStep(told.parse(JSON.parse(after ?? '{}'))),
   );
   expect(stepsTold).toHaveLength(new Set(steps.map((step) => `${step.model_id} ${step.revision}`)).size);

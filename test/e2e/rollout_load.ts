@@ -4,6 +4,7 @@ import { until } from './until.ts';
 
 /** Short waits and wide margins: what takes hours of real traffic is over in seconds. */
 export const quickPlan = {
+  backtest: false,
   shares: [0.2, 0.5, 1],
   least_s: 1,
   longest_s: 600,

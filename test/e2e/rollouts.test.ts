@@ -30,7 +30,10 @@ for (const { name, skipped, open } of stores)
 
     test('takes a good candidate to production by itself while clients call', async () => {
       await twoVersions(server, 'good', ['slow_run', 'slow_run']);
-      const dry = await start('good', { dry_run: true });
+      for (let call = 0; call < 50; call++)
+        await server.call('predict', { model_id: 'good', inputs: [{ x: call / 50 }] });
+      const plan = { ...quickPlan, backtest: true };
+      const dry = await start('good', { dry_run: true, plan });
       expect(dry).toMatchObject({ rollout_id: null, incumbent: '1', state: null });
       expect(dry.steps.map((step) => step.split(':')[0])).toEqual([
         'probe',
@@ -41,13 +44,18 @@ for (const { name, skipped, open } of stores)
         '100 %',
         'production',
       ]);
-      const started = await start('good');
+      const started = await start('good', { plan });
       expect(started).toMatchObject({ version: '2', incumbent: '1', state: 'running', step: 'probe' });
       const calling = clients(server, 'good', 8, (call) => (call % 10) / 10);
       const rollout = await untilState(server, 'good', ended);
       await calling.stop();
-      expect(rollout.state, rollout.waiting_for).toBe('succeeded');
-      expect(rollout.decisions.map(({ action, step }) => `${step}: ${action}`)).toEqual([
+      expect(rollout.state, JSON.stringify(rollout)).toBe('succeeded');
+      const { decisions } = await server.call('get_rollout', {
+        model_id: 'good',
+        response_format: 'detailed',
+      });
+      expect(decisions[1]?.reason).toMatch(/\d+ logged rows were replayed/);
+      expect(decisions.map(({ action, step }) => `${step}: ${action}`)).toEqual([
         'probe: go_on',
         'backtest: go_on',
         'shadow: go_on',
@@ -72,7 +80,7 @@ for (const { name, skipped, open } of stores)
         (call) => (call % 20 === 7 ? 3 : (call % 10) / 10),
         /error_rate|breaker/,
       ],
-      ['is slow', ['memory_balloon', 'slow_run'], {}, () => 3000, /p95/],
+      ['is slow', ['memory_balloon', 'slow_run'], {}, () => 10_000, /p95/],
       [
         'crashes when it runs',
         ['nan_output', 'memory_balloon'],
@@ -84,7 +92,7 @@ for (const { name, skipped, open } of stores)
       const modelId = what.replaceAll(' ', '-');
       await twoVersions(server, modelId, models, { second });
       await start(modelId);
-      const calling = clients(server, modelId, 8, inputOf);
+      const calling = clients(server, modelId, 4, inputOf);
       const rollout = await untilState(server, modelId, ended);
       await calling.stop();
       expect(rollout.state, rollout.waiting_for).toBe('rolled_back');
@@ -93,6 +101,20 @@ for (const { name, skipped, open } of stores)
         reason: expect.stringMatching(why),
       });
       expect(await standing(modelId)).toMatchObject({ weights: { 1: 1 }, stages: { 1: 'production' } });
+    });
+
+    test('sends back one that is worse on logged calls before anybody sees it', async () => {
+      await twoVersions(server, 'replayed', ['slow_run', 'memory_balloon']);
+      for (let call = 0; call < 60; call++) {
+        const x = 2 + (call % 10);
+        const { predictions } = await server.call('predict', { model_id: 'replayed', inputs: [{ x }] });
+        const outcomes = [{ prediction_id: predictions[0]?.prediction_id, actual: 1.2 * x }];
+        await server.call('record_outcomes', { model_id: 'replayed', outcomes });
+      }
+      await start('replayed', { plan: { ...quickPlan, backtest: true } });
+      const rollout = await untilState(server, 'replayed', ended);
+      expect(rollout).toMatchObject({ state: 'rolled_back', step: 'backtest' });
+      expect(rollout.decisions.at(-1)?.reason).toMatch(/^Replayed calls show harm .* worse by mae/);
     });
 
     test('sends back by itself one that is worse by outcomes', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { decide, type RolloutProgress } from '../../src/rollouts/decide.ts';
 import { type ArmEvidence, noEvidence, type StepEvidence } from '../../src/rollouts/evidence.ts';
 import { defaultChoices, makePlan, type RolloutStep, stepName } from '../../src/rollouts/plan.ts';
-import { slowCalls } from '../../src/rollouts/slow_calls.ts';
+import { errorCluster, slowCalls } from '../../src/rollouts/slow_calls.ts';
 import { seededRandom } from '../../src/statistics/random.ts';
 import { shareOfUnits } from '../../src/statistics/unit_estimate.ts';
 
@@ -18,7 +18,8 @@ function arm(calls: number, errors: number): ArmEvidence {
 function timed(calls: number, slower: number, seed: number) {
   const random = seededRandom(seed);
   const latencyMs = Float64Array.from({ length: calls }, () => slower * Math.exp(random() + random()));
-  return { latencyMs, unit: Int32Array.from({ length: calls }, (_, call) => call) };
+  const unit = Int32Array.from({ length: calls }, (_, call) => call);
+  return { latencyMs, unit, second: unit };
 }
 
 function at(kind: RolloutStep['kind'], ranMs: number, share = 0): RolloutProgress {
@@ -165,4 +166,33 @@ test('the default plan, by the names of its steps', () => {
     '100 %',
     'production',
   ]);
+});
+
+test('slow calls of one second count as one: a host that stood still is no slower version', () => {
+  const calls = 400;
+  const second = Int32Array.from({ length: calls }, (_, call) => Math.floor(call / 10));
+  const unit = Int32Array.from({ length: calls }, (_, call) => call);
+  const steady = Float64Array.from({ length: calls }, (_, call) => 1 + (call % 20) / 100);
+  const stood = steady.map((ms, call) => (call >= 100 && call < 180 ? ms + 50 : ms));
+  const candidate = { latencyMs: stood, unit, second };
+  const incumbent = { latencyMs: steady, unit, second };
+  const evidence = {
+    ...noEvidence,
+    candidate: arm(calls, 0),
+    incumbent: arm(calls, 0),
+    share: 0.5,
+    ...slowCalls(candidate, incumbent, 0.5, 1.5),
+  };
+  expect(decide(plan, at('canary', 1000, 0.5), evidence).action).toBe('not_enough_yet');
+  const alone = { latencyMs: stood, unit, second: unit };
+  const single = { ...evidence, ...slowCalls(alone, { ...incumbent, second: unit }, 0.5, 1.5) };
+  expect(decide(plan, at('canary', 1000, 0.5), single).action).toBe('go_back');
+});
+
+test('errors of one second have one cause', () => {
+  const second = Int32Array.from({ length: 100 }, (_, call) => Math.floor(call / 10));
+  const latencyMs = Float64Array.from({ length: 100 }, (_, call) => (call < 8 ? Number.NaN : 1));
+  expect(errorCluster({ latencyMs, unit: second, second })).toBeGreaterThan(5);
+  const spread = Float64Array.from({ length: 100 }, (_, call) => (call % 12 === 0 ? Number.NaN : 1));
+  expect(errorCluster({ latencyMs: spread, unit: second, second })).toBeLessThan(1.5);
 });
