@@ -99,7 +99,7 @@ install_tool inspector2 @modelcontextprotocol/inspector@2.12.0
 for inspector in inspector0 inspector2; do
   [ $inspector = inspector2 ] && path=$newer_path || path=$PATH
   inspect() {
-    HOME=$scratch/home PATH=$path "$scratch/$inspector/node_modules/.bin/mcp-inspector" --cli --config "$config" --server modelyard "$@" </dev/null
+    HOME=$scratch/home PATH=$path MCP_INSPECTOR_SECRET_STORE=memory "$scratch/$inspector/node_modules/.bin/mcp-inspector" --cli --config "$config" --server modelyard "$@" </dev/null
   }
   inspect --method tools/list | grep -q '"deploy_model"' || fail "$inspector does not list deploy_model"
   inspect --method tools/call --tool-name deploy_model --tool-arg "model_id=$inspector" version=1 "source=$example/home_win_v2.onnx" "feature_names=$names" | grep -q active ||
@@ -107,7 +107,7 @@ for inspector in inspector0 inspector2; do
   inspect --method tools/call --tool-name predict --tool-arg "model_id=$inspector" "inputs=$row" | grep -q prediction_id || fail "$inspector does not predict"
   echo "$inspector ok"
 done
-HOME=$scratch/home PATH=$newer_path "$scratch/inspector2/node_modules/.bin/mcp-inspector" --cli --config "$config" --server modelyard --strict --method tools/list </dev/null >"$scratch/strict" 2>&1 ||
+HOME=$scratch/home PATH=$newer_path MCP_INSPECTOR_SECRET_STORE=memory "$scratch/inspector2/node_modules/.bin/mcp-inspector" --cli --config "$config" --server modelyard --strict --method tools/list </dev/null >"$scratch/strict" 2>&1 ||
   { cat "$scratch/strict" >&2; fail "the inspector finds schemas that some clients do not take"; }
 
 say "mcporter"
