@@ -6,7 +6,7 @@ import { modelId, responseFormat } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
 /** Decisions and characters of each that a concise answer shows, the newest. */
-const shown = { decisions: 6, characters: 240 };
+const shown = { decisions: 6, characters: 240, waiting: 600 };
 
 export const getRollout = defineTool({
   name: 'get_rollout',
@@ -63,14 +63,16 @@ export const getRollout = defineTool({
         at: isoTime(made.at),
         step: nameOfStep(plan, made.step),
         action: made.action,
-        reason: isDetailed ? made.reason : cut(made.reason),
+        reason: isDetailed ? made.reason : cut(made.reason, shown.characters),
         by: made.by,
       })),
       evidence: [
         `${candidate} calls of the candidate, ${incumbent} of the incumbent in this step, ${Math.round(rollout.ranMs / 1000)} s`,
         ...progress.findings.map(({ detail }) => detail),
       ],
-      waiting_for: isOver(rollout.state) ? '' : progress.waiting || 'its first look',
+      waiting_for: isOver(rollout.state)
+        ? ''
+        : cut(progress.waiting || 'its first look', isDetailed ? 2000 : shown.waiting),
       ...(progress.expectedMs !== null && { expected_s: Math.ceil(progress.expectedMs / 1000) }),
       next: nextCall(rollout),
       undo: undoOf(rollout),
@@ -82,6 +84,6 @@ function isOver(state: z.output<typeof rolloutState>): boolean {
   return state === 'succeeded' || state === 'rolled_back' || state === 'aborted';
 }
 
-function cut(text: string): string {
-  return text.length <= shown.characters ? text : `${text.slice(0, shown.characters)}…`;
+function cut(text: string, characters: number): string {
+  return text.length <= characters ? text : `${text.slice(0, characters)}…`;
 }

@@ -36,7 +36,7 @@ export function lookInterval({ plan, step }: Pick<Rollout, 'plan' | 'step'>): nu
 export async function reconcile(dependencies: ReconcileDependencies, read: Rollout): Promise<void> {
   const { database, clock } = dependencies;
   if (read.state === 'paused') return;
-  const rollout = { ...read, ranMs: read.ranMs + sinceLook(read, clock()) };
+  const rollout = { ...read, ranMs: read.ranMs + countedSince(read, clock()) };
   const step = rollout.plan.steps[rollout.step];
   if (step === undefined) return;
   try {
@@ -75,8 +75,8 @@ function decisionOf(action: Decision['action'], reason: string): Decision {
   return { action, reason, findings: [], shown: {}, expectedMs: undefined };
 }
 
-/** Time in which no server looked counts towards no wait. */
-function sinceLook(rollout: Rollout, now: number): number {
+/** How much of the time since the last look counts: that in which no server looked counts towards no wait. */
+export function countedSince(rollout: Pick<Rollout, 'plan' | 'step' | 'lookedAt'>, now: number): number {
   return Math.max(0, Math.min(now - rollout.lookedAt, 3 * lookInterval(rollout)));
 }
 

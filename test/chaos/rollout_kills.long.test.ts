@@ -114,6 +114,8 @@ async function agreement(database: Database): Promise<number> {
       Array.from({ length: sequence }, (_, at) => at + 1),
     );
   }
+  const told = await database.selectFrom('alert_events').select('message').execute();
+  expect(told.filter(({ message }) => message.includes('"cause":"rollout"'))).toHaveLength(decisions.length);
   const last = rollouts.at(-1);
   if (last === undefined) return 0;
   const { state, step, version, incumbent = '', plan: of, progress } = last;
