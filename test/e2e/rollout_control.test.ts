@@ -131,6 +131,30 @@ describe('people and a rollout', { timeout: 240_000 }, () => {
     });
   });
 
+  test('a gate that fails holds it before production; once it passes, resume goes on', async () => {
+    await twoVersions(server, 'gated', ['slow_run', 'slow_run']);
+    await server.call('update_model', {
+      model_id: 'gated',
+      gates: { production: { require_staging: true } },
+    });
+    const { rollout_id } = await start('gated', {
+      plan: { ...quickPlan, shadow: false, shares: [1], least_calls: 1 },
+    });
+    const calling = clients(server, 'gated', 1, () => 0.5);
+    const held = await untilState(server, 'gated', ['held', 'succeeded']);
+    expect(held).toMatchObject({
+      state: 'held',
+      step: 'production',
+      waiting_for: expect.stringMatching(/GATE_FAILED.*require_staging/),
+    });
+    await server.call('promote_model', { model_id: 'gated', version: '2', target_stage: 'staging' });
+    await server.call('control_rollout', { rollout_id, action: 'resume', reason: 'it is in staging' });
+    await untilState(server, 'gated', ['succeeded']);
+    await calling.stop();
+    const { versions } = await server.call('get_model', { model_id: 'gated' });
+    expect(versions.find(({ version }) => version === '2')?.stage).toBe('production');
+  });
+
   test('an approval that is wanted holds it, with its id; once it is given it goes on by itself', async () => {
     await twoVersions(server, 'guarded', ['slow_run', 'slow_run']);
     await server.call('update_model', {
