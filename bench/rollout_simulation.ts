@@ -1,7 +1,7 @@
 import { decide, type RolloutProgress } from '../src/rollouts/decide.ts';
 import { type ArmEvidence, noEvidence, type StepEvidence } from '../src/rollouts/evidence.ts';
 import { pairedVariance } from '../src/rollouts/judge.ts';
-import { isJudged, type RolloutPlan, type RolloutStep } from '../src/rollouts/plan.ts';
+import { isJudged, p95Limits, type RolloutPlan, type RolloutStep } from '../src/rollouts/plan.ts';
 import { slowCalls } from '../src/rollouts/slow_calls.ts';
 import { type Random, seededRandom } from '../src/statistics/random.ts';
 import { sampleRatioTest } from '../src/statistics/sample_ratio.ts';
@@ -213,7 +213,7 @@ function evidenceOf({ outcomes }: World, step: RolloutStep, seen: SeenCalls): St
     candidate: ours,
     incumbent: theirs,
     share,
-    ...(isShadow ? {} : slowCalls(candidate.timed(), incumbent.timed(), share, step.margins.p95)),
+    ...(isShadow ? {} : slowCalls(candidate.timed(), incumbent.timed(), share, p95Limits(step))),
     metrics:
       outcomes > 0 && metric.candidate && metric.incumbent
         ? [{ ...metric, variance: paired || undefined }]

@@ -98,6 +98,7 @@ export async function openServices(
 
   const rollouts = openRollouts(settings, {
     database,
+    approvals,
     livePerformance,
     readWindow: log.readWindow,
     backtest: backtest.run,

@@ -6,6 +6,8 @@ import { modelId, orJsonText, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
 const share = z.number().gt(0).max(1);
+/** Of the calls, in a step: a smaller one shows nothing. */
+const stepShare = z.number().min(0.001).max(1);
 const seconds = z.number().min(0).max(31_536_000);
 
 export const startRollout = defineTool({
@@ -22,7 +24,7 @@ export const startRollout = defineTool({
       z.strictObject({
         backtest: z.boolean().optional(),
         shadow: z.boolean().optional(),
-        shares: z.array(share).min(1).max(10).optional(),
+        shares: z.array(stepShare).min(1).max(10).optional(),
         least_s: seconds.optional(),
         longest_s: seconds.optional(),
         least_calls: z.number().int().min(0).optional(),

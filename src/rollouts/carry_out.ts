@@ -52,7 +52,7 @@ export async function moveTraffic(
         ? { [incumbent]: 1 }
         : { [incumbent]: 1 - share, [version]: share };
   const shadowVersion =
-    to?.kind === 'shadow' ? version : to === undefined ? (progress.shadow ?? undefined) : undefined;
+    to?.kind === 'shadow' ? version : to === undefined ? await formerShadow(actors, rollout) : undefined;
   await actors.setTraffic(
     {
       modelId,
@@ -67,6 +67,21 @@ export async function moveTraffic(
     },
     call,
   );
+}
+
+/** The shadow that there was before, unless it was retired meanwhile. */
+async function formerShadow(
+  { database }: Actors,
+  { modelId, progress }: Rollout,
+): Promise<string | undefined> {
+  if (progress.shadow === null) return undefined;
+  const row = await database
+    .selectFrom('deployments')
+    .select('version')
+    .where('model_id', '=', modelId)
+    .where('version', '=', progress.shadow)
+    .executeTakeFirst();
+  return row?.version;
 }
 
 /** Promotes the candidate to production, with all calls, and writes the decision in the same transaction. */
@@ -121,6 +136,20 @@ export async function interference(database: Database, rollout: Rollout): Promis
   if ((standing.production ?? null) !== progress.production)
     return `Version ${standing.production ?? 'none'} of ${modelId} went to production meanwhile, where ${progress.production ?? 'none'} was.`;
   return undefined;
+}
+
+/** That the candidate was archived, which takes back that it is to serve; undefined where it was not. */
+export async function archivedSince(
+  database: Database,
+  { modelId, version }: Rollout,
+): Promise<string | undefined> {
+  const row = await database
+    .selectFrom('versions')
+    .select('stage')
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .executeTakeFirst();
+  return row?.stage === 'archived' ? `Version ${version} of ${modelId} was archived meanwhile.` : undefined;
 }
 
 /** @throws Overtaken */

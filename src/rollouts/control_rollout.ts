@@ -1,7 +1,7 @@
 import type { Call } from '../access/approval.ts';
 import { nameOf } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
-import { type Actors, interference, moveTraffic, onlyDecide } from './carry_out.ts';
+import { type Actors, archivedSince, interference, moveTraffic, onlyDecide } from './carry_out.ts';
 import { findRollout, nameOfStep, Overtaken, openStates, type Rollout, type Step } from './rollout_store.ts';
 
 export const controlActions = ['pause', 'resume', 'abort', 'skip_step'] as const;
@@ -38,6 +38,9 @@ export async function controlRollout(actors: Actors, control: RolloutControl, ca
 
 async function carry(actors: Actors, rollout: Rollout, control: RolloutControl, call: Call): Promise<void> {
   const changed = await interference(actors.database, rollout);
+  const now = await present(actors, rollout);
+  if (control.action === 'resume' || control.action === 'skip_step')
+    await requireComparable(actors, rollout, now.production);
   const position = rollout.step + Number(control.action === 'skip_step');
   const to = rollout.plan.steps[position];
   const decision: Step = {
@@ -50,10 +53,7 @@ async function carry(actors: Actors, rollout: Rollout, control: RolloutControl, 
     progress: { waiting: control.action === 'pause' ? `Paused: ${control.reason}` : '', expectedMs: null },
   };
   // What somebody else set since is theirs; resuming takes it back into the rollout's hands.
-  const adopted =
-    changed === undefined
-      ? rollout
-      : { ...rollout, progress: { ...rollout.progress, ...(await present(actors, rollout)) } };
+  const adopted = changed === undefined ? rollout : { ...rollout, progress: { ...rollout.progress, ...now } };
   const keepsTraffic =
     control.action === 'pause' ||
     to === undefined ||
@@ -80,6 +80,28 @@ async function present({ database }: Actors, { modelId }: Rollout) {
     .where('stage', '=', 'production')
     .executeTakeFirst();
   return { routeSetAt: route?.changed_at ?? null, production: production?.version ?? null };
+}
+
+/** @throws INVALID_INPUT where the candidate was archived, or a third version went to production, since */
+async function requireComparable(
+  { database }: Actors,
+  rollout: Rollout,
+  production: string | null,
+): Promise<void> {
+  const { modelId, version, incumbent = 'none', progress } = rollout;
+  const archived = await archivedSince(database, rollout);
+  if (archived !== undefined)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      archived,
+      'Abort; or promote_model with target_stage=development, then resume.',
+    );
+  if (production === null || production === progress.production || production === version) return;
+  throw new ModelYardError(
+    'INVALID_INPUT',
+    `Version ${production} of ${modelId} went to production meanwhile: ${version} would be compared with ${incumbent}, which it would not replace.`,
+    'Abort, which leaves the traffic as it is, then start_rollout again.',
+  );
 }
 
 function stateAfter({ action }: RolloutControl, isOver: boolean): Step['state'] {

@@ -95,13 +95,30 @@ export function makePlan(choices: PlanChoices): RolloutPlan {
  * √(½/share), so that about as many calls of both versions rule it out at any share.
  */
 function marginsAt(margins: Margins, share: number): Margins {
-  const scale = Math.max(1, Math.sqrt(0.5 / share));
+  const scale = marginScale(share);
   return {
     errorRate: margins.errorRate * scale,
     p95: 1 + (margins.p95 - 1) * scale,
     share: margins.share * scale,
     relative: margins.relative * scale,
   };
+}
+
+function marginScale(share: number): number {
+  return Math.max(1, Math.sqrt(0.5 / share));
+}
+
+/** A p95 up to so many times the incumbent's is tolerated: that much differs between two processes of one version. */
+const leastTolerated = 1.1;
+
+/**
+ * A step's limits of the p95, in p95s of the incumbent: what is slower than `tolerated` is harm, and `margin` must be
+ * ruled out. Whoever allows more than the default's margin tolerates more in proportion.
+ */
+export function p95Limits({ margins, share }: Pick<RolloutStep, 'margins' | 'share'>) {
+  const allowed = 1 + (margins.p95 - 1) / marginScale(share);
+  const tolerated = Math.max(leastTolerated, (allowed * leastTolerated) / defaultChoices.margins.p95);
+  return { tolerated, margin: margins.p95 };
 }
 
 /** Steps in which both versions answer, so that they are compared. */

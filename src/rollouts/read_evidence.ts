@@ -14,7 +14,7 @@ import { shareOfUnits } from '../statistics/unit_estimate.ts';
 import type { Database } from '../storage/database.ts';
 import { type ArmEvidence, type MetricEvidence, noEvidence, type StepEvidence } from './evidence.ts';
 import { pairedVariance } from './judge.ts';
-import type { RolloutStep } from './plan.ts';
+import { p95Limits, type RolloutStep } from './plan.ts';
 import { readDrift } from './prediction_drift.ts';
 import { replayLog } from './replay_log.ts';
 import type { Rollout } from './rollout_store.ts';
@@ -46,9 +46,10 @@ export async function readEvidence(
   const { database, flushLog } = dependencies;
   const { modelId, version, incumbent } = rollout;
   const candidate = await findVersion(database, modelId, version);
-  if (step.kind === 'probe' || step.kind === 'production') return noEvidence;
-  await flushLog();
+  if (step.kind === 'probe') return noEvidence;
   const trips = await readTrips(database, rollout);
+  if (step.kind === 'production') return { ...noEvidence, trips };
+  await flushLog();
   if (step.kind === 'full')
     return { ...noEvidence, trips, candidate: await allCalls(dependencies, rollout, until) };
   if (incumbent === undefined) return noEvidence;
@@ -113,7 +114,7 @@ async function readCanary(
     ...singleErrors(ours, theirs),
     share: step.share,
     ...(ours.timed && theirs.timed
-      ? slowCalls(ours.timed, theirs.timed, step.share, step.margins.p95)
+      ? slowCalls(ours.timed, theirs.timed, step.share, p95Limits(step))
       : { slow: undefined, p95: undefined }),
     metrics,
     isMismatched: units !== undefined && units.pValue < mismatchLevel,

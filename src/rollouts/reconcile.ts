@@ -3,7 +3,15 @@ import { ModelYardError } from '../errors.ts';
 import { findVersion } from '../registry/lookup.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type Actors, callOf, interference, moveTraffic, onlyDecide, promoteCandidate } from './carry_out.ts';
+import {
+  type Actors,
+  archivedSince,
+  callOf,
+  interference,
+  moveTraffic,
+  onlyDecide,
+  promoteCandidate,
+} from './carry_out.ts';
 import { type Decision, decide } from './decide.ts';
 import type { StepEvidence } from './evidence.ts';
 import type { RolloutStep } from './plan.ts';
@@ -40,7 +48,7 @@ export async function reconcile(dependencies: ReconcileDependencies, read: Rollo
   const step = rollout.plan.steps[rollout.step];
   if (step === undefined) return;
   try {
-    const changed = await interference(database, rollout);
+    const changed = (await interference(database, rollout)) ?? (await archivedSince(database, rollout));
     if (changed !== undefined) return await pause(dependencies, rollout, changed);
     if (step.kind === 'probe') return await probe(dependencies, rollout);
     const evidence = await readEvidence(dependencies, rollout, step, clock() + 1);
@@ -51,24 +59,56 @@ export async function reconcile(dependencies: ReconcileDependencies, read: Rollo
     );
     await carryOut(dependencies, rollout, step, decision, evidence);
   } catch (error) {
-    // Somebody else was quicker: the next look sees what they did.
-    if (error instanceof Overtaken) return;
-    if (!(error instanceof ModelYardError)) throw error;
-    if (error.code === 'STORAGE_UNAVAILABLE') throw error;
-    if (isUnfit(error)) await goBack(dependencies, rollout, decisionOf('go_back', unfitReason(error)));
-    else await holdFor(dependencies, rollout, error);
+    if (isPassing(error, step)) return;
+    if (!(error instanceof ModelYardError) || error.code === 'STORAGE_UNAVAILABLE') throw error;
+    await refused(dependencies, rollout, error);
   }
 }
 
-/** Errors that say that the candidate cannot be loaded any more. */
+/** What the next look finds otherwise: somebody was quicker, the server ends, or it does not know yet what another one deployed. */
+function isPassing(error: unknown, step: RolloutStep): boolean {
+  if (error instanceof Overtaken) return true;
+  if (!(error instanceof ModelYardError)) return false;
+  return error.code === 'CANCELLED' || (error.code === 'NOT_DEPLOYED' && step.kind === 'probe');
+}
+
+/** What could not be done sends back where the candidate is to blame, which is tried alone; else it holds. */
+async function refused(
+  dependencies: ReconcileDependencies,
+  rollout: Rollout,
+  error: ModelYardError,
+): Promise<void> {
+  const unfit = isUnfit(error) ? await whyUnfit(dependencies, rollout) : undefined;
+  if (unfit === undefined) return holdFor(dependencies, rollout, error);
+  try {
+    const reason = `The candidate cannot be loaded: ${unfit.message}`;
+    await goBack(dependencies, rollout, decisionOf('go_back', reason));
+  } catch (thrown) {
+    if (thrown instanceof Overtaken) return;
+    if (!(thrown instanceof ModelYardError) || thrown.code === 'STORAGE_UNAVAILABLE') throw thrown;
+    await holdFor(dependencies, rollout, thrown);
+  }
+}
+
+async function whyUnfit(
+  { database, prepare }: ReconcileDependencies,
+  rollout: Rollout,
+): Promise<ModelYardError | undefined> {
+  const record = await findVersion(database, rollout.modelId, rollout.version);
+  try {
+    await prepare(record, callOf(rollout).origin);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ModelYardError)) throw error;
+    return isUnfit(error) ? error : undefined;
+  }
+}
+
+/** Errors of a version that cannot be loaded. */
 function isUnfit({ code }: ModelYardError): boolean {
   return ['ENGINE_CRASHED', 'INFERENCE_FAILED', 'ARTIFACT_INVALID', 'ARTIFACT_MISMATCH', 'TIMEOUT'].includes(
     code,
   );
-}
-
-function unfitReason({ message }: ModelYardError): string {
-  return `The candidate cannot be loaded: ${message}`;
 }
 
 function decisionOf(action: Decision['action'], reason: string): Decision {
@@ -93,7 +133,8 @@ async function carryOut(
   if (rollout.state === 'held' && !isWaitingForApproval)
     return keepLooking(dependencies, rollout, decision, evidence);
   if (decision.action === 'go_on')
-    return step.kind === 'production'
+    // Where a person promoted it meanwhile it has but to get the calls.
+    return step.kind === 'production' && rollout.progress.production !== rollout.version
       ? promoteCandidate(dependencies, rollout, stepOf(rollout, decision, rollout.step + 1), callOf(rollout))
       : goOn(dependencies, rollout, decision);
   if (decision.action === 'hold' && rollout.state !== 'held')
@@ -112,6 +153,9 @@ async function goOn(
 ): Promise<void> {
   const next = rollout.plan.steps[rollout.step + 1];
   const change = stepOf(rollout, decision, rollout.step + 1);
+  const present = rollout.plan.steps[rollout.step];
+  if (present?.kind === 'production')
+    return moveTraffic(dependencies, rollout, present, change, callOf(rollout));
   if (next === undefined || next.kind === 'production' || next.kind === 'backtest')
     return onlyDecide(dependencies, rollout, change);
   return moveTraffic(dependencies, rollout, next, change, callOf(rollout));
@@ -192,7 +236,13 @@ function stepOf(rollout: Rollout, decision: Decision, step: number): Step {
     reason: decision.reason,
     by: decider,
     findings: decision.findings,
-    progress: { ...progressOf(decision), findings: [], waiting: '', expectedMs: null },
+    progress: {
+      ...progressOf(decision),
+      findings: [],
+      waiting: '',
+      expectedMs: null,
+      ...(step !== rollout.step && { calls: { candidate: 0, incumbent: 0 } }),
+    },
   };
 }
 

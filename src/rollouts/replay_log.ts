@@ -7,8 +7,8 @@ import type { Rollout } from './rollout_store.ts';
 const windowMs = 7 * 86_400_000;
 const mostRows = 20_000;
 
-/** Reasons for which nothing can be replayed: they say nothing against the candidate. */
-const notPossible: readonly string[] = ['NOT_ENOUGH_DATA', 'SIGNATURE_MISMATCH', 'INVALID_INPUT'];
+/** Errors after which it is to be tried again; any other says that nothing can be replayed, not that the candidate is bad. */
+const passing: readonly string[] = ['STORAGE_UNAVAILABLE', 'CANCELLED'];
 
 /** Replays logged calls on both versions, where that can be done. */
 export async function replayLog(
@@ -32,7 +32,7 @@ export async function replayLog(
       detail: `${rows.compared} logged rows were replayed, ${rows.withOutcome} with an outcome. ${reason}`,
     };
   } catch (error) {
-    if (!(error instanceof ModelYardError) || !notPossible.includes(error.code)) throw error;
+    if (!(error instanceof ModelYardError) || passing.includes(error.code)) throw error;
     return { pValue: 1, detail: `No logged calls were replayed: ${error.message}` };
   }
 }

@@ -1,4 +1,4 @@
-import type { Call } from '../access/approval.ts';
+import type { Approvals, Call } from '../access/approval.ts';
 import type { Origin } from '../access/origin.ts';
 import { may } from '../access/roles.ts';
 import type { Backtest } from '../backtest/backtest.ts';
@@ -15,6 +15,7 @@ import { watchRollouts } from './watch_rollouts.ts';
 
 export interface RolloutNeeds extends Actors {
   livePerformance: LivePerformance;
+  approvals: Approvals;
   readWindow: WindowReader;
   backtest: Backtest['run'];
   flushLog: () => Promise<unknown>;
@@ -29,7 +30,7 @@ export function openRollouts(settings: Settings, { livePerformance, ...needs }: 
   // Who may change nothing carries nothing on.
   const watch = may(settings, 'WRITE') ? watchRollouts(dependencies) : undefined;
   return {
-    start: (request: RolloutRequest, call: Call) => startRollout(needs, request, call.origin),
+    start: (request: RolloutRequest, call: Call) => startRollout(needs, request, call),
     control: (control: RolloutControl, call: Call) => controlRollout(needs, control, call),
     /** The rollout of that id, or the newest of the model, with its decisions. @throws INVALID_INPUT */
     async find(which: { rolloutId?: string | undefined; modelId?: string | undefined }) {

@@ -2,8 +2,6 @@ import type { TimedCalls } from '../prediction_log/assignments.ts';
 import { shareOfUnits } from '../statistics/unit_estimate.ts';
 import type { StepEvidence } from './evidence.ts';
 
-/** A p95 up to so many times the incumbent's is tolerated: that much differs between two processes of one version. */
-const toleratedRatio = 1.1;
 const quantile = 0.95;
 /** Seconds with calls that either version must have had: of fewer it is not known how slow calls cluster. */
 const leastSeconds = 10;
@@ -15,14 +13,14 @@ const leastSeconds = 10;
  * over units, or over seconds, in variances of as many single calls.
  *
  * @param share the candidate's of the calls, by the weights
- * @param margin in p95s of the incumbent
+ * @param limits in p95s of the incumbent: up to where slower is no harm, and what must be ruled out
  * @returns undefined where a version has no calls, or calls of too few seconds
  */
 export function slowCalls(
   candidate: TimedCalls,
   incumbent: TimedCalls,
   share: number,
-  margin: number,
+  limits: { tolerated: number; margin: number },
 ): Pick<StepEvidence, 'slow' | 'p95'> {
   const [own, other] = [candidate, incumbent].map(({ latencyMs }) =>
     quantileOf(latencyMs.filter(Number.isFinite)),
@@ -36,7 +34,7 @@ export function slowCalls(
     return { candidate: ours.calls / cluster, incumbent: theirs.calls / cluster, share };
   };
   return {
-    slow: { tolerated: events(toleratedRatio), margin: events(margin) },
+    slow: { tolerated: events(limits.tolerated), margin: events(limits.margin) },
     p95: { candidate: own, incumbent: other },
   };
 }

@@ -1,9 +1,12 @@
 import { uuidv7 } from 'uuidv7';
+import { type Approvals, approvedBy, type Call, type ChangePlan } from '../access/approval.ts';
+import { untouched } from '../access/approval_policy.ts';
 import { changeModel } from '../access/change_model.ts';
-import { nameOf, type Origin } from '../access/origin.ts';
+import { nameOf } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import { findVersion } from '../registry/lookup.ts';
-import { readStanding } from '../registry/standing.ts';
+import { describeShares, type GuardedStanding, readStanding } from '../registry/standing.ts';
+import type { VersionRecord } from '../registry/version_record.ts';
 import type { Route } from '../serving/routing.ts';
 import { readRoute } from '../serving/stored_route.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
@@ -29,15 +32,20 @@ export interface StartedRollout {
 
 /**
  * Starts a rollout of a version: writes its plan; the next look of any server begins it.
- * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, INVALID_INPUT where there is nothing to compare it with or one runs already
+ * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, INVALID_INPUT where there is nothing to compare it with or one runs already,
+ *   ILLEGAL_TRANSITION where it is archived, APPROVAL_REQUIRED where the client's person is asked and does not agree
  */
 export async function startRollout(
-  dependencies: { database: Database; clock: () => number },
+  dependencies: { database: Database; clock: () => number; approvals: Approvals },
   { modelId, version: name, choices, dryRun, reason }: RolloutRequest,
-  origin: Origin,
+  call: Call,
 ): Promise<StartedRollout> {
-  const { database } = dependencies;
-  const { version } = await findVersion(database, modelId, name);
+  const { database, approvals } = dependencies;
+  const { origin } = call;
+  requireSensible(choices);
+  const record = await findVersion(database, modelId, name);
+  requireNotArchived(record);
+  const { version } = record;
   const route = await readRoute(database, modelId);
   const incumbent = incumbentOf(modelId, version, route);
   // Without an incumbent there is nothing to compare with: it is simply deployed.
@@ -48,6 +56,10 @@ export async function startRollout(
   );
   await requireNoOther(database, modelId);
   if (dryRun) return { rollout: undefined, plan, version, incumbent };
+  // Later nobody is there to be asked, so the person at the client is asked for all of it now.
+  const approver = approvals.approverOf(call);
+  const wanted = planOf(record, choices, await readStanding(database, modelId));
+  const approval = approver.needs(wanted.change) === 'client' ? await approver.obtain(wanted) : undefined;
   const rolloutId = uuidv7();
   try {
     await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
@@ -58,6 +70,7 @@ export async function startRollout(
           `The traffic of ${modelId} was changed meanwhile.`,
           'Call start_rollout again.',
         );
+      await approval?.use(transaction, at);
       await transaction
         .insertInto('rollouts')
         .values({
@@ -85,7 +98,7 @@ export async function startRollout(
       return {
         result: undefined,
         before: undefined,
-        after: { rollout: rolloutId, incumbent, state: 'running' },
+        after: { rollout: rolloutId, incumbent, state: 'running', ...(approval && approvedBy(approval)) },
       };
     });
   } catch (error) {
@@ -94,6 +107,53 @@ export async function startRollout(
     throw error;
   }
   return { rollout: await findRollout(database, { rolloutId }), plan, version, incumbent };
+}
+
+/** @throws INVALID_INPUT where a plan contradicts itself */
+function requireSensible({ shares, leastSeconds, longestSeconds }: PlanChoices): void {
+  if (leastSeconds > longestSeconds)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `plan.least_s=${leastSeconds} is more than longest_s=${longestSeconds}: every step would be held.`,
+      'Give a longest_s that is longer than least_s.',
+    );
+  if (shares.some((share, index) => index > 0 && share <= (shares[index - 1] ?? 0)))
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `plan.shares=${JSON.stringify(shares)} do not rise from each to the next.`,
+      'Give them in rising order, such as [0.05, 0.25, 0.5, 1].',
+    );
+}
+
+/** @throws ILLEGAL_TRANSITION */
+function requireNotArchived({ modelId, version, stage }: VersionRecord): void {
+  if (stage !== 'archived') return;
+  throw new ModelYardError(
+    'ILLEGAL_TRANSITION',
+    `${modelId} ${version} is archived, so that it cannot go to production.`,
+    'Call promote_model with target_stage=development first.',
+  );
+}
+
+/** All that a rollout may do, for the person who is asked. */
+function planOf(
+  { modelId, version }: VersionRecord,
+  { promote, shares }: PlanChoices,
+  { standing, productionWantsPerson }: GuardedStanding,
+): ChangePlan {
+  const after = {
+    production: promote ? version : standing.production,
+    weights: [[version, 1] as const],
+  };
+  return {
+    modelId,
+    summary: [
+      `Version ${version} of model ${modelId} is rolled out by itself: step by step it gets all calls${promote ? ' and goes to production' : ''}, where evidence rules harm out.`,
+      `Now they go to ${describeShares(standing)}.`,
+    ],
+    change: { ...untouched(standing), after, productionWantsPerson },
+    facts: { version, production: standing.production ?? null, traffic: standing.weights, shares, promote },
+  };
 }
 
 async function firstProgress(

@@ -15,6 +15,7 @@ export function watchRollouts(dependencies: ReconcileDependencies): { close(): P
   const { database, clock, logger } = dependencies;
   const holder = randomUUID();
   let underWay: Promise<void> | undefined;
+  const reconciling = new Map<string, Promise<void>>();
   let [closed, failing] = [false, false];
 
   const look = async () => {
@@ -24,17 +25,26 @@ export function watchRollouts(dependencies: ReconcileDependencies): { close(): P
       return since < 0 || since >= lookInterval(rollout);
     });
     if (due.length === 0 || !(await takeLease(database, holder, clock()))) return;
-    for (const rollout of due) if (!closed) await reconcile(dependencies, rollout);
+    for (const rollout of due) {
+      const { rolloutId } = rollout;
+      if (closed || reconciling.has(rolloutId)) continue;
+      // None waits for another: a replay takes minutes, and harm elsewhere is to be seen meanwhile.
+      const done = reconcile(dependencies, rollout)
+        .then(() => {
+          failing = false;
+        })
+        .catch(warn)
+        .finally(() => reconciling.delete(rolloutId));
+      reconciling.set(rolloutId, done);
+    }
+  };
+  const warn = (error: unknown) => {
+    if (!failing && !closed) logger.warn('rollouts could not be carried on', { error });
+    failing = true;
   };
   const tick = () => {
     underWay ??= look()
-      .then(() => {
-        failing = false;
-      })
-      .catch((error: unknown) => {
-        if (!failing && !closed) logger.warn('rollouts could not be carried on', { error });
-        failing = true;
-      })
+      .catch(warn)
       .finally(() => {
         underWay = undefined;
       });
@@ -45,6 +55,7 @@ export function watchRollouts(dependencies: ReconcileDependencies): { close(): P
       closed = true;
       clearInterval(timer);
       await underWay;
+      await Promise.all(reconciling.values());
       await releaseLease(database, holder).catch(() => undefined);
     },
   };

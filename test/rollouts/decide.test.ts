@@ -32,7 +32,7 @@ const canary = (calls: number, errors: [number, number], slower = 1): StepEviden
   candidate: arm(calls, errors[0]),
   incumbent: arm(3 * calls, errors[1]),
   share: 0.25,
-  ...slowCalls(timed(calls, slower, 1), timed(3 * calls, 1, 2), 0.25, 1.7),
+  ...slowCalls(timed(calls, slower, 1), timed(3 * calls, 1, 2), 0.25, { tolerated: 1.1, margin: 1.7 }),
 });
 
 describe('the next action of a rollout', () => {
@@ -181,11 +181,14 @@ test('slow calls of one second count as one: a host that stood still is no slowe
     candidate: arm(calls, 0),
     incumbent: arm(calls, 0),
     share: 0.5,
-    ...slowCalls(candidate, incumbent, 0.5, 1.5),
+    ...slowCalls(candidate, incumbent, 0.5, { tolerated: 1.1, margin: 1.5 }),
   };
   expect(decide(plan, at('canary', 1000, 0.5), evidence).action).toBe('not_enough_yet');
   const alone = { latencyMs: stood, unit, second: unit };
-  const single = { ...evidence, ...slowCalls(alone, { ...incumbent, second: unit }, 0.5, 1.5) };
+  const single = {
+    ...evidence,
+    ...slowCalls(alone, { ...incumbent, second: unit }, 0.5, { tolerated: 1.1, margin: 1.5 }),
+  };
   expect(decide(plan, at('canary', 1000, 0.5), single).action).toBe('go_back');
 });
 

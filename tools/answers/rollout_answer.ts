@@ -35,7 +35,7 @@ export function nextCall(rollout: Rollout): string {
 /** How it is taken back. */
 export function undoOf({ modelId, state, plan }: Pick<Rollout, 'modelId' | 'state' | 'plan'>): string {
   if (state === 'running' || state === 'paused' || state === 'held') return 'control_rollout abort';
-  if (state !== 'succeeded') return 'nothing: the traffic is back where it was';
+  if (state !== 'succeeded') return 'nothing: see get_model for the traffic';
   return plan.steps.some(({ kind }) => kind === 'production')
     ? `rollback_model model_id=${modelId}`
     : 'set_traffic to the version before';
