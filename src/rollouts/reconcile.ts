@@ -48,8 +48,20 @@ export async function reconcile(dependencies: ReconcileDependencies, read: Rollo
   const step = rollout.plan.steps[rollout.step];
   if (step === undefined) return;
   try {
-    const changed = (await interference(database, rollout)) ?? (await archivedSince(database, rollout));
-    if (changed !== undefined) return await pause(dependencies, rollout, changed);
+    const changed = await interference(database, rollout);
+    if (changed !== undefined)
+      return await pause(
+        dependencies,
+        rollout,
+        `${changed} Paused: control_rollout resume puts this step's traffic back, abort leaves it as it is.`,
+      );
+    const archived = await archivedSince(database, rollout);
+    if (archived !== undefined)
+      return await pause(
+        dependencies,
+        rollout,
+        `${archived} Paused: control_rollout abort gives the incumbent all calls.`,
+      );
     if (step.kind === 'probe') return await probe(dependencies, rollout);
     const evidence = await readEvidence(dependencies, rollout, step, clock() + 1);
     const decision = decide(
@@ -192,8 +204,7 @@ async function goBack(
   return moveTraffic(dependencies, rollout, undefined, change, callOf(rollout));
 }
 
-async function pause(dependencies: ReconcileDependencies, rollout: Rollout, what: string): Promise<void> {
-  const reason = `${what} Paused: control_rollout resume puts this step's traffic back, abort leaves it as it is.`;
+async function pause(dependencies: ReconcileDependencies, rollout: Rollout, reason: string): Promise<void> {
   await onlyDecide(dependencies, rollout, {
     ...made(rollout, 'paused', reason),
     state: 'paused',
