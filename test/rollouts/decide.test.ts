@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decide, type RolloutProgress } from '../../src/rollouts/decide.ts';
 import { type ArmEvidence, noEvidence, type StepEvidence } from '../../src/rollouts/evidence.ts';
-import { defaultChoices, makePlan, type RolloutStep, stepName } from '../../src/rollouts/plan.ts';
+import { defaultChoices, makePlan, p95Limits, type RolloutStep, stepName } from '../../src/rollouts/plan.ts';
 import { errorCluster, slowCalls } from '../../src/rollouts/slow_calls.ts';
 import { seededRandom } from '../../src/statistics/random.ts';
 import { shareOfUnits } from '../../src/statistics/unit_estimate.ts';
@@ -66,6 +66,22 @@ describe('the next action of a rollout', () => {
     expect(decide(plan, at('canary', 1000, 0.05), evidence).action).toBe('go_back');
     const alike = { ...evidence, candidate: arm(20, 1), incumbent: arm(380, 19) };
     expect(decide(plan, at('canary', 1000, 0.05), alike).action).toBe('not_enough_yet');
+  });
+
+  test('who allows a longer p95 is not sent back for less', () => {
+    const allowing = makePlan({ ...defaultChoices, margins: { ...defaultChoices.margins, p95: 3 } });
+    const progress = {
+      ...at('canary', 1000, 0.25),
+      step: allowing.steps.findIndex(({ share }) => share === 0.25),
+    };
+    const step = allowing.steps[progress.step];
+    if (step === undefined) throw new Error('there is no step of 25 %');
+    const slower = (ratio: number) => ({
+      ...canary(800, [0, 0]),
+      ...slowCalls(timed(800, ratio, 1), timed(2400, 1, 2), 0.25, p95Limits(step)),
+    });
+    expect(decide(allowing, progress, slower(2)).action).toBe('not_enough_yet');
+    expect(decide(allowing, progress, slower(4)).action).toBe('go_back');
   });
 
   test('goes back for a slower p95, not for one that is as long', () => {
