@@ -115,17 +115,20 @@ describeOnEachDatabase('a look at a rollout', (store) => {
   });
 
   test('where traffic cannot be moved the candidate goes back only if it is it that does not load', async () => {
-    const refused = { setTraffic: async () => Promise.reject(crash) };
+    // Moving it fails once: going back would succeed.
+    const refusing = () => {
+      let moves = 0;
+      const setTraffic: ReconcileDependencies['setTraffic'] = (request, by) =>
+        moves++ === 0 ? Promise.reject(crash) : dependencies.setTraffic(request, by);
+      return { setTraffic };
+    };
     const incumbent = await started('incumbent-crashes', { backtest: false, shadow: false });
-    expect(await look(incumbent, refused)).toMatchObject({ state: 'held', kind: 'probe' });
+    expect(await look(incumbent, refusing())).toMatchObject({ state: 'held', kind: 'probe' });
     const candidate = await started('candidate-crashes', { shadow: false });
     await look(candidate);
     const replayed = { backtest: failing('NOT_ENOUGH_DATA') };
-    let moves = 0;
-    const setTraffic: ReconcileDependencies['setTraffic'] = (request, by) =>
-      moves++ === 0 ? Promise.reject(crash) : dependencies.setTraffic(request, by);
     const prepare = async () => Promise.reject(crash);
-    expect(await look(candidate, { ...replayed, setTraffic, prepare })).toMatchObject({
+    expect(await look(candidate, { ...replayed, ...refusing(), prepare })).toMatchObject({
       state: 'rolled_back',
     });
   });
