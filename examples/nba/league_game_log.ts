@@ -4,6 +4,7 @@
  */
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
+import '../../src/plain_messages.ts';
 import { defaultLimits, type ReadLimits, readText } from './read_text.ts';
 
 /** A game, played or still to come. */

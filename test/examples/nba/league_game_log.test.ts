@@ -122,7 +122,7 @@ describe('what is not a LeagueGameLog is named', () => {
     [
       'a day that is none',
       csv(homeRow.replace('-10-', '-13-'), awayRow),
-      'x: row 1, column game_date: Invalid ISO date',
+      'x: row 1, column game_date: must be a date, such as 2026-01-31',
     ],
     [
       'points that are no number',
