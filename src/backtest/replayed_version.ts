@@ -50,7 +50,7 @@ export interface ReplayedVersion {
 /** Rows and cells of one run, where rows are proven independent. */
 const maxRunRows = 4096;
 const maxRunCells = 200_000;
-/** A host that the rows of a version end so often is not started again. */
+/** A host that the rows of a version end so often is not started again: the rest of the rows is refused. */
 const maxRestarts = 10;
 
 /**
@@ -76,7 +76,7 @@ export async function openReplayedVersion(
   /** @throws what Engine.run throws */
   const run = async (tensors: NamedTensors): Promise<NamedTensors> => {
     if (!loaded.host.isAlive()) {
-      restarts++;
+      if (!isGivenUp()) restarts++;
       if (isGivenUp())
         throw new ModelYardError(
           'ENGINE_CRASHED',
@@ -109,9 +109,9 @@ export async function openReplayedVersion(
           const found = await run(tensorsOf(record.signature, given, some));
           parts.push({ rows: some, answers: read(found, some.length) });
         } catch (error) {
-          if (isGivenUp() || !isOfTheRows(error)) throw error;
-          if (some.length === 1) {
-            refused.set(error.message, (refused.get(error.message) ?? 0) + 1);
+          if (!isOfTheRows(error)) throw error;
+          if (isGivenUp() || some.length === 1) {
+            refused.set(error.message, (refused.get(error.message) ?? 0) + some.length);
             return;
           }
           const half = Math.ceil(some.length / 2);

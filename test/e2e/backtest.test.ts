@@ -334,3 +334,26 @@ describe('what cannot be replayed is refused, and says why', () => {
     expect((await server.call('health_check')).status).toBe('healthy');
   });
 });
+
+describe('a candidate that crashes on rows', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startServer({ settings: { MODELYARD_ENGINE_MEMORY_MB: '400' } });
+  });
+  afterAll(() => server.close());
+
+  it('refuses them, and all others once its host is not started again', async () => {
+    const model = { model_id: 'crashing' };
+    await server.call('deploy_model', { ...model, version: '1', source: testModel('nan_output') });
+    await server.call('register_model', { ...model, version: '2', source: testModel('memory_balloon') });
+    const path = join(server.directory, 'rows.csv');
+    const rows = Array.from({ length: 40 }, (_, row) => (row % 2 === 0 ? 1e9 : 2));
+    writeFileSync(path, ['x', ...rows].join('\n'));
+    const found = await server.call('backtest', { ...model, version: '2', path });
+    expect(found).toMatchObject({ verdict: 'worse', refused_rows: { against: 0 } });
+    expect(found.refused_rows.version).toBeGreaterThanOrEqual(20);
+    expect(found.refused_rows.reasons.map(({ reason }) => reason)).toContainEqual(
+      expect.stringContaining('ended 11 times on replayed rows, and is not started again'),
+    );
+  }, 120_000);
+});
