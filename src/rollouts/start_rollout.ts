@@ -4,6 +4,8 @@ import { untouched } from '../access/approval_policy.ts';
 import { changeModel } from '../access/change_model.ts';
 import { nameOf } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
+import { comparableMetricsOf } from '../monitoring/performance/index.ts';
+import { listedClasses } from '../registry/actual_value.ts';
 import { findVersion } from '../registry/lookup.ts';
 import { describeShares, type GuardedStanding, readStanding } from '../registry/standing.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
@@ -45,6 +47,7 @@ export async function startRollout(
   requireSensible(choices);
   const record = await findVersion(database, modelId, name);
   requireNotArchived(record);
+  requireMetrics(record, choices.metrics);
   const { version } = record;
   const route = await readRoute(database, modelId);
   const incumbent = incumbentOf(modelId, version, route);
@@ -122,6 +125,19 @@ function requireSensible({ shares, leastSeconds, longestSeconds }: PlanChoices):
       'INVALID_INPUT',
       `plan.shares=${JSON.stringify(shares)} do not rise from each to the next.`,
       'Give them in rising order, such as [0.05, 0.25, 0.5, 1].',
+    );
+}
+
+/** Outcomes of what the model does not answer would be waited for in vain. @throws INVALID_INPUT */
+function requireMetrics(record: VersionRecord, metrics: readonly string[]): void {
+  const task = listedClasses(record) === undefined ? 'regression' : 'classification';
+  const known: readonly string[] = comparableMetricsOf(task);
+  const other = metrics.find((name) => !known.includes(name));
+  if (other !== undefined)
+    throw new ModelYardError(
+      'INVALID_INPUT',
+      `metrics names ${other}, but ${record.modelId} ${record.version} answers ${task === 'regression' ? 'numbers' : 'classes'}.`,
+      `Name some of: ${known.join(', ')}.`,
     );
 }
 

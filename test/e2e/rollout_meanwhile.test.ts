@@ -85,6 +85,15 @@ describe('what people decide before and during a rollout', { timeout: 240_000 },
     expect(await weights('promoted')).toMatchObject({ 2: 1 });
   });
 
+  test('outcomes that the model cannot have are not waited for', async () => {
+    const plan = { model_id: 'asked', version: '2', dry_run: true };
+    expect(await server.fail('start_rollout', { ...plan, metrics: ['mae', 'accuracy'] })).toMatchObject({
+      code: 'INVALID_INPUT',
+      message: 'metrics names accuracy, but asked 2 answers numbers.',
+      hint: expect.stringContaining('rmse'),
+    });
+  });
+
   test.each([
     [{ least_s: 100, longest_s: 10 }, /least_s=100 is more than longest_s=10/],
     [{ shares: [0.5, 0.2, 1] }, /do not rise/],
