@@ -139,7 +139,8 @@ async function carryOut(
   decision: Decision,
   evidence: StepEvidence,
 ): Promise<void> {
-  if (decision.action === 'go_back') return goBack(dependencies, rollout, decision);
+  const calls = { candidate: evidence.candidate.calls, incumbent: evidence.incumbent.calls };
+  if (decision.action === 'go_back') return goBack(dependencies, rollout, decision, calls);
   // A rollout that is held waits for a person, or for an approval: harm alone is still acted on.
   const isWaitingForApproval = rollout.state === 'held' && rollout.progress.waiting.startsWith(approvalWord);
   if (rollout.state === 'held' && !isWaitingForApproval)
@@ -199,8 +200,10 @@ async function goBack(
   dependencies: ReconcileDependencies,
   rollout: Rollout,
   decision: Decision,
+  calls = rollout.progress.calls,
 ): Promise<void> {
-  const change: Step = { ...stepOf(rollout, decision, rollout.step), state: 'rolled_back' };
+  const step = stepOf(rollout, decision, rollout.step);
+  const change: Step = { ...step, state: 'rolled_back', progress: { ...step.progress, calls } };
   return moveTraffic(dependencies, rollout, undefined, change, callOf(rollout));
 }
 
@@ -249,10 +252,9 @@ function stepOf(rollout: Rollout, decision: Decision, step: number): Step {
     findings: decision.findings,
     progress: {
       ...progressOf(decision),
-      findings: [],
       waiting: '',
       expectedMs: null,
-      ...(step !== rollout.step && { calls: { candidate: 0, incumbent: 0 } }),
+      ...(step !== rollout.step && { findings: [], calls: { candidate: 0, incumbent: 0 } }),
     },
   };
 }

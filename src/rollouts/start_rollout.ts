@@ -35,7 +35,7 @@ export interface StartedRollout {
 /**
  * Starts a rollout of a version: writes its plan; the next look of any server begins it.
  * @throws MODEL_NOT_FOUND, VERSION_NOT_FOUND, INVALID_INPUT where there is nothing to compare it with or one runs already,
- *   ILLEGAL_TRANSITION where it is archived, APPROVAL_REQUIRED where the client's person is asked and does not agree
+ *   SIGNATURE_MISMATCH where it takes other features, ILLEGAL_TRANSITION where it is archived, APPROVAL_REQUIRED where the client's person is asked and does not agree
  */
 export async function startRollout(
   dependencies: { database: Database; clock: () => number; approvals: Approvals },
@@ -51,6 +51,7 @@ export async function startRollout(
   const { version } = record;
   const route = await readRoute(database, modelId);
   const incumbent = incumbentOf(modelId, version, route);
+  if (incumbent !== undefined) requireSameFeatures(record, await findVersion(database, modelId, incumbent));
   // Without an incumbent there is nothing to compare with: it is simply deployed.
   const plan = makePlan(
     incumbent === undefined
@@ -126,6 +127,29 @@ function requireSensible({ shares, leastSeconds, longestSeconds }: PlanChoices):
       `plan.shares=${JSON.stringify(shares)} do not rise from each to the next.`,
       'Give them in rising order, such as [0.05, 0.25, 0.5, 1].',
     );
+}
+
+/**
+ * A caller does not know which version answers: a record that fits the one is refused by another that has other
+ * features, as the caller's fault, which nothing counts against a version.
+ * @throws SIGNATURE_MISMATCH
+ */
+function requireSameFeatures(candidate: VersionRecord, incumbent: VersionRecord): void {
+  const [own, theirs] = [candidate, incumbent].map(({ signature }) =>
+    signature.features.map(({ name }) => name),
+  );
+  const isSame = (one: readonly string[] = [], other: readonly string[] = []) =>
+    one.every((name) => other.includes(name));
+  if (isSame(own, theirs) && isSame(theirs, own)) return;
+  const listed = (names: readonly string[] = []) =>
+    names.length === 0
+      ? 'no named features'
+      : `${names.slice(0, 20).join(', ')}${names.length > 20 ? ' …' : ''}`;
+  throw new ModelYardError(
+    'SIGNATURE_MISMATCH',
+    `${candidate.modelId} ${candidate.version} takes ${listed(own)}, and ${incumbent.version}, which callers call now, ${listed(theirs)}: records fit one of them only.`,
+    'Register the version with the same feature_names, or serve it as a model of its own; compare_models shows all differences.',
+  );
 }
 
 /** Outcomes of what the model does not answer would be waited for in vain. @throws INVALID_INPUT */

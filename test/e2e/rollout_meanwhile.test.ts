@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer, type TestServer } from './client.ts';
+import { testModel } from './environment.ts';
 import { quickPlan, twoVersions, untilState } from './rollout_load.ts';
 import { until } from './until.ts';
 
@@ -91,6 +92,16 @@ describe('what people decide before and during a rollout', { timeout: 240_000 },
       code: 'INVALID_INPUT',
       message: 'metrics names accuracy, but asked 2 answers numbers.',
       hint: expect.stringContaining('rmse'),
+    });
+  });
+
+  test('a version that takes other features than callers send is refused', async () => {
+    const x = { model_id: 'other', source: testModel('slow_run') };
+    await server.call('deploy_model', { ...x, version: '1', feature_names: ['points'] });
+    await server.call('register_model', { ...x, version: '2', feature_names: ['rebounds'] });
+    expect(await server.fail('start_rollout', given('other'))).toMatchObject({
+      code: 'SIGNATURE_MISMATCH',
+      message: 'other 2 takes rebounds, and 1, which callers call now, points: records fit one of them only.',
     });
   });
 
