@@ -4,6 +4,8 @@
 # shown when something fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Settings of the developer, or of the tests, are none of a user: the server refuses to start with one that it does not know.
+unset MODEL_REGISTRY_DIR DATABASE_URL "${!MODELYARD_@}"
 # The inspector hands a server little more than HOME: with one of its own, the registry is new and goes away.
 HOME=$(mktemp -d)
 export HOME

@@ -4,6 +4,8 @@
 #   PYTHON (python3): a Python of 3.10 or later, with venv
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Settings of the developer, or of the tests, are none of a user: the server refuses to start with one that it does not know.
+unset MODEL_REGISTRY_DIR DATABASE_URL "${!MODELYARD_@}"
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 root=$PWD
