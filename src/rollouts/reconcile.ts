@@ -18,6 +18,7 @@ import type { RolloutStep } from './plan.ts';
 import type { EvidenceDependencies } from './read_evidence.ts';
 import { readEvidence } from './read_evidence.ts';
 import { Overtaken, type Rollout, type Step } from './rollout_store.ts';
+import { countedSince } from './waits.ts';
 
 export interface ReconcileDependencies extends Actors, EvidenceDependencies {
   /** Loads, warms and probes a version, and records it as deployed where it was not. */
@@ -28,14 +29,6 @@ export interface ReconcileDependencies extends Actors, EvidenceDependencies {
 /** Who decides, in the history. */
 const decider = 'modelyard';
 
-/** How often a rollout is looked at: a twentieth of the step's least time, within these, milliseconds. */
-const lookEveryMs = { least: 1000, most: 30_000 };
-
-export function lookInterval({ plan, step }: Pick<Rollout, 'plan' | 'step'>): number {
-  const wanted = (plan.steps[step]?.leastMs ?? 0) / 20;
-  return Math.min(lookEveryMs.most, Math.max(lookEveryMs.least, wanted));
-}
-
 /**
  * Looks at one rollout once: reads the evidence of its step, decides, and carries the decision out. Where it dies in
  * between, nothing or all of the decision is done.
@@ -44,7 +37,8 @@ export function lookInterval({ plan, step }: Pick<Rollout, 'plan' | 'step'>): nu
 export async function reconcile(dependencies: ReconcileDependencies, read: Rollout): Promise<void> {
   const { database, clock } = dependencies;
   if (read.state === 'paused') return;
-  const rollout = { ...read, ranMs: read.ranMs + countedSince(read, clock()) };
+  const begun = clock();
+  const rollout = { ...read, ranMs: read.ranMs + countedSince(read, begun), lookedAt: begun };
   const step = rollout.plan.steps[rollout.step];
   if (step === undefined) return;
   try {
@@ -125,11 +119,6 @@ function isUnfit({ code }: ModelYardError): boolean {
 
 function decisionOf(action: Decision['action'], reason: string): Decision {
   return { action, reason, findings: [], shown: {}, expectedMs: undefined };
-}
-
-/** How much of the time since the last look counts: that in which no server looked counts towards no wait. */
-export function countedSince(rollout: Pick<Rollout, 'plan' | 'step' | 'lookedAt'>, now: number): number {
-  return Math.max(0, Math.min(now - rollout.lookedAt, 3 * lookInterval(rollout)));
 }
 
 async function carryOut(
@@ -273,9 +262,12 @@ async function keepLooking(
   const waiting = rollout.state === 'held' ? rollout.progress.waiting : decision.reason;
   const calls = { candidate: candidate.calls, incumbent: incumbent.calls };
   const progress = { ...rollout.progress, ...progressOf(decision), waiting, calls };
+  const now = clock();
+  // The look itself is time in which a server ran.
+  const ranMs = Math.round(rollout.ranMs + countedSince(rollout, now));
   await database
     .updateTable('rollouts')
-    .set({ ran_ms: Math.round(rollout.ranMs), looked_at: clock(), progress: JSON.stringify(progress) })
+    .set({ ran_ms: ranMs, looked_at: now, progress: JSON.stringify(progress) })
     .where('rollout_id', '=', rollout.rolloutId)
     .where('sequence', '=', rollout.sequence)
     .execute();

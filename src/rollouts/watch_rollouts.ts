@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../storage/database.ts';
-import { lookInterval, type ReconcileDependencies, reconcile } from './reconcile.ts';
+import { type ReconcileDependencies, reconcile } from './reconcile.ts';
 import { readOpenRollouts } from './rollout_store.ts';
+import { lookInterval } from './waits.ts';
 
 /** How long a process that says nothing keeps its place, and how often each looks whether something is due, milliseconds. */
 const leaseMs = 10_000;

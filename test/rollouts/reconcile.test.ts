@@ -133,6 +133,23 @@ describeOnEachDatabase('a look at a rollout', (store) => {
     });
   });
 
+  test('a look that takes long is time in which a server ran', async () => {
+    const rolloutId = await started('slow-look', { backtest: false, shadow: false, shares: [1] });
+    await look(rolloutId);
+    await controlRollout(dependencies, { rolloutId, action: 'pause', reason: 'no looks' }, call);
+    await controlRollout(dependencies, { rolloutId, action: 'resume', reason: 'from 0 on' }, call);
+    now += 1000;
+    await look(rolloutId, {
+      measure: async () => {
+        now += 2000;
+        return { versions: [], assigned: [] };
+      },
+    });
+    const { ranMs } = await findRollout(database, { rolloutId });
+    expect(ranMs).toBeGreaterThanOrEqual(3000);
+    expect(ranMs).toBeLessThan(3100);
+  });
+
   test('a breaker that opens while the gates of production wait sends back', async () => {
     const rolloutId = await started('gated', { backtest: false, shadow: false, shares: [1] });
     await look(rolloutId);
