@@ -129,7 +129,11 @@ async function carryOut(
   evidence: StepEvidence,
 ): Promise<void> {
   const calls = { candidate: evidence.candidate.calls, incumbent: evidence.incumbent.calls };
-  if (decision.action === 'go_back') return goBack(dependencies, rollout, decision, calls);
+  if (decision.action === 'go_back')
+    return goBack(dependencies, rollout, decision, calls).catch((error: unknown) => {
+      if (!(error instanceof ModelYardError) || error.code !== 'APPROVAL_REQUIRED') throw error;
+      return holdFor(dependencies, rollout, error, decision);
+    });
   // A rollout that is held waits for a person, or for an approval: harm alone is still acted on.
   const isWaitingForApproval = rollout.state === 'held' && rollout.progress.waiting.startsWith(approvalWord);
   if (rollout.state === 'held' && !isWaitingForApproval)
@@ -211,16 +215,18 @@ async function holdFor(
   dependencies: ReconcileDependencies,
   rollout: Rollout,
   error: ModelYardError,
+  harm?: Decision,
 ): Promise<void> {
-  const why =
+  const what =
     error.code === 'APPROVAL_REQUIRED'
-      ? `${approvalWord}. ${error.message} ${error.hint}`
-      : `${error.code}: ${error.message} ${error.hint}`;
+      ? `${approvalWord}${harm === undefined ? '' : ' to go back, since harm was found'}.`
+      : `${error.code}:`;
+  const why = `${what} ${error.message} ${error.hint}`;
   if (rollout.state === 'held' && rollout.progress.waiting === why) return touch(dependencies, rollout);
   await onlyDecide(dependencies, rollout, {
-    ...made(rollout, 'hold', why),
+    ...made(rollout, 'hold', harm === undefined ? why : `${harm.reason} ${why}`),
     state: 'held',
-    progress: { waiting: why, expectedMs: null },
+    progress: { ...(harm && progressOf(harm)), waiting: why, expectedMs: null },
   }).catch((thrown: unknown) => {
     if (!(thrown instanceof Overtaken)) throw thrown;
   });

@@ -164,6 +164,12 @@ describeOnEachDatabase('a look at a rollout', (store) => {
       .insertInto('breakers')
       .values({ model_id: 'gated', version: '2', ...opened })
       .execute();
+    const unapproved = await look(rolloutId, { setTraffic: failing('APPROVAL_REQUIRED') });
+    expect(unapproved).toMatchObject({
+      state: 'held',
+      waiting: expect.stringMatching(/^Waits for an approval to go back, since harm was found\./),
+    });
+    expect((await readDecisions(database, rolloutId)).at(-1)?.reason).toMatch(/breaker opened.* Waits for/);
     expect(await look(rolloutId)).toMatchObject({ state: 'rolled_back' });
     expect((await readRoute(database, 'gated'))?.weights).toEqual([['1', 1]]);
   });
