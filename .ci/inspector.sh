@@ -91,6 +91,13 @@ call retire_model model_id=nba version=0
 call promote_model model_id=nba version=1 target_stage=production
 call promote_model model_id=nba version=0 target_stage=production
 call rollback_model model_id=nba reason=trial
+call register_model model_id=nba version=2 "source=$example/home_win_v1.onnx" "feature_names=$names" 'class_labels=["away_win","home_win"]'
+call backtest model_id=nba version=2 "path=$example/season.csv"
+rollout=$(inspect --method tools/call --tool-name start_rollout --tool-arg model_id=nba version=2 | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | head -n 1)
+echo "start_rollout ok"
+call get_rollout "rollout_id=$rollout"
+call control_rollout "rollout_id=$rollout" action=abort reason=trial
+called="$called start_rollout"
 # Without an MLflow server the tool must say so, and nothing else.
 answer=$("$INSPECTOR" --cli --config "$config" --server modelyard --method tools/call --tool-name sync_mlflow </dev/null || true)
 printf '%s' "$answer" | grep -q MLFLOW_UNAVAILABLE || { printf 'FAILED: sync_mlflow\n%s\n' "$answer" >&2; exit 1; }

@@ -185,6 +185,27 @@ describe('the official client takes the largest answers of every tool', () => {
     expect(await take('predict_file', { model_id: 'text', input_path: wrong })).toBe('SIGNATURE_MISMATCH');
   });
 
+  it('backtest, start_rollout, get_rollout and control_rollout: wide rows, hundreds of classes, long reasons', async () => {
+    const version = '2';
+    const ways = {
+      wide: { source: testModel('sum_free_columns'), feature_names: columns },
+      text: { source: testModel('identity_string'), feature_names: ['a'] },
+    };
+    for (const [model_id, way] of Object.entries(ways)) {
+      await server.call('register_model', { model_id, version, ...way });
+      for (const response_format of ['concise', 'detailed'])
+        expect(
+          await take('backtest', { model_id, version, response_format, segment_by: way.feature_names[0] }),
+        ).toBe('answer');
+    }
+    const reason = long(0, 2000);
+    expect(await take('start_rollout', { model_id: 'text', version, reason })).toBe('answer');
+    for (const response_format of ['concise', 'detailed'])
+      expect(await take('get_rollout', { model_id: 'text', response_format })).toBe('answer');
+    const { rollout_id } = await server.call('get_rollout', { model_id: 'text' });
+    expect(await take('control_rollout', { rollout_id, action: 'abort', reason })).toBe('answer');
+  });
+
   it('update_model, get_model, search_models and compare_models: many versions with long facts', async () => {
     const source = testModel('linear_float32');
     for (const version of listOf(30, (index) => `${index + 1}`))

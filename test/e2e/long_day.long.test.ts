@@ -152,6 +152,7 @@ async function workOn(model_id: string, { call, refused }: TimedSession, directo
     call('get_performance', { model_id, by_version: true }),
     call('get_performance', { model_id, segment_by: facts.feature_names[0] }),
     call('compare_models', { model_id, versions: ['1', '2'] }),
+    call('backtest', { ...second, against: '1' }),
     call('detect_drift', { model_id }),
     call('detect_drift', { model_id, current_data: games, method: 'psi', chart: true }),
     call('search_models', { query: model_id }),
@@ -164,6 +165,10 @@ async function workOn(model_id: string, { call, refused }: TimedSession, directo
     refused('get_model', { model_id: 'nobody' }, 'MODEL_NOT_FOUND'),
   ]);
   await call('reset_circuit_breaker', second);
+  await call('set_traffic', { model_id, weights: { 1: 1 } });
+  const { rollout_id } = await call('start_rollout', second);
+  await call('get_rollout', { rollout_id });
+  await call('control_rollout', { rollout_id, action: 'abort', reason: 'trial' });
   await call('promote_model', { ...first, target_stage: 'production' });
   await call('promote_model', { ...second, target_stage: 'production' });
   await call('rollback_model', { model_id, reason: 'trial' });
