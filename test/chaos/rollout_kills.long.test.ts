@@ -11,7 +11,7 @@ import { seededRandom } from './random.ts';
 import { expectWhole } from './registry_state.ts';
 
 /** How many servers are killed on each store; CI does more. */
-const kills = Number(process.env.KILL_ROUNDS ?? 5);
+const kills = Number(process.env.ROLLOUT_KILL_ROUNDS ?? 5);
 const seed = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 /** A rollout of a few looks, so that kills fall into its decisions. */
