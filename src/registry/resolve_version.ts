@@ -1,6 +1,7 @@
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import { findVersion, requireModel } from './lookup.ts';
+import { productionVersion } from './standing.ts';
 import type { VersionRecord } from './version_record.ts';
 
 /** The version with that name, or else the active one, or else the one in production. */
@@ -16,18 +17,12 @@ export async function resolveVersion(
     .select('active_version as version')
     .where('model_id', '=', modelId)
     .executeTakeFirst();
-  const production = await database
-    .selectFrom('versions')
-    .select('version')
-    .where('model_id', '=', modelId)
-    .where('stage', '=', 'production')
-    .executeTakeFirst();
-  const found = active ?? production;
+  const found = active?.version ?? (await productionVersion(database, modelId));
   if (found === undefined)
     throw new ModelYardError(
       'INVALID_INPUT',
       `${modelId} has no active and no production version, so version must be given.`,
       'Name the version; get_model lists them.',
     );
-  return findVersion(database, modelId, found.version);
+  return findVersion(database, modelId, found);
 }

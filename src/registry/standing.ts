@@ -23,7 +23,8 @@ export async function readStanding(database: Database, modelId: string): Promise
   };
 }
 
-async function productionVersion(database: Database, modelId: string): Promise<string | undefined> {
+/** The version of a model that is in production. */
+export async function productionVersion(database: Database, modelId: string): Promise<string | undefined> {
   const row = await database
     .selectFrom('versions')
     .select('version')

@@ -1,6 +1,7 @@
 import type { Call } from '../access/approval.ts';
 import { nameOf } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
+import { productionVersion } from '../registry/standing.ts';
 import { type Actors, archivedSince, interference, moveTraffic, onlyDecide } from './carry_out.ts';
 import { findRollout, nameOfStep, Overtaken, openStates, type Rollout, type Step } from './rollout_store.ts';
 
@@ -73,13 +74,10 @@ async function present({ database }: Actors, { modelId }: Rollout) {
     .select('changed_at')
     .where('model_id', '=', modelId)
     .executeTakeFirst();
-  const production = await database
-    .selectFrom('versions')
-    .select('version')
-    .where('model_id', '=', modelId)
-    .where('stage', '=', 'production')
-    .executeTakeFirst();
-  return { routeSetAt: route?.changed_at ?? null, production: production?.version ?? null };
+  return {
+    routeSetAt: route?.changed_at ?? null,
+    production: (await productionVersion(database, modelId)) ?? null,
+  };
 }
 
 /** @throws INVALID_INPUT where the candidate was archived, or a third version went to production, since */
