@@ -26,6 +26,8 @@ export interface GuardedChange {
   entryWantsPerson: boolean;
   /** Whether the model's gate for production requires it. */
   productionWantsPerson: boolean;
+  /** Whether a rollout gives the incumbent back the calls that it took from it itself. */
+  restores: boolean;
 }
 
 /** Who has to agree to a change: nobody, the caller again by a token, the person at the client, or any person. */
@@ -41,6 +43,7 @@ export function untouched(standing: Standing): GuardedChange {
     deletes: false,
     entryWantsPerson: false,
     productionWantsPerson: false,
+    restores: false,
   };
 }
 
@@ -59,7 +62,18 @@ export function whoMustAgree(change: GuardedChange, mode: ApprovalMode, canAsk: 
 /** Whether the model's own gates require a person's approval, whatever the mode. */
 export function gateWantsPerson(change: GuardedChange): boolean {
   if (change.entryWantsPerson) return true;
-  return change.productionWantsPerson && (movesProduction(change) || changesAnswers(change));
+  return (
+    change.productionWantsPerson && (movesProduction(change) || (changesAnswers(change) && !goesBack(change)))
+  );
+}
+
+/**
+ * What answered before a rollout answers alone again: callers are not to be harmed until a person has time. It is no
+ * way around one, since nothing is let in that was not there; where it would take calls from production it is a change
+ * like any other.
+ */
+function goesBack(change: GuardedChange): boolean {
+  return change.restores && !takesTraffic(change);
 }
 
 /**

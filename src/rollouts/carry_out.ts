@@ -31,7 +31,7 @@ export function callOf(rollout: Rollout): Call {
 /**
  * Moves the traffic as a step wants it and writes the decision, all in one transaction or nothing.
  *
- * @param to undefined: back to the incumbent alone
+ * @param to undefined: back to the incumbent alone, for which nobody is waited for
  * @throws Overtaken, APPROVAL_REQUIRED, and what loading a version throws
  */
 export async function moveTraffic(
@@ -59,6 +59,7 @@ export async function moveTraffic(
       weights,
       shadowVersion,
       sticky: progress.sticky,
+      restores: to === undefined,
       async alongside(transaction, at) {
         await requireUntouched(transaction, rollout);
         const next = { ...decision, progress: { ...decision.progress, routeSetAt: at } };

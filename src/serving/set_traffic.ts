@@ -27,6 +27,8 @@ export interface TrafficRequest {
   weights: Record<string, number>;
   shadowVersion?: string | undefined;
   sticky: boolean;
+  /** Whether a rollout gives the incumbent back the calls that it took from it itself; no tool says so. */
+  restores?: boolean | undefined;
   /** What is kept with it, in its transaction, or not at all; it throws where the change must not be made any more. */
   alongside?: ((transaction: Transaction<Tables>, at: number) => Promise<void>) | undefined;
 }
@@ -71,7 +73,8 @@ export async function setTraffic(
   const [activeVersion] = weights.reduce((most, entry) => (entry[1] > most[1] ? entry : most));
   const current = { activeVersion, weights, sticky: request.sticky, shadowVersion };
   const previous = await untilSettled(async (stale) => {
-    const planNow = async (now: Database) => trafficPlan(modelId, current, await readStanding(now, modelId));
+    const planNow = async (now: Database) =>
+      trafficPlan(modelId, current, await readStanding(now, modelId), request.restores === true);
     const plan = await planNow(database);
     const approval = await approver.obtain(plan);
     return changeModel(dependencies, origin, { modelId }, async (transaction, at) => {
@@ -116,6 +119,7 @@ function trafficPlan(
   modelId: string,
   { weights, sticky, shadowVersion }: Route,
   { standing, productionWantsPerson }: GuardedStanding,
+  restores: boolean,
 ): ChangePlan {
   const after = { ...standing, weights };
   return {
@@ -124,7 +128,7 @@ function trafficPlan(
       `The calls of model ${modelId} go to ${describeShares(after)}.`,
       `Now they go to ${describeShares(standing)}.`,
     ],
-    change: { ...untouched(standing), after, productionWantsPerson },
+    change: { ...untouched(standing), after, productionWantsPerson, restores },
     facts: {
       production: standing.production ?? null,
       traffic: standing.weights,

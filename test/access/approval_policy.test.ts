@@ -35,15 +35,17 @@ function* everyChange(): Generator<GuardedChange> {
               for (const deletes of flags)
                 for (const entryWantsPerson of flags)
                   for (const productionWantsPerson of flags)
-                    yield {
-                      before: { production, weights },
-                      after: { production: next, weights: nextWeights },
-                      retires,
-                      overridesGate,
-                      deletes,
-                      entryWantsPerson,
-                      productionWantsPerson,
-                    };
+                    for (const restores of flags)
+                      yield {
+                        before: { production, weights },
+                        after: { production: next, weights: nextWeights },
+                        retires,
+                        overridesGate,
+                        deletes,
+                        entryWantsPerson,
+                        productionWantsPerson,
+                        restores,
+                      };
 }
 
 /** Share by version, as a table of its own: absent is none at all, 0 stands by. */
@@ -59,8 +61,11 @@ function promised({ before, after, ...change }: GuardedChange) {
     before.weights.length === 0 &&
     (before.production === undefined || Object.keys(has).join() === production || after.weights.length === 0);
   const answersChange = !isFirst && versions.some((version) => had[version] !== has[version]);
+  const goesForward = !change.restores || losesTraffic;
   return {
-    byGate: change.entryWantsPerson || (change.productionWantsPerson && (leavesProduction || answersChange)),
+    byGate:
+      change.entryWantsPerson ||
+      (change.productionWantsPerson && (leavesProduction || (answersChange && goesForward))),
     byMode: leavesProduction || losesTraffic || change.overridesGate || change.deletes,
   };
 }
@@ -85,7 +90,7 @@ test('every change by every mode and client is asked for as promised, and no oth
       }
   }
   expect(wrong.slice(0, 3)).toEqual([]);
-  expect(changes).toBe(2 * 3 * 19 * 19 * 3 * 16 * 6);
+  expect(changes).toBe(2 * 3 * 19 * 19 * 3 * 32 * 6);
 });
 
 test('the order of a route and the rounding of its weights are no change', () => {
@@ -103,6 +108,7 @@ test('the order of a route and the rounding of its weights are no change', () =>
     deletes: false,
     entryWantsPerson: false,
     productionWantsPerson: true,
+    restores: false,
   });
   const same: Standing['weights'] = [
     ['2', 0.7],

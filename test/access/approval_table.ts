@@ -38,6 +38,7 @@ const rows: readonly (readonly [change: string, GuardedChange])[] = [
     from(serving, { weights: [] }, { retires: '1' }),
   ],
   ['the version in production gets more traffic', from(split, serving)],
+  ['a rollout goes back, or is aborted', from(split, serving, { restores: true })],
   ['traffic moves, and nothing is in production', from(staged, { weights: [['2', 1]] })],
   [
     'a standby comes or goes (weight 0)',

@@ -183,4 +183,32 @@ describe('people and a rollout', { timeout: 240_000 }, () => {
     const { versions } = await server.call('get_model', { model_id: 'guarded' });
     expect(versions.find(({ version }) => version === '2')?.stage).toBe('production');
   });
+
+  test.each(['harm', 'abort'] as const)('going back (%s) waits for no person', async (cause) => {
+    const modelId = `back-by-${cause}`;
+    const second = cause === 'harm' ? { class_labels: ['no', 'yes'] } : {};
+    await twoVersions(server, modelId, ['slow_run', 'slow_run'], { second });
+    await server.call('update_model', { model_id: modelId, gates: { production: { approval: true } } });
+    const { rollout_id } = await start(modelId, { plan: { ...quickPlan, shadow: false } });
+    const { waiting_for } = await untilState(server, modelId, ['held']);
+    const [, id = ''] = /modelyard approve (\w+)/.exec(waiting_for) ?? [];
+    expect(runCommand(server.directory, ['approve', id, '--yes'], { MODELYARD_ROLE: 'admin' }).code).toBe(0);
+    await untilStep(modelId, '20 %');
+    expect(await weights(modelId)).toEqual({ 1: 0.8, 2: 0.2 });
+    const byHand = { model_id: modelId, weights: { 1: 1 } };
+    expect(await server.fail('set_traffic', byHand)).toMatchObject({ code: 'APPROVAL_REQUIRED' });
+    if (cause === 'abort')
+      await server.call('control_rollout', { rollout_id, action: 'abort', reason: 'not today' });
+    // A class that the candidate has no label for.
+    const calling = clients(server, modelId, 4, (call) => (cause === 'harm' && call % 20 === 7 ? 3 : 0.5));
+    await untilState(server, modelId, ['rolled_back', 'aborted', 'held']);
+    await calling.stop();
+    expect(await weights(modelId)).toEqual({ 1: 1 });
+    const { decisions } = await server.call('get_rollout', { rollout_id });
+    expect(decisions.map(({ action }) => action)).toEqual([
+      'hold',
+      'go_on',
+      cause === 'harm' ? 'go_back' : 'aborted',
+    ]);
+  });
 });
