@@ -14,7 +14,13 @@ import { type OnRun, waitedForTurn } from './engine/job.ts';
 import type { NamedTensors } from './engine/protocol.ts';
 import { explainFailure, failedEntry } from './failed_call.ts';
 import { requireFewElements, requireFits, sentTensors, valueWarnings } from './predict_answer.ts';
-import { encodeInput, loggedFeatures, type PredictInput, rowCount } from './predict_input.ts';
+import {
+  encodeInput,
+  type GivenInput,
+  loggedFeatures,
+  type PredictInput,
+  rowCount,
+} from './predict_input.ts';
 import { newPredictionId } from './prediction_id.ts';
 import type { PredictionSink, RouteKind } from './prediction_sink.ts';
 import { callSignature, runRows } from './run_rows.ts';
@@ -30,7 +36,7 @@ export interface PredictRequest {
   entityKey?: string | undefined;
   /** The caller's own, one a row; undefined: new ones. A call repeated with the same ids is logged once. */
   predictionIds?: readonly string[] | undefined;
-  input: PredictInput;
+  input: GivenInput;
   /** Only these outputs are computed and sent; undefined: all. */
   outputs?: readonly string[] | undefined;
   /** Aborted when the caller no longer waits. */
@@ -72,18 +78,19 @@ export async function predict(
   request: PredictRequest,
 ): Promise<PredictAnswer> {
   const { served, callerIds, clock } = dependencies;
-  const { modelId, input, predictionIds: ids } = request;
+  const { modelId, input: given, predictionIds: ids } = request;
   const started = performance.now();
-  if (input.kind === 'records') requireRowLimit(input.records.length);
+  if (typeof given === 'object' && given.kind === 'records') requireRowLimit(given.records.length);
   const model = await served.read(modelId);
   const choice = await answeringVersion(dependencies, model, request);
   const { record } = choice.version;
+  const input = typeof given === 'function' ? given(record.signature) : given;
   const tensors = encodeInput(record, input);
   const chosen = chooseOutputs(callSignature(record.signature).outputs, request.outputs);
   const rows = rowCount(record.signature, input, tensors);
   requireRowLimit(rows);
   const { version, route, warnings } = choice;
-  const call = { model, version, route, warnings, tensors, chosen, rows, at: clock(), started };
+  const call = { model, version, route, warnings, input, tensors, chosen, rows, at: clock(), started };
   if (ids === undefined) return answer(dependencies, request, call, undefined);
 
   requireIds(ids, rows);
@@ -125,6 +132,7 @@ interface ChosenCall {
   version: ServedVersion;
   route: RouteKind;
   warnings: string[];
+  input: PredictInput;
   tensors: NamedTensors;
   chosen: ChosenOutputs;
   rows: number;
@@ -140,8 +148,8 @@ async function answer(
   own: { ids: readonly string[]; digests: string[]; known: KnownIds } | undefined,
 ): Promise<PredictAnswer> {
   const { breakers, sink } = dependencies;
-  const { modelId, input } = request;
-  const { model, version, route, tensors, chosen, rows, started } = call;
+  const { modelId } = request;
+  const { model, version, route, input, tensors, chosen, rows, started } = call;
   const { record } = version;
   const entityKey = request.entityKey ?? null;
   const routeSetAt = route === 'weighted' ? model.routeSetAt : undefined;

@@ -13,6 +13,9 @@ export type PredictInput =
   | { kind: 'records'; records: readonly JsonRecord[] }
   | { kind: 'tensors'; tensors: ReadonlyMap<string, TensorJson> };
 
+/** What a call brings: its input, or a function that reads it by the signature of the version that answers. */
+export type GivenInput = PredictInput | ((signature: Signature) => PredictInput);
+
 /** @throws SIGNATURE_MISMATCH */
 export function encodeInput(record: VersionRecord, input: PredictInput): NamedTensors {
   return input.kind === 'records'

@@ -1,10 +1,8 @@
-import { pipeline, Readable } from 'node:stream';
-import { parse } from 'csv-parse';
-import { ModelYardError, messageOf } from '../errors.ts';
 import type { FileRef } from '../files/opened_file.ts';
 import { cellValue } from './cells.ts';
 import { csvBlocks } from './csv_blocks.ts';
 import { csvColumns } from './csv_columns.ts';
+import { type CsvLine, columnsOf, faultOf, parseLines } from './csv_lines.ts';
 import { type CsvRecords, cellsOf } from './csv_records.ts';
 import { toCsv, withResults } from './csv_writing.ts';
 import {
@@ -13,8 +11,6 @@ import {
   entityKeyOf,
   maxChunkCharacters,
   maxChunkRows,
-  maxRowCharacters,
-  notReadable,
   type Table,
   type TableChunk,
   type TableRow,
@@ -22,12 +18,6 @@ import {
   type WantedColumn,
 } from './table.ts';
 import { textSource } from './text_source.ts';
-
-interface CsvLine {
-  cells: string[];
-  /** Line of the file on which it begins. */
-  line: number;
-}
 
 /**
  * A CSV file with a header line: commas, quotes as in RFC 4180, UTF-8. Empty lines are skipped.
@@ -40,14 +30,8 @@ export async function openCsv(path: FileRef, shownPath: string, bytes: number): 
     first.push(cells);
     if (first.length === 2) break;
   }
-  const [written, below] = first;
-  if (written === undefined)
-    throw notReadable(shownPath, 'is empty.', 'Give a CSV file whose first line names the columns.');
-  requireCommas(written, below, shownPath);
-  const columns = written.map((name) => name.trim());
-  const repeated = columns.find((name, index) => columns.indexOf(name) !== index);
-  if (repeated !== undefined)
-    throw notReadable(shownPath, `names the column "${repeated}" twice.`, 'Rename one of them.');
+  const [written = [], below] = first;
+  const columns = columnsOf(written, below, shownPath);
 
   return {
     columns,
@@ -84,35 +68,6 @@ export async function openCsv(path: FileRef, shownPath: string, bytes: number): 
 /** Bytes of the output that are written in one go, at least. */
 const writtenAtOnce = 256 * 1024;
 
-const otherDelimiters = [
-  [';', 'semicolons'],
-  ['\t', 'tabs'],
-  ['|', 'vertical bars'],
-] as const;
-
-/**
- * @throws INVALID_INPUT for a header of one column that another delimiter divides, in the same way as the line below
- */
-function requireCommas(
-  header: readonly string[],
-  below: readonly string[] | undefined,
-  shownPath: string,
-): void {
-  const [only = ''] = header;
-  if (header.length > 1) return;
-  const timesIn = (text: string, delimiter: string) => text.split(delimiter).length - 1;
-  const found = otherDelimiters.find(([delimiter]) => {
-    const times = timesIn(only, delimiter);
-    return times > 0 && (below === undefined || timesIn(below.join(','), delimiter) === times);
-  });
-  if (found !== undefined)
-    throw notReadable(
-      shownPath,
-      `seems to have its cells divided by ${found[1]}, and not by commas.`,
-      'Convert it to a comma-separated file, with a point in decimal numbers.',
-    );
-}
-
 async function* readValues(
   path: FileRef,
   shownPath: string,
@@ -143,10 +98,6 @@ async function* readValues(
     block = [];
   }
   if (block.length > 0) yield asValues(block);
-}
-
-function faultOf(cells: number, columns: number): string | undefined {
-  return cells === columns ? undefined : `The line has ${cells} cells, but the header ${columns}.`;
 }
 
 /** A chunk as it was written: its cells, and where they are in the bytes of the file. */
@@ -277,41 +228,7 @@ function readLines(
   return { lines: parseLines(source.pieces(), shownPath), position: source.position };
 }
 
-async function* parseLines(pieces: AsyncGenerator<string>, shownPath: string): AsyncGenerator<CsvLine> {
-  const parser = parse({ relax_column_count: true, max_record_size: maxRowCharacters });
-  // Passes on a file's error, and closes the file when the reader below stops early.
-  pipeline(Readable.from(pieces, { objectMode: false }), parser, () => undefined);
-  try {
-    let line = 1;
-    let isNarrow = true;
-    for await (const found of parser) {
-      const cells: string[] = found;
-      // In a file of one column an empty line is a row with an empty cell.
-      if (line === 1) isNarrow = cells.length === 1;
-      if (isNarrow || cells.length > 1 || cells[0] !== '') yield { cells, line };
-      line += 1 + lineBreaksIn(cells);
-    }
-  } catch (error) {
-    if (error instanceof ModelYardError) throw error;
-    throw notReadable(
-      shownPath,
-      `cannot be read as CSV: ${messageOf(error).slice(0, 200)}.`,
-      'Give a UTF-8 CSV file whose first line names the columns.',
-    );
-  } finally {
-    parser.destroy();
-  }
-}
-
 /** As many cells as the header has: missing ones are empty, surplus ones dropped. Such a row is reported as failed. */
 function fitted(cells: string[], count: number): string[] {
   return cells.length === count ? cells : Array.from({ length: count }, (_, index) => cells[index] ?? '');
-}
-
-/** Line breaks inside quoted cells. */
-function lineBreaksIn(cells: readonly string[]): number {
-  let breaks = 0;
-  for (const cell of cells)
-    for (let at = cell.indexOf('\n'); at >= 0; at = cell.indexOf('\n', at + 1)) breaks++;
-  return breaks;
 }
