@@ -31,6 +31,7 @@ say "packages of $platform"
 npm run --silent pack -- "$platform"
 tarball=$root/release/modelyard-$version-$platform.tgz
 bundle=$root/release/modelyard-$version-$platform.mcpb
+node test/build/check_server_file.mjs release/server.json || fail "the MCP registry would not take release/server.json"
 
 say "other versions of npm and Node"
 for npm in 10.9.9 11.21.2 12.2.2; do install_tool "npm${npm%%.*}" "npm@$npm"; done
