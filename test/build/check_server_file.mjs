@@ -14,6 +14,7 @@ const ajv = new Ajv({ allErrors: true, strict: false });
 formats.default(ajv);
 const validate = ajv.compile(read(schema));
 if (!validate(read(process.argv[2]))) {
-  for (const { instancePath, message } of validate.errors) process.stdout.write(`${instancePath || '/'} ${message}\n`);
+  for (const { instancePath, message } of validate.errors)
+    process.stdout.write(`${instancePath || '/'} ${message}\n`);
   process.exitCode = 1;
 }
