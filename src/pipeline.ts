@@ -16,7 +16,7 @@ import type { Logger } from './telemetry/logger.ts';
 import { errorAnswer, type ToolAnswer, toolAnswer } from './tool_answer.ts';
 
 /** A call as a front hands it in. */
-export type IncomingCall = Pick<CallContext, 'caller' | 'ask' | 'progress' | 'cancelling'>;
+export type IncomingCall = Pick<CallContext, 'caller' | 'ask' | 'progress' | 'cancelling' | 'traceId'>;
 
 export interface PipelineDependencies {
   services: () => Promise<Services>;
@@ -62,6 +62,7 @@ export async function callTool(
     const output = openNotes(await inOrder(order, tool, input, handle), lacking);
     logger[isChange(tool) ? 'info' : 'debug'](`${tool.name} done`, {
       ms: Math.round(performance.now() - started),
+      ...traced(call),
       // Its caller gets no answer: this line and the audit trail say that it is done.
       ...(call.cancelling.aborted && { cancelled: 'too late: it was carried out' }),
     });
@@ -72,6 +73,7 @@ export async function callTool(
     const error = presentable(knownError(thrown));
     logger[error.code === 'INTERNAL' ? 'error' : 'info'](`${tool.name} failed: ${error.code}`, {
       ms: Math.round(performance.now() - started),
+      ...traced(call),
       detail: error.message,
       ...(error.code === 'INTERNAL' && { error: thrown }),
     });
@@ -137,6 +139,11 @@ function needsStore({ name, permission }: Tool): boolean {
   return permission !== 'PREDICT' && permission !== 'FILE' && name !== 'health_check';
 }
 
+/** By which the call is found in its caller's traces. */
+function traced({ traceId }: IncomingCall): { trace_id?: string } {
+  return traceId === undefined ? {} : { trace_id: traceId };
+}
+
 /** A class, since an object with a getter of its own takes long to be made. */
 class HandledCall implements CallContext {
   readonly caller: Caller;
@@ -144,14 +151,16 @@ class HandledCall implements CallContext {
   readonly ask: CallContext['ask'];
   readonly cancelling: CallContext['cancelling'];
   readonly progress: CallContext['progress'];
+  readonly traceId: CallContext['traceId'];
   readonly show: CallContext['show'];
 
-  constructor({ caller, ask, cancelling, progress }: IncomingCall, origin: Origin, drawn: Buffer[]) {
+  constructor({ caller, ask, cancelling, progress, traceId }: IncomingCall, origin: Origin, drawn: Buffer[]) {
     this.caller = caller;
     this.origin = origin;
     this.ask = ask;
     this.cancelling = cancelling;
     this.progress = progress;
+    this.traceId = traceId;
     this.show = (png) => drawn.push(png);
   }
 

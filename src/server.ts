@@ -25,6 +25,7 @@ import { packageVersion } from './package_info.ts';
 import { isPlainObject } from './plain_object.ts';
 import type { Services } from './services.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { traceIdOf } from './telemetry/trace_context.ts';
 import { toolResult, toolResultJson } from './tool_answer.ts';
 import { type ListedTool, toolsFor } from './tool_list.ts';
 import { type DirectCall, type DirectCalls, directCalls } from './transports/direct_calls.ts';
@@ -109,6 +110,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
       ask: askerOf(call),
       progress: progressReporter(call.progressToken, call.notify),
       cancelling: call.cancelling,
+      traceId: traceIdOf(call.traceparent),
     });
     if (answered.attachments.length > 0)
       files.remember(answered.attachments.flatMap((one) => (one.type === 'resource_link' ? one : [])));
@@ -152,6 +154,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     const call: DirectCall = {
       requestId,
       progressToken: meta?.progressToken,
+      traceparent: meta?.traceparent,
       notify,
       cancelling: signal,
     };

@@ -157,15 +157,25 @@ test('the rules of imports hold', () => {
 });
 
 /**
- * Which room of src/monitoring imports which: 18 arrows between ten rooms. One more is a decision: first see whether
+ * Which room of src/monitoring imports which: 19 arrows between eleven rooms. One more is a decision: first see whether
  * what is shared belongs to a room below both, such as `rows`, src/prediction_log or src/statistics.
  */
 const monitoring: Record<string, readonly string[]> = {
-  'monitoring.ts': ['alerts', 'drift', 'health', 'live_performance', 'outcomes', 'reference', 'rows'],
+  'monitoring.ts': [
+    'alerts',
+    'drift',
+    'health',
+    'latest',
+    'live_performance',
+    'outcomes',
+    'reference',
+    'rows',
+  ],
   alerts: ['drift'],
   charts: [],
   drift: ['charts', 'reference', 'rows'],
   health: ['alerts'],
+  latest: [],
   live_performance: ['alerts', 'charts', 'performance', 'reference', 'rows'],
   outcomes: [],
   performance: [],

@@ -11,6 +11,8 @@ export interface CallContext extends Call {
   signal: AbortSignal;
   /** The same, for a handler that takes no longer than a signal does to be made. */
   cancelling: AbortSignal | CallCancelling;
+  /** The trace that the caller says the call belongs to. */
+  traceId?: string | undefined;
   /** Reports progress to the client; does nothing when the client did not ask for it. */
   progress(done: number, total: number, message: string): void;
   /** Adds a picture (PNG) to the answer, beside its facts. */

@@ -54,7 +54,7 @@ export const predict = defineTool({
   async handle(
     services,
     { model_id, version: pinned, entity_key, prediction_ids, outputs, inputs, tensors },
-    { cancelling },
+    { cancelling, traceId },
   ) {
     const answer = await services.serving.predict({
       modelId: model_id,
@@ -63,6 +63,7 @@ export const predict = defineTool({
       entityKey: entity_key,
       predictionIds: prediction_ids,
       input: parseRows('predict', { inputs, tensors }),
+      traceId,
       signal: cancelling,
     });
     return {

@@ -16,6 +16,7 @@ import {
 import { criticalDrift, type DriftRequest, detectDrift, driftedFeatures } from './drift/index.ts';
 import { type HealthDependencies, readHealth } from './health/health.ts';
 import { openHealth } from './health/open_health.ts';
+import { keepLatest, keptDrift, type Measurement } from './latest/latest_measurements.ts';
 import { type LivePerformance, type PerformanceRequest, readPerformance } from './live_performance/index.ts';
 import type { GivenOutcomes } from './outcomes/given_outcomes.ts';
 import { recordOutcomes } from './outcomes/record_outcomes.ts';
@@ -59,13 +60,23 @@ export async function openMonitoring(settings: Settings, dependencies: Monitorin
     allowedRoots,
     clock,
   };
+  const keep = (measurement: Measurement) => {
+    keepLatest(database, measurement).catch((error: unknown) =>
+      logger.warn('what was measured could not be kept', { model_id: measurement.modelId, error }),
+    );
+  };
   const alerts = await openAlerts(settings, {
     database,
     address,
     flushLog: log.flush,
-    performanceEvidence: livePerformance.evidence,
-    driftEvaluated({ modelId, version, features }) {
-      if (features !== undefined) driftMeasured(modelId, version, features);
+    performanceEvidence: livePerformance.evidence((modelId, version, facts) =>
+      keep({ modelId, version, at: clock(), kind: 'performance', facts }),
+    ),
+    driftEvaluated({ modelId, version, evaluatedAt: at, report }) {
+      if (report === undefined) return;
+      const { checked, drifted } = report;
+      driftMeasured(modelId, version, { checked, drifted });
+      keep({ modelId, version, at, kind: 'drift', facts: keptDrift(report) });
     },
     logger,
     clock,

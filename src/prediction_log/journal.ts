@@ -231,6 +231,7 @@ function isEntry(entry: unknown): entry is PredictionEntry {
     optionalLists.every((list) => list === undefined || Array.isArray(list)) &&
     (features === null || (Array.isArray(features) && features.every(isFeature))) &&
     (entry.entityKey === null || typeof entry.entityKey === 'string') &&
+    (entry.traceId === undefined || typeof entry.traceId === 'string') &&
     (error === null || (isPlainObject(error) && typeof error.code === 'string'))
   );
 }

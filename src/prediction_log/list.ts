@@ -25,6 +25,8 @@ export interface LoggedPrediction {
   at: number;
   route: string;
   entityKey: string | null;
+  /** null: the caller named none. */
+  traceId: string | null;
   /** null: not known. */
   latencyMs: number | null;
   features: [string, unknown][] | null;
@@ -253,7 +255,8 @@ function describeRow({ modelId, at, id, segment, row }: FoundRow): LoggedPredict
   const cell = (name: string) => cellOf(answers, name, row);
   const layout = layoutSchema.parse(cell('layout'));
   const features = segment.features();
-  const [entityKey, code, latencyMs] = [cell('entity_key'), cell('error_code'), cell('latency_ms')];
+  const [entityKey, traceId] = [cell('entity_key'), cell('trace_id')];
+  const [code, latencyMs] = [cell('error_code'), cell('latency_ms')];
   const actual = outcomes === undefined ? null : valueAt(outcomes, row);
   return {
     modelId,
@@ -262,6 +265,7 @@ function describeRow({ modelId, at, id, segment, row }: FoundRow): LoggedPredict
     at,
     route: String(cell('route')),
     entityKey: entityKey === null ? null : String(entityKey),
+    traceId: traceId === null ? null : String(traceId),
     latencyMs: latencyMs === null ? null : Number(latencyMs),
     features: layout?.map((name) => [name, cellOf(features, name, row)]) ?? null,
     value: answerOf(answers, row),

@@ -10,6 +10,7 @@ import { columnOf, compareUuids, concatenate, idColumn, type LogColumn, pick, va
  * - id, at, route, entity_key, latency_ms, error_code, error_message
  * - call: a number that the rows of one call share; null for a call of one row
  * - route_set_at: of weighted calls, when the route was set that assigned them
+ * - trace_id: of calls whose callers named their trace
  * - primary_version, primary_latency_ms, agrees (1 or 0), primary_value (unless it is an array), call_rows (the
  *   number of rows of a call that failed): of a shadow's rows
  * - layout: the names of the row's features in their order, or null
@@ -76,6 +77,7 @@ function segmentOf(entries: readonly PredictionEntry[]): Segment | undefined {
       if (entry.error?.fault !== undefined) answers.set('fault', row, entry.error.fault);
       if (call !== undefined) answers.set('call', row, call);
       if (entry.routeSetAt !== undefined) answers.set('route_set_at', row, entry.routeSetAt);
+      if (entry.traceId !== undefined) answers.set('trace_id', row, entry.traceId);
       if (entry.shadow !== undefined) setComparison(answers, row, entry.shadow, index, entry.error !== null);
       answers.set('layout', row, layout);
       if (entry.error === null) {

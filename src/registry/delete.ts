@@ -199,6 +199,7 @@ const tablesOfVersions = [
   'breakers',
   'references',
   'drift_evaluations',
+  'latest_measurements',
   'online_streams',
 ] as const;
 

@@ -39,6 +39,8 @@ export interface PredictRequest {
   input: GivenInput;
   /** Only these outputs are computed and sent; undefined: all. */
   outputs?: readonly string[] | undefined;
+  /** The trace that the call belongs to; logged. */
+  traceId?: string | undefined;
   /** Aborted when the caller no longer waits. */
   signal?: Cancelling | undefined;
 }
@@ -148,7 +150,7 @@ async function answer(
   own: { ids: readonly string[]; digests: string[]; known: KnownIds } | undefined,
 ): Promise<PredictAnswer> {
   const { breakers, sink } = dependencies;
-  const { modelId } = request;
+  const { modelId, traceId } = request;
   const { model, version, route, input, tensors, chosen, rows, started } = call;
   const { record } = version;
   const entityKey = request.entityKey ?? null;
@@ -157,7 +159,7 @@ async function answer(
   const prepare = () => {
     const predictionIds = own?.ids ?? Array.from({ length: rows }, newPredictionId);
     const features = loggedFeatures(record, input, rows);
-    const entry = { at: call.at, modelId, version: record.version, route, routeSetAt, entityKey };
+    const entry = { at: call.at, modelId, version: record.version, route, routeSetAt, entityKey, traceId };
     return {
       predictionIds,
       features,
@@ -195,8 +197,8 @@ async function answer(
     const asked = { signal: request.signal, outputs: chosen.fetched };
     const failure = await explainFailure({ engine, version, input, tensors, rows, asked }, error);
     const features = loggedFeatures(record, input, rows);
-    const common = { at: call.at, modelId, version: record.version, route, routeSetAt, entityKey, latencyMs };
-    await sink.append({ ...common, ...failedEntry(failure, features, rows) });
+    const common = { at: call.at, modelId, version: record.version, route, routeSetAt, entityKey, traceId };
+    await sink.append({ ...common, latencyMs, ...failedEntry(failure, features, rows) });
     throw failure.error;
   }
   // The wait in the queue is the load's doing: only the run's own time can make a model slow.
@@ -224,6 +226,7 @@ async function answer(
     runShadow(dependencies, {
       shadow,
       entityKey,
+      traceId,
       input,
       outputs: request.outputs,
       rows,

@@ -47,6 +47,8 @@ interface EntryStart {
   predictionIds: readonly string[];
   /** [feature, value of every row]; null where the model has no named features. */
   features: [string, unknown[]][] | null;
+  /** The trace that its caller named, see telemetry/trace_context.ts. */
+  traceId?: string | undefined;
   /** One a row, of what an id is used for, where the ids are the caller's own: then a row is logged once at most. */
   digests?: string[] | undefined;
 }

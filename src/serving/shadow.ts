@@ -14,6 +14,7 @@ import { shadowIdOf } from './shadow_id.ts';
 export interface ShadowCall {
   shadow: ServedVersion;
   entityKey: string | null;
+  traceId: string | undefined;
   input: PredictInput;
   /** The outputs that the caller chose; undefined: all. */
   outputs: readonly string[] | undefined;
@@ -69,6 +70,7 @@ async function shadowEntry(engine: Engine, clock: () => number, call: ShadowCall
     version: record.version,
     route: 'shadow' as const,
     entityKey: call.entityKey,
+    traceId: call.traceId,
   };
   const compared = { primaryVersion: primary.version, rows, primaryLatencyMs: call.primaryLatencyMs };
   const idOf = (row: number) => shadowIdOf(call.predictionIds[row] ?? '', call.areCallersIds);

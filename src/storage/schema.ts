@@ -43,6 +43,7 @@ export interface Tables {
   alert_events: AlertEventRow;
   alert_rounds: AlertRoundRow;
   drift_evaluations: DriftEvaluationRow;
+  latest_measurements: LatestMeasurementRow;
   webhook_targets: { target: string; last_seen_at: number };
   webhook_deliveries: WebhookDeliveryRow;
   online_streams: OnlineStreamRow;
@@ -563,6 +564,16 @@ interface DriftEvaluationRow {
   calls: number;
   evaluated_at: number;
   took_ms: number;
+}
+
+/** What the watch measured last of a version; see monitoring/latest/latest_measurements.ts. */
+export interface LatestMeasurementRow {
+  model_id: string;
+  version: string;
+  kind: 'drift' | 'performance';
+  at: number;
+  /** JSON. */
+  facts: string;
 }
 
 /** A message that waits to be sent to a webhook, or that was given up. */

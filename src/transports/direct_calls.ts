@@ -5,6 +5,8 @@ import { CallCancelling } from '../cancelling.ts';
 export interface DirectCall {
   readonly requestId: string | number;
   readonly progressToken: string | number | undefined;
+  /** As the client gave it, see telemetry/trace_context.ts. */
+  readonly traceparent?: unknown;
   /** Aborted when the client has taken the call back. */
   readonly cancelling: AbortSignal | CallCancelling;
   /** Tells the client something of the call; nothing once it was taken back. */
@@ -50,6 +52,7 @@ export function directCalls(
       const call: DirectCall = {
         requestId: id,
         progressToken: asked?.progressToken,
+        traceparent: asked?.traceparent,
         cancelling,
         notify: async (notification) => {
           if (!cancelling.aborted) await notify(notification);
@@ -82,6 +85,7 @@ interface PlainCall {
   name: string;
   given: Record<string, unknown> | undefined;
   progressToken: string | number | undefined;
+  traceparent?: unknown;
 }
 
 /** The parameters of tools/call, where they are of the usual form. */
@@ -91,8 +95,8 @@ function plainCall(params: Record<string, unknown> | undefined): PlainCall | und
   if (typeof name !== 'string' || !(given === undefined || isPlainObject(given))) return undefined;
   if (meta === undefined) return { name, given, progressToken: undefined };
   if (!isPlainObject(meta) || Object.hasOwn(meta, 'io.modelcontextprotocol/related-task')) return undefined;
-  const { progressToken } = meta;
-  return isToken(progressToken) ? { name, given, progressToken } : undefined;
+  const { progressToken, traceparent } = meta;
+  return isToken(progressToken) ? { name, given, progressToken, traceparent } : undefined;
 }
 
 function isToken(value: unknown): value is string | number | undefined {

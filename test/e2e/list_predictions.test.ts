@@ -69,6 +69,29 @@ describe.each(stores)('the log of predictions $name', ({ skipped, open }) => {
     }
   });
 
+  it.skipIf(skipped)(
+    'keeps the trace that a call named, and none where the name is no valid one',
+    async () => {
+      await server.call('deploy_model', { model_id: 'traced', version: '1', source: testModel('fails_run') });
+      const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+      const predict = (traceparent: string, x: number) =>
+        server.client.callTool({
+          name: 'predict',
+          arguments: { model_id: 'traced', inputs: [{ x }] },
+          _meta: { traceparent },
+        });
+      await predict(`00-${traceId}-00f067aa0ba902b7-01`, 1);
+      await predict(`00-${traceId}-00f067aa0ba902b7-01`, 101);
+      await predict(`00-${traceId}-0000000000000000-01`, 2);
+      const { predictions } = await server.call('list_predictions', { model_id: 'traced' });
+      const traces = predictions.map(({ features, error, trace_id }) => [
+        error === null ? features?.x : 'failed',
+        trace_id,
+      ]);
+      expect(Object.fromEntries(traces)).toEqual({ failed: traceId, 1: traceId, 2: undefined });
+    },
+  );
+
   it.skipIf(skipped)('keeps what was asked and answered', async () => {
     const { prediction_id, value } = answered[1] ?? {};
     const { total, predictions, next_cursor } = await list({ prediction_id });

@@ -177,6 +177,21 @@ describeOnEachDatabase('the segments of the log', (store) => {
     expect(await partsWithoutSegment()).toEqual([]);
   });
 
+  test('segments of before traces were kept are merged with such as have them', async () => {
+    const modelId = await newModel();
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const at = start;
+    await log([answered({ modelId, at })], [answered({ modelId, at: at + 1, traceId })]);
+    const traces = async () =>
+      (await listPredictions(database, { modelId, only: 'all', limit: 5 })).predictions.map(
+        (row) => row.traceId,
+      );
+    expect(await traces()).toEqual([traceId, null]);
+    await merge(start + dayMs);
+    expect(await segmentsOfModel(modelId)).toHaveLength(1);
+    expect(await traces()).toEqual([traceId, null]);
+  });
+
   describe('a page of predictions', () => {
     let modelId: string;
     let rows: Awaited<ReturnType<typeof loggedRows>>;

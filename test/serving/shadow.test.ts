@@ -83,6 +83,7 @@ function give(engine: Engine, rows: number[], answers: number[]): void {
     {
       shadow,
       entityKey: 'somebody',
+      traceId: undefined,
       outputs: undefined,
       input: { kind: 'records', records: rows.map((x) => ({ x })) },
       rows: rows.length,

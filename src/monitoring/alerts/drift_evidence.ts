@@ -21,7 +21,15 @@ export interface DriftEvaluation {
   evaluatedAt: number;
   tookMs: number;
   /** undefined where no report could be made. */
-  features: { checked: number; drifted: number } | undefined;
+  report: EvaluatedReport | undefined;
+}
+
+/** What a report says of each column, and how many of the features among them could be judged and drifted. */
+interface EvaluatedReport {
+  rows: number;
+  checked: number;
+  drifted: number;
+  results: (DriftResult & { isPrediction: boolean })[];
 }
 
 /** Of a whole report: its significance, and the change of a missing share that counts. */
@@ -62,7 +70,7 @@ export async function evaluateDrift(
   const failures: string[] = [];
   for (const { modelId, version, referenceId, calls } of due) {
     const started = clock();
-    let found: DriftEvaluation['features'];
+    let evaluated: EvaluatedReport | undefined;
     try {
       const report = await detectDrift(
         {
@@ -84,7 +92,7 @@ export async function evaluateDrift(
         },
       );
       evidence.set(`${modelId}@${version}`, driftEvidence(report, referenceId, limits.significance));
-      found = driftedFeatures(report.results, report.record.signature.features);
+      evaluated = evaluatedReport(report);
     } catch (error) {
       const isQuiet = error instanceof ModelYardError && error.code === 'NOT_ENOUGH_DATA';
       if (!isQuiet) failures.push(`${modelId} ${version}: ${messageOf(error)}`);
@@ -96,10 +104,20 @@ export async function evaluateDrift(
       calls,
       evaluatedAt: now,
       tookMs: Math.max(0, clock() - started),
-      features: found,
+      report: evaluated,
     });
   }
   return { evidence, evaluations, failures };
+}
+
+function evaluatedReport({ results, record, current }: DriftReport): EvaluatedReport {
+  const { features } = record.signature;
+  const names = new Set(features.map(({ name }) => name));
+  return {
+    rows: current.rows,
+    ...driftedFeatures(results, features),
+    results: results.map((result) => ({ ...result, isPrediction: !names.has(result.feature) })),
+  };
 }
 
 interface Candidate {

@@ -7,10 +7,18 @@ import type { LivePerformanceDependencies } from './get_performance.ts';
 import { headlineOf, metricsOf } from './measure_rows.ts';
 import type { VersionMeasurement } from './measure_version.ts';
 import { findReferenceOutcomes } from './reference_outcomes.ts';
+import { type Standing, standingOf } from './standing.ts';
 
 const windowMs = 24 * 3_600_000;
 /** With fewer outcomes, an estimate over all predictions is more informative. */
 const leastOutcomes = 50;
+
+/** Hears of what was measured. */
+export type Measured = (modelId: string, version: string, standing: Standing) => void;
+
+type EvidenceDependencies = Pick<LivePerformanceDependencies, 'database' | 'measure' | 'dropThreshold'> & {
+  measured?: Measured | undefined;
+};
 
 /**
  * Evidence from the last 24 hours and from outcomes that arrived in them; where there are few outcomes, an estimate.
@@ -20,32 +28,35 @@ const leastOutcomes = 50;
  * @throws VERSION_NOT_FOUND
  */
 export async function performanceEvidence(
-  {
-    database,
-    measure,
-    dropThreshold,
-  }: Pick<LivePerformanceDependencies, 'database' | 'measure' | 'dropThreshold'>,
+  { database, measure, dropThreshold, measured }: EvidenceDependencies,
   modelId: string,
   version: string,
   now: number,
 ): Promise<PerformanceEvidence | undefined> {
   const record = await findVersion(database, modelId, version);
   const found = await findReferenceOutcomes(database, record);
-  if (found === undefined) return undefined;
-  const { referenceId } = found;
-  const windows = await outcomeWindows(database, modelId, version, now);
+  if (found === undefined && measured === undefined) return undefined;
+  const { windows, outcomes } = await outcomeWindows(database, modelId, version, now);
+  // Without a reference there is nothing to estimate by.
+  if (found === undefined && outcomes === 0) return undefined;
   const { versions } = await measure({
     versions: windows.map(({ since, until }) => ({
       record,
       since,
       until,
-      referenceId,
+      referenceId: found?.referenceId,
       dropThreshold,
       windows: windows.length,
       chart: false,
     })),
     split: undefined,
   });
+  const shown = versions.find((measurement) => rowsOf(measurement.measured) > 0) ?? versions[0];
+  const window = shown && windows[versions.indexOf(shown)];
+  if (shown !== undefined && window !== undefined) {
+    const standing = standingOf(shown, window);
+    if (standing !== undefined) measured?.(modelId, version, standing);
+  }
   const judged = versions.flatMap((measurement, index) => {
     const window = windows[index];
     const evidence = window && evidenceOf(measurement, window);
@@ -69,7 +80,7 @@ async function outcomeWindows(
   modelId: string,
   version: string,
   now: number,
-): Promise<OutcomeWindowTimes[]> {
+): Promise<{ windows: OutcomeWindowTimes[]; outcomes: number }> {
   const until = now + 1;
   const since = until - windowMs;
   const newest = { since, until };
@@ -89,13 +100,16 @@ async function outcomeWindows(
     ({ min_at, outcomes_at }) => Number(outcomes_at) >= since && Number(min_at) < since,
   );
   const arrived = count(late) >= leastOutcomes ? [{ since: startOf(late), until: since }] : [];
-  if (count(recent) >= leastOutcomes || arrived.length > 0) return [newest, ...arrived];
+  const outcomes = count(segments);
+  if (count(recent) >= leastOutcomes || arrived.length > 0)
+    return { windows: [newest, ...arrived], outcomes };
   const enough: typeof segments = [];
   for (const segment of segments) {
     if (count(enough) >= leastOutcomes) break;
     enough.push(segment);
   }
-  return [count(enough) >= leastOutcomes ? { since: Math.min(since, startOf(enough)), until } : newest];
+  const window = count(enough) >= leastOutcomes ? { since: Math.min(since, startOf(enough)), until } : newest;
+  return { windows: [window], outcomes };
 }
 
 function evidenceOf(
@@ -130,10 +144,7 @@ const restFactor = 10;
  *
  * @param clock milliseconds since 1970
  */
-export function restingEvidence(
-  dependencies: Parameters<typeof performanceEvidence>[0],
-  clock: () => number,
-): PerformanceReader {
+export function restingEvidence(dependencies: EvidenceDependencies, clock: () => number): PerformanceReader {
   const known = new Map<string, { until: number; evidence: PerformanceEvidence | undefined }>();
   return async (modelId, version, now) => {
     const key = `${modelId}@${version}`;

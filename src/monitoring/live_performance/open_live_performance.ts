@@ -1,7 +1,7 @@
 import type { VersionRecord } from '../../registry/version_record.ts';
 import type { Database, DatabaseAddress } from '../../storage/database.ts';
 import { type AbTest, compareAbTest, listAbTests } from './ab_tests.ts';
-import { restingEvidence } from './evidence.ts';
+import { type Measured, restingEvidence } from './evidence.ts';
 import { measureOutcomes } from './measure_outcomes.ts';
 import { createMeasurer } from './measurer.ts';
 import { readLivePerformance } from './read_live_performance.ts';
@@ -41,7 +41,7 @@ export function openLivePerformance(
     /** For MLflow: the A/B tests, and what one says. */
     abTests: () => listAbTests(database),
     compareAbTest: (test: AbTest, until: number) => compareAbTest(measuring, test, until),
-    /** For alerts, which ask every minute. Flush the log before. */
-    evidence: restingEvidence(measuring, clock),
+    /** For alerts, which ask every minute. Flush the log before. @param measured hears of what was measured anew */
+    evidence: (measured: Measured) => restingEvidence({ ...measuring, measured }, clock),
   };
 }

@@ -6,6 +6,7 @@ import {
   readPerformance,
 } from '../../../src/monitoring/live_performance/get_performance.ts';
 import { createMeasurer, type Measurer } from '../../../src/monitoring/live_performance/measurer.ts';
+import type { Standing } from '../../../src/monitoring/live_performance/standing.ts';
 import { recordOutcomes } from '../../../src/monitoring/outcomes/record_outcomes.ts';
 import { estimatePerformance, fitEstimator } from '../../../src/monitoring/performance/index.ts';
 import { encodeReferenceRows } from '../../../src/monitoring/reference/reference_rows.ts';
@@ -252,8 +253,21 @@ describeOnEachDatabase('live performance', (store) => {
           })
         : undefined;
     expect(primary.estimate?.accuracy).toEqual(direct?.accuracy);
-    const evidence = await performanceEvidence(dependencies(), modelId, '1', start + hourMs);
+    const standings: Standing[] = [];
+    const asked = {
+      ...dependencies(),
+      measured: (_model: string, _version: string, standing: Standing) => standings.push(standing),
+    };
+    const evidence = await performanceEvidence(asked, modelId, '1', start + hourMs);
     expect(evidence).toMatchObject({ metric: 'accuracy', isEstimate: true, outcomes: now.predicted.length });
+    const estimated = { value: direct?.accuracy.value, low: direct?.accuracy.band?.low };
+    expect(standings).toMatchObject([
+      {
+        outcomes: 0,
+        metrics: {},
+        estimate: { rows: now.predicted.length, metrics: { accuracy: estimated } },
+      },
+    ]);
 
     // Now outcomes come, and the model is nearly always wrong.
     const wrong = (label: string | null) => names.find((name) => name !== label) ?? '';
@@ -269,11 +283,43 @@ describeOnEachDatabase('live performance', (store) => {
     expect(later.primary.withOutcome).toBe(200);
     const drop = later.primary.reference?.drops.find(({ metric }) => metric === 'accuracy')?.drop;
     expect(drop).toMatchObject({ dropped: true, detail: expect.stringMatching(/to 0\.1, worse by/) });
-    expect(await performanceEvidence(dependencies(), modelId, '1', start + hourMs)).toMatchObject({
+    expect(await performanceEvidence(asked, modelId, '1', start + hourMs)).toMatchObject({
       current: 0.1,
       outcomes: 200,
       isEstimate: false,
     });
+    expect(standings.at(-1)).toMatchObject({ outcomes: 200, metrics: { accuracy: { value: 0.1 } } });
+  });
+
+  test('is measured without a reference too, where there are outcomes and somebody wants to know', async () => {
+    const modelId = await newModel(['1']);
+    const standings: Standing[] = [];
+    const asked = {
+      ...dependencies(),
+      measured: (_model: string, _version: string, standing: Standing) => standings.push(standing),
+    };
+    const measure = async () => {
+      await log.flush();
+      expect(await performanceEvidence(asked, modelId, '1', start + hourMs)).toBeUndefined();
+    };
+    await append([answered({ modelId, at: start, values: ['yes'] })]);
+    await measure();
+    expect(standings).toEqual([]);
+    await append(
+      Array.from({ length: 8 }, (_, row) =>
+        answered({
+          modelId,
+          at: start,
+          predictionIds: [`${modelId} ${row}`],
+          values: ['yes'],
+          outcomes: [row < 6 ? 'yes' : 'no'],
+        }),
+      ),
+    );
+    await measure();
+    expect(standings).toMatchObject([
+      { outcomes: 8, metrics: { accuracy: { value: 0.75, low: expect.any(Number) } }, estimate: null },
+    ]);
   });
 
   test('raises an alert for any metric that dropped, of outcomes that came days late too', async () => {

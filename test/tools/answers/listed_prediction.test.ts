@@ -10,6 +10,7 @@ const logged = (index: number, more: Partial<LoggedPrediction> = {}): LoggedPred
   at: 1_700_000_000_000 + index,
   route: 'active',
   entityKey: null,
+  traceId: null,
   latencyMs: 1.5,
   features: [
     ['age', 40],
