@@ -1,9 +1,9 @@
 import { type LogColumn, valueAt } from '../prediction_log/column.ts';
 import type { Feature, Signature } from '../registry/signature.ts';
-import { type Datatype, datatype, elementCount, type TensorData } from '../serving/codec/datatypes.ts';
-import { describeDatatype, writeElement, writeMissing } from '../serving/codec/elements.ts';
-import { show } from '../serving/codec/records.ts';
 import type { NamedTensors } from '../serving/engine/protocol.ts';
+import { type Datatype, datatype, elementCount, type TensorData } from '../tensors/datatypes.ts';
+import { describeDatatype, writeElement, writeMissing } from '../tensors/elements.ts';
+import { show } from '../tensors/shown_value.ts';
 
 /** Features of several rows as they were given, by name. */
 export interface FeatureColumns {

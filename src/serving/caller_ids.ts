@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ModelYardError } from '../errors.ts';
 import type { JsonRecord } from './codec/records.ts';
+import { inputDigest } from './engine/fault.ts';
 import type { PredictInput } from './predict_input.ts';
 
 /** A prediction id given by a caller, and its content. */
@@ -94,6 +95,13 @@ export function recordDigest(record: JsonRecord, entityKey: string | null): stri
 /** The same for each row of a call. */
 export function rowDigests(input: PredictInput, rows: number, entityKey: string | undefined): string[] {
   if (input.kind === 'records') return input.records.map((record) => recordDigest(record, entityKey ?? null));
-  const tensors = digestOf([...input.tensors].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const tensors =
+    input.kind === 'typed'
+      ? inputDigest(new Map(byName(input.tensors)))
+      : digestOf(byName<unknown>(input.tensors));
   return Array.from({ length: rows }, (_, row) => digestOf([entityKey ?? null, tensors, row]));
+}
+
+function byName<T>(named: ReadonlyMap<string, T>): [string, T][] {
+  return [...named].sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -1,6 +1,6 @@
 import { ModelYardError } from '../errors.ts';
 import type { Feature } from '../registry/signature.ts';
-import { readTensorElement } from './codec/elements.ts';
+import { readTensorElement } from '../tensors/elements.ts';
 import { batchRows, fitTogether, joinRows, splitRows } from './engine/batching.ts';
 import type { Engine, RunOptions } from './engine/engine.ts';
 import { RunFailure } from './engine/fault.ts';
@@ -63,7 +63,7 @@ async function withRowsNamed(call: FailedCall, whole: RunFailure): Promise<Expla
   const { ranges, isComplete, failure } = await findGuiltyRows(rows, whole, tried, limits);
   const feature = whole.fault === 'caller' ? await guiltyFeature(call, ranges, parts, failure) : undefined;
   // A call of one tensor, such as an image, has no rows to speak of.
-  const named = rows === 1 && input.kind === 'tensors' ? [] : [describeRows({ ranges, isComplete })];
+  const named = rows === 1 && input.kind !== 'records' ? [] : [describeRows({ ranges, isComplete })];
   const known = feature?.known === undefined ? '' : `${feature.known} `;
   return {
     error: new RunFailure(whole, whole.fault, {

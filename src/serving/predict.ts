@@ -2,12 +2,12 @@ import type { Cancelling } from '../cancelling.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { TensorJson } from '../tensors/json_tensors.ts';
 import { answeringVersion } from './answering_version.ts';
 import type { Breakers } from './breakers.ts';
 import { type CallerIds, type KnownIds, requireIds, rowDigests } from './caller_ids.ts';
 import { type ChosenOutputs, chooseOutputs } from './chosen_outputs.ts';
 import { type RowPrediction, readPredictions } from './codec/predictions.ts';
-import type { TensorJson } from './codec/tensors.ts';
 import type { Engine } from './engine/engine.ts';
 import { RunFailure } from './engine/fault.ts';
 import { type OnRun, waitedForTurn } from './engine/job.ts';
@@ -51,7 +51,10 @@ export interface PredictAnswer {
   predictions: readonly RowPrediction[];
   /** One a row. */
   predictionIds: readonly string[];
+  /** The tensors that were asked for, where JSON was given … */
   outputs: Map<string, TensorJson> | undefined;
+  /** … and where typed tensors were. */
+  tensors: NamedTensors | undefined;
   latencyMs: number;
   warnings: string[];
 }
@@ -242,7 +245,7 @@ async function answer(
     route,
     predictions,
     predictionIds,
-    outputs: sent,
+    ...sent,
     latencyMs,
     warnings: [
       ...call.warnings,

@@ -1,9 +1,10 @@
 import { ModelYardError } from '../errors.ts';
 import { maxAnswerBytes, megabytes } from '../message_size.ts';
 import type { Signature, TensorSpec } from '../registry/signature.ts';
+import type { Tensor } from '../tensors/datatypes.ts';
+import { jsonOfTensor, type TensorJson } from '../tensors/json_tensors.ts';
 import type { ChosenOutputs } from './chosen_outputs.ts';
 import type { PredictedValue, RowPrediction } from './codec/predictions.ts';
-import { decodeTensor, type TensorJson } from './codec/tensors.ts';
 import type { NamedTensors } from './engine/protocol.ts';
 import type { PredictInput } from './predict_input.ts';
 
@@ -12,22 +13,27 @@ const maxAnswerElements = 1_000_000;
 /** Answers of fewer numbers than this, without text, are not measured: they are far below the limit. */
 const surelySmall = 5_000;
 
-/** The tensors of an answer: all that were chosen where tensors were given; for records, those that belong to the call. */
-export function sentTensors(
-  input: PredictInput,
-  chosen: ChosenOutputs,
-  outputs: NamedTensors,
-): Map<string, TensorJson> | undefined {
-  const sent = chosen.fetched.filter(
-    ({ name, role }) => chosen.isSent(name) && (input.kind === 'tensors' || role === 'call'),
-  );
-  if (sent.length === 0 && input.kind === 'records') return undefined;
-  return new Map(
-    sent.flatMap(({ name }) => {
-      const tensor = outputs.get(name);
-      return tensor === undefined ? [] : [[name, decodeTensor(tensor)]];
-    }),
-  );
+/**
+ * The tensors of an answer, in the form in which tensors were given: all that were chosen; for records, those that belong
+ * to the call, as JSON.
+ */
+export interface SentTensors {
+  outputs: Map<string, TensorJson> | undefined;
+  tensors: NamedTensors | undefined;
+}
+
+export function sentTensors(input: PredictInput, chosen: ChosenOutputs, outputs: NamedTensors): SentTensors {
+  const sent = chosen.fetched.flatMap(({ name, role }): [string, Tensor][] => {
+    const tensor = outputs.get(name);
+    const isSent = chosen.isSent(name) && (input.kind !== 'records' || role === 'call');
+    return isSent && tensor !== undefined ? [[name, tensor]] : [];
+  });
+  if (input.kind === 'typed') return { outputs: undefined, tensors: new Map(sent) };
+  if (sent.length === 0 && input.kind === 'records') return { outputs: undefined, tensors: undefined };
+  return {
+    outputs: new Map(sent.map(([name, tensor]) => [name, jsonOfTensor(tensor)])),
+    tensors: undefined,
+  };
 }
 
 /** @throws LIMIT_EXCEEDED when the outputs have more elements than an answer could carry */
@@ -42,15 +48,26 @@ export function requireFits(
   signature: Signature,
   outputs: NamedTensors,
   predictions: readonly RowPrediction[],
-  sent: ReadonlyMap<string, TensorJson> | undefined,
+  sent: SentTensors,
 ): void {
   const isText = [...outputs.values()].some(({ data }) => Array.isArray(data));
   if (!isText && elementsOf(outputs) < surelySmall) return;
   const idBytes = 64;
-  const json = JSON.stringify([predictions, sent && [...sent]]);
-  const bytes = Buffer.byteLength(json) + idBytes * predictions.length;
+  // Typed tensors are sent as they are, and rows that repeat them are not.
+  const size =
+    sent.tensors === undefined
+      ? Buffer.byteLength(JSON.stringify([predictions, sent.outputs && [...sent.outputs]]))
+      : bytesOf(sent.tensors);
+  const bytes = size + idBytes * predictions.length;
   if (bytes > maxAnswerBytes)
     throw tooLarge(signature, outputs, predictions.length, `${megabytes(bytes)} MB`, maxAnswerBytes / bytes);
+}
+
+function bytesOf(tensors: NamedTensors): number {
+  return [...tensors.values()].reduce(
+    (sum, { data }) => sum + (Array.isArray(data) ? Buffer.byteLength(data.join('')) : data.byteLength),
+    0,
+  );
 }
 
 function elementsOf(outputs: NamedTensors): number {

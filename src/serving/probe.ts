@@ -8,7 +8,7 @@ import { encodeInput, type PredictInput } from './predict_input.ts';
 
 /** A check that a version answers known inputs as it should. */
 export interface Probe {
-  input: PredictInput;
+  input: Exclude<PredictInput, { kind: 'typed' }>;
   /** The value of every row. Without it the probe only has to run. */
   expect?: readonly unknown[] | undefined;
   /** How far a number may be off, absolutely. */
@@ -32,7 +32,7 @@ export function parseProbe(row: { model_id: string; version: string; probe: stri
   const of = `the deployment of ${row.model_id} ${row.version}`;
   const stored = readStored(storedProbe, row.probe, { table: 'deployments', column: 'probe', of });
   const { inputs, tensors, ...judged } = stored;
-  const input: PredictInput =
+  const input: Probe['input'] =
     tensors === undefined
       ? { kind: 'records', records: inputs ?? [] }
       : { kind: 'tensors', tensors: new Map(tensors) };

@@ -8,12 +8,13 @@ import { registerVersion } from '../../src/registry/register.ts';
 import type { Registration } from '../../src/registry/registration.ts';
 import type { VersionRecord } from '../../src/registry/version_record.ts';
 import { encodeRecords } from '../../src/serving/codec/records.ts';
-import { decodeTensor, encodeTensors, type TensorJson } from '../../src/serving/codec/tensors.ts';
+import { encodeTensors } from '../../src/serving/codec/tensors.ts';
 import { engineModel } from '../../src/serving/deployed_version.ts';
 import { createEngine, type Engine } from '../../src/serving/engine/engine.ts';
 import { scoreRecords } from '../../src/serving/score_version.ts';
 import { artifactStore } from '../../src/storage/artifact_store.ts';
 import { type OpenDatabase, openDatabase } from '../../src/storage/database.ts';
+import { jsonOfTensor, type TensorJson } from '../../src/tensors/json_tensors.ts';
 import { callBy } from '../access/origins.ts';
 import { modelFile } from '../models/model_file.ts';
 import { temporaryDirectory } from '../temporary.ts';
@@ -136,7 +137,7 @@ describe('predictions agree with those of the training library', () => {
       // The same rows as tensors, in the form in which a client sends and gets them.
       const encoded = encodeRecords(record.signature, given);
       const { inputs } = record.signature;
-      const asJson = new Map([...encoded].map(([name, sent]) => [name, decodeTensor(sent)]));
+      const asJson = new Map([...encoded].map(([name, sent]) => [name, jsonOfTensor(sent)]));
       expect(encodeTensors(inputs, asJson)).toEqual(encoded);
     });
   });
@@ -151,7 +152,7 @@ describe('tensors of every datatype and shape', () => {
     await served(record, async () => {
       const sent = encodeTensors(record.signature.inputs, new Map(Object.entries(inputs)));
       const got = await engine.run(engineModel(record, undefined), sent);
-      const found = Object.fromEntries([...got].map(([name, one]) => [name, decodeTensor(one)]));
+      const found = Object.fromEntries([...got].map(([name, one]) => [name, jsonOfTensor(one)]));
       for (const [name, expected] of Object.entries(outputs)) {
         expect(found[name]).toMatchObject({ datatype: expected.datatype, shape: expected.shape });
         const isHalf = expected.datatype === 'FP16';

@@ -13,7 +13,7 @@ import { tensor } from './schemas.ts';
 export function parseRows(
   of: string,
   given: { inputs?: Record<string, unknown>[] | undefined; tensors?: Record<string, unknown> | undefined },
-): PredictInput {
+): Exclude<PredictInput, { kind: 'typed' }> {
   if (given.inputs !== undefined && given.tensors === undefined)
     return { kind: 'records', records: given.inputs };
   if (given.tensors === undefined || given.inputs !== undefined)

@@ -1,7 +1,7 @@
 import type { Signature } from '../../registry/signature.ts';
+import { type Datatype, datatype, elementCount, type TensorData } from '../../tensors/datatypes.ts';
+import { writeElement } from '../../tensors/elements.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
-import { type Datatype, datatype, elementCount, type TensorData } from './datatypes.ts';
-import { writeElement } from './elements.ts';
 
 /** The values of a feature: numbers, with NaN for a missing one and 1 and 0 for booleans, or texts. */
 export type FeatureValues = Float64Array | string[];

@@ -1,7 +1,7 @@
 import type { TensorSpec } from '../../registry/signature.ts';
+import type { Tensor } from '../../tensors/datatypes.ts';
+import { readElement } from '../../tensors/elements.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
-import type { Tensor } from './datatypes.ts';
-import { readElement } from './elements.ts';
 import { classByScores, classIndex } from './labels.ts';
 import { className, type PredictedValue, type RowPrediction, sumToOne, toleranceOf } from './predictions.ts';
 import { classesOf, type Reading, readingOf } from './reading.ts';

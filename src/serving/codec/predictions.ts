@@ -1,8 +1,8 @@
 import { ModelYardError } from '../../errors.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
+import { elementCount, type Tensor } from '../../tensors/datatypes.ts';
+import { readElement } from '../../tensors/elements.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
-import { elementCount, type Tensor } from './datatypes.ts';
-import { readElement } from './elements.ts';
 import { classByScores } from './labels.ts';
 import { classesOf, type Reading, readingOf } from './reading.ts';
 

@@ -2,9 +2,10 @@ import { visible } from '../../access/shown_text.ts';
 import { ModelYardError } from '../../errors.ts';
 import { nearestName } from '../../nearest_name.ts';
 import type { Signature } from '../../registry/signature.ts';
+import { datatype, elementCount } from '../../tensors/datatypes.ts';
+import { describeDatatype, writeElement, writeMissing } from '../../tensors/elements.ts';
+import { show } from '../../tensors/shown_value.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
-import { datatype, elementCount } from './datatypes.ts';
-import { describeDatatype, writeElement, writeMissing } from './elements.ts';
 
 export type JsonRecord = Record<string, unknown>;
 
@@ -106,11 +107,4 @@ function more(count: number): string {
 /** A name of the model's or the caller's for an error message. */
 function short(name: string): string {
   return visible(name.length > longestShown ? `${name.slice(0, longestShown)}…` : name);
-}
-
-/** A value for an error message, shortened. */
-export function show(value: unknown): string {
-  if (value === null) return 'null (JSON has no NaN: a missing or not-a-number value arrives as null)';
-  const text = JSON.stringify(value) ?? String(value);
-  return visible(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }

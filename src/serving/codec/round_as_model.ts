@@ -1,5 +1,5 @@
 import type { DatatypeName } from '../../registry/datatypes.ts';
-import { fromFloat16Bits, toFloat16Bits } from './float16.ts';
+import { fromFloat16Bits, toFloat16Bits } from '../../tensors/float16.ts';
 
 /**
  * Rounds numbers in place to those that a tensor of the datatype holds: 0.1 as float32 is 0.10000000149011612, however

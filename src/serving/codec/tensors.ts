@@ -1,20 +1,9 @@
 import { ModelYardError } from '../../errors.ts';
-import type { DatatypeName } from '../../registry/datatypes.ts';
 import { describeShape, describeTensors, type TensorSpec } from '../../registry/signature.ts';
+import type { Tensor } from '../../tensors/datatypes.ts';
+import { type TensorJson, tensorOfJson } from '../../tensors/json_tensors.ts';
 import type { NamedTensors } from '../engine/protocol.ts';
-import { datatype, elementCount, maxRank, type Tensor } from './datatypes.ts';
-import { describeDatatype, readTensorElement, writeElement, writeNonFinite } from './elements.ts';
-import { didYouMean, listed, show } from './records.ts';
-
-/**
- * A tensor as the Open Inference Protocol's JSON form has it; `data` is flat or nested, row-major. In floating tensors
- * "NaN" (or null), "Infinity" and "-Infinity" stand for the numbers that JSON has no literal for.
- */
-export interface TensorJson {
-  datatype: DatatypeName;
-  shape: number[];
-  data: unknown[];
-}
+import { didYouMean, listed } from './records.ts';
 
 /**
  * Turns tensors of a call into the model's inputs.
@@ -24,29 +13,55 @@ export function encodeTensors(
   inputs: readonly TensorSpec[],
   given: ReadonlyMap<string, TensorJson>,
 ): NamedTensors {
-  const unknown = [...given.keys()].filter((name) => !inputs.some((input) => input.name === name));
-  const missing = inputs.filter((input) => !given.has(input.name));
-  if (unknown.length > 0 || missing.length > 0)
-    throw mismatch(
-      inputs,
-      [
-        ...(missing.length > 0 ? [`missing tensor ${listed(missing.map((input) => input.name))}`] : []),
-        ...(unknown.length > 0 ? [`unknown tensor ${listed(unknown)}`] : []),
-      ].join('; '),
-      didYouMean(
-        unknown,
-        missing.map((input) => input.name),
-      ),
-    );
+  return fittingTensors(inputs, given, (tensor) => tensorOfJson(tensor));
+}
+
+/** As encodeTensors, of tensors that have their elements already. */
+export function requireTensors(
+  inputs: readonly TensorSpec[],
+  given: ReadonlyMap<string, Tensor>,
+): NamedTensors {
+  return fittingTensors(inputs, given, (tensor) => tensor);
+}
+
+/** @param read the tensor, or what is wrong with it as the end of a sentence that begins with its name */
+function fittingTensors<Given extends Pick<Tensor, 'datatype' | 'shape'>>(
+  inputs: readonly TensorSpec[],
+  given: ReadonlyMap<string, Given>,
+  read: (given: Given) => Tensor | string,
+): NamedTensors {
+  requireNames(inputs, [...given.keys()]);
   const tensors: NamedTensors = new Map();
   for (const input of inputs) {
-    const tensor = given.get(input.name);
-    if (tensor !== undefined) tensors.set(input.name, encodeTensor(inputs, input, tensor));
+    const own = given.get(input.name);
+    if (own === undefined) continue;
+    requireFitting(inputs, input, own);
+    const tensor = read(own);
+    if (typeof tensor === 'string') throw mismatch(inputs, `tensor ${input.name}${tensor}`);
+    tensors.set(input.name, tensor);
   }
   return tensors;
 }
 
-function encodeTensor(inputs: readonly TensorSpec[], spec: TensorSpec, given: TensorJson): Tensor {
+function requireNames(inputs: readonly TensorSpec[], given: readonly string[]): void {
+  const unknown = given.filter((name) => !inputs.some((input) => input.name === name));
+  const missing = inputs.map(({ name }) => name).filter((name) => !given.includes(name));
+  if (unknown.length === 0 && missing.length === 0) return;
+  throw mismatch(
+    inputs,
+    [
+      ...(missing.length > 0 ? [`missing tensor ${listed(missing)}`] : []),
+      ...(unknown.length > 0 ? [`unknown tensor ${listed(unknown)}`] : []),
+    ].join('; '),
+    didYouMean(unknown, missing),
+  );
+}
+
+function requireFitting(
+  inputs: readonly TensorSpec[],
+  spec: TensorSpec,
+  given: Pick<Tensor, 'datatype' | 'shape'>,
+): void {
   if (given.datatype !== spec.datatype)
     throw mismatch(inputs, `tensor ${spec.name} has datatype ${given.datatype}, not ${spec.datatype}`);
   const fits =
@@ -57,45 +72,6 @@ function encodeTensor(inputs: readonly TensorSpec[], spec: TensorSpec, given: Te
       inputs,
       `tensor ${spec.name} has shape [${describeShape(given.shape)}], not [${describeShape(spec.shape)}]${spec.shape.includes(-1) ? ' (-1 is free)' : ''}`,
     );
-  if (given.shape.length > maxRank)
-    throw mismatch(
-      inputs,
-      `tensor ${spec.name} has ${given.shape.length} dimensions; at most ${maxRank} are taken`,
-    );
-  const length = elementCount(given.shape);
-  const flat = flattened(given);
-  if (flat.length !== length)
-    throw mismatch(
-      inputs,
-      `tensor ${spec.name} has ${flat.length} elements, but its shape [${describeShape(given.shape)}] means ${length}`,
-    );
-  const type = datatype(spec.datatype);
-  const data = type.kind === 'string' ? Array.from({ length }, () => '') : type.create(length);
-  for (let index = 0; index < length; index++) {
-    const value = flat[index];
-    if (!writeElement(data, index, type, value) && !writeNonFinite(data, index, type, value))
-      throw mismatch(
-        inputs,
-        `tensor ${spec.name}, element ${index}: expected ${describeDatatype(type, 'tensor')}, got ${show(value)}`,
-      );
-  }
-  return { datatype: spec.datatype, shape: given.shape, data };
-}
-
-/** The elements of a tensor, which may be given flat or nested. */
-function flattened({ data, shape }: TensorJson): unknown[] {
-  for (let index = 0; index < data.length; index++)
-    if (Array.isArray(data[index])) return data.flat(shape.length);
-  return data;
-}
-
-/** The Open Inference Protocol's JSON form of a tensor, data flat. */
-export function decodeTensor(tensor: Tensor): TensorJson {
-  return {
-    datatype: tensor.datatype,
-    shape: tensor.shape,
-    data: Array.from({ length: tensor.data.length }, (_, index) => readTensorElement(tensor, index)),
-  };
 }
 
 function mismatch(inputs: readonly TensorSpec[], what: string, guess = ''): ModelYardError {

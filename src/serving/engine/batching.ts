@@ -1,6 +1,6 @@
 import type { TensorSpec } from '../../registry/signature.ts';
-import { datatype, elementCount, isFloat, type Tensor, type TensorData } from '../codec/datatypes.ts';
-import { fromFloat16Bits } from '../codec/float16.ts';
+import { datatype, elementCount, isFloat, type Tensor, type TensorData } from '../../tensors/datatypes.ts';
+import { fromFloat16Bits } from '../../tensors/float16.ts';
 import type { NamedTensors } from './protocol.ts';
 
 /** Whether the first dimension of every input and output is free, so that rows of several calls can share a run. */

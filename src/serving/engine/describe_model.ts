@@ -1,6 +1,6 @@
 import { ModelYardError } from '../../errors.ts';
 import type { InspectedOutput, Inspection } from '../../registry/model_inspector.ts';
-import { datatypeOfRuntime, elementCount, maxRank } from '../codec/datatypes.ts';
+import { datatypeOfRuntime, elementCount, maxRank } from '../../tensors/datatypes.ts';
 import type { ValueMetadata } from './protocol.ts';
 
 /** The runtime keeps tensors as members of a JavaScript object, where this name is special. */

@@ -8,7 +8,7 @@ import { readSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { messageOf, systemCodeOf } from '../../errors.ts';
-import { datatype, datatypeOfRuntime, maxRank, type TensorData } from '../codec/datatypes.ts';
+import { datatype, datatypeOfRuntime, maxRank, type TensorData } from '../../tensors/datatypes.ts';
 import { describeGraph, describeOrigin } from '../graph/describe_graph.ts';
 import { localeEdits } from '../graph/locale.ts';
 import { phrasesIn, plainMessage } from '../graph/plain_message.ts';

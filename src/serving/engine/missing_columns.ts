@@ -1,6 +1,6 @@
 import type { TensorSpec } from '../../registry/signature.ts';
-import { datatype, isFloat } from '../codec/datatypes.ts';
-import { readElement, writeMissing } from '../codec/elements.ts';
+import { datatype, isFloat } from '../../tensors/datatypes.ts';
+import { readElement, writeMissing } from '../../tensors/elements.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { NamedTensors } from './protocol.ts';
 import { namesCategories, sizedInputs, warmupTensors } from './warmup.ts';

@@ -1,7 +1,8 @@
 import { isPlainObject } from '../../plain_object.ts';
 import { type DatatypeName, datatypes } from '../../registry/datatypes.ts';
 import type { InspectedOutput, ModelOrigin } from '../../registry/model_inspector.ts';
-import { datatype, type Tensor } from '../codec/datatypes.ts';
+import type { Tensor } from '../../tensors/datatypes.ts';
+import { bytesOfElements, elementsOfBytes } from '../../tensors/element_bytes.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { NamedRows } from '../graph/named_rows.ts';
 import type { RowIndependence } from '../graph/rows/row_independence.ts';
@@ -187,10 +188,7 @@ export function packTensors(tensors: NamedTensors): { tensors: WireTensor[]; bod
   const described: WireTensor[] = [];
   const body: Uint8Array[] = [];
   for (const [name, tensor] of tensors) {
-    const { data } = tensor;
-    const part = Array.isArray(data)
-      ? packStrings(data)
-      : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const part = bytesOfElements(tensor.data);
     described.push({ name, datatype: tensor.datatype, shape: tensor.shape, bytes: part.byteLength });
     body.push(part);
   }
@@ -202,33 +200,9 @@ export function unpackTensors(described: readonly WireTensor[], body: Uint8Array
   const tensors: NamedTensors = new Map();
   let offset = 0;
   for (const { name, datatype: datatypeName, shape, bytes } of described) {
-    const part = body.slice(offset, offset + bytes);
+    const data = elementsOfBytes(datatypeName, body.subarray(offset, offset + bytes));
     offset += bytes;
-    const type = datatype(datatypeName);
-    const data = type.kind === 'string' ? unpackStrings(part) : type.view(new Uint8Array(part).buffer);
     tensors.set(name, { datatype: datatypeName, shape, data });
   }
   return tensors;
-}
-
-function packStrings(strings: readonly string[]): Uint8Array {
-  const parts = strings.flatMap((text) => {
-    const bytes = Buffer.from(text, 'utf8');
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(bytes.length);
-    return [length, bytes];
-  });
-  return Buffer.concat(parts);
-}
-
-function unpackStrings(part: Uint8Array): string[] {
-  const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
-  const strings: string[] = [];
-  let offset = 0;
-  while (offset < bytes.length) {
-    const length = bytes.readUInt32LE(offset);
-    strings.push(bytes.toString('utf8', offset + 4, offset + 4 + length));
-    offset += 4 + length;
-  }
-  return strings;
 }

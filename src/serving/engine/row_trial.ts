@@ -1,5 +1,5 @@
-import { datatype, type Tensor, type TensorData } from '../codec/datatypes.ts';
-import { toFloat16Bits } from '../codec/float16.ts';
+import { datatype, type Tensor, type TensorData } from '../../tensors/datatypes.ts';
+import { toFloat16Bits } from '../../tensors/float16.ts';
 import { joinRows, sameRows, splitRows } from './batching.ts';
 import type { NamedTensors } from './protocol.ts';
 

@@ -1,5 +1,5 @@
 import type { TensorSpec } from '../../registry/signature.ts';
-import { elementCount, isFloat } from '../codec/datatypes.ts';
+import { elementCount, isFloat } from '../../tensors/datatypes.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { NamedTensors } from './protocol.ts';
 import { sizedInputs, warmupTensors } from './warmup.ts';

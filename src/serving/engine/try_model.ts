@@ -1,5 +1,5 @@
 import type { InspectedOutput, Inspection } from '../../registry/model_inspector.ts';
-import { readElement } from '../codec/elements.ts';
+import { readElement } from '../../tensors/elements.ts';
 import { readPredictions } from '../codec/predictions.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { NamedTensors, ValueMetadata } from './protocol.ts';

@@ -1,7 +1,7 @@
 import type { TensorSpec } from '../../registry/signature.ts';
-import { datatype, elementCount, type TensorData } from '../codec/datatypes.ts';
-import { writeElement } from '../codec/elements.ts';
-import { toFloat16Bits } from '../codec/float16.ts';
+import { datatype, elementCount, type TensorData } from '../../tensors/datatypes.ts';
+import { writeElement } from '../../tensors/elements.ts';
+import { toFloat16Bits } from '../../tensors/float16.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { NamedTensors } from './protocol.ts';
 

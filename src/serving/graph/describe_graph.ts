@@ -1,6 +1,6 @@
 import type { ModelOrigin } from '../../registry/model_inspector.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
-import { datatypeOfRuntime } from '../codec/datatypes.ts';
+import { datatypeOfRuntime } from '../../tensors/datatypes.ts';
 import type { ValueMetadata } from '../engine/protocol.ts';
 import { type KnownInput, knownInputs } from './known_inputs.ts';
 import { takesMissing } from './missing_values.ts';

@@ -1,4 +1,4 @@
-import { datatypeOfRuntime } from '../codec/datatypes.ts';
+import { datatypeOfRuntime } from '../../tensors/datatypes.ts';
 import { integersOf } from './attributes.ts';
 import { attributeField, elementTypes } from './fields.ts';
 import { requireNoOtherFormat } from './file_kind.ts';

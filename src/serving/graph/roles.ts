@@ -1,6 +1,6 @@
 import type { InspectedOutput } from '../../registry/model_inspector.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
-import { isFloat } from '../codec/datatypes.ts';
+import { isFloat } from '../../tensors/datatypes.ts';
 import { canBeLabel, columnsOf } from '../codec/reading.ts';
 import type { ClassCode } from './attributes.ts';
 import { belongTogether, decidingScores, type LabelOrigin, labelOrigin, zipMapClasses } from './labels.ts';

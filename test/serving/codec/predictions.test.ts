@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TensorSpec } from '../../../src/registry/signature.ts';
-import type { Tensor } from '../../../src/serving/codec/datatypes.ts';
 import { readPredictions } from '../../../src/serving/codec/predictions.ts';
+import type { Tensor } from '../../../src/tensors/datatypes.ts';
 
 /** The roles that registration gives outputs of these names. */
 const roles = { label: 'label', labels: 'label', probabilities: 'probabilities', scores: 'scores' } as const;

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { datatypes } from '../../../src/registry/datatypes.ts';
 import { deriveFeatures, type Signature, type TensorSpec } from '../../../src/registry/signature.ts';
-import { readElement } from '../../../src/serving/codec/elements.ts';
 import { encodeRecords, type JsonRecord } from '../../../src/serving/codec/records.ts';
-import { acceptedValue } from './values.ts';
+import { readElement } from '../../../src/tensors/elements.ts';
+import { acceptedValue } from '../../tensors/values.ts';
 
 function signatureOf(inputs: TensorSpec[], featureNames?: string[]): Signature {
   return { inputs, outputs: [], features: deriveFeatures(inputs, featureNames).features };

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { datatypes } from '../../../src/registry/datatypes.ts';
-import { elementCount } from '../../../src/serving/codec/datatypes.ts';
-import { decodeTensor, encodeTensors, type TensorJson } from '../../../src/serving/codec/tensors.ts';
+import { encodeTensors } from '../../../src/serving/codec/tensors.ts';
 import { packTensors, unpackTensors } from '../../../src/serving/engine/protocol.ts';
-import { acceptedValue } from './values.ts';
+import { elementCount } from '../../../src/tensors/datatypes.ts';
+import { jsonOfTensor, type TensorJson } from '../../../src/tensors/json_tensors.ts';
+import { acceptedValue } from '../../tensors/values.ts';
 
 const tensorJson: fc.Arbitrary<TensorJson> = fc
   .tuple(fc.constantFrom(...datatypes), fc.array(fc.nat(4), { maxLength: 3 }))
@@ -29,7 +30,7 @@ test('tensors of every datatype come back as they were sent, through JSON and th
       const encoded = encodeTensors(specs, given);
       const { tensors, body } = packTensors(encoded);
       const received = unpackTensors(JSON.parse(JSON.stringify(tensors)), Buffer.concat(body));
-      const decoded = [...received].map(([name, tensor]) => [name, decodeTensor(tensor)]);
+      const decoded = [...received].map(([name, tensor]) => [name, jsonOfTensor(tensor)]);
       expect(JSON.parse(JSON.stringify(decoded))).toEqual([...given]);
     }),
   );
@@ -98,9 +99,9 @@ test.each(['FP16', 'FP32', 'FP64'] as const)(
         ? [0x7e00, 0x7c00, 0xfc00, 0x7e00]
         : [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN],
     );
-    const received = decodeTensor(encoded);
+    const received = jsonOfTensor(encoded);
     expect(received.data).toEqual([...names, 'NaN']);
-    expect(decodeTensor(encodeTensors(specs, new Map([['x', received]])).get('x') ?? encoded)).toEqual(
+    expect(jsonOfTensor(encodeTensors(specs, new Map([['x', received]])).get('x') ?? encoded)).toEqual(
       received,
     );
   },

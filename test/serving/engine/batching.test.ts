@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type DatatypeName, datatypes } from '../../../src/registry/datatypes.ts';
-import { datatype, elementCount, type Tensor } from '../../../src/serving/codec/datatypes.ts';
 import {
   batchRows,
   fitTogether,
@@ -11,6 +10,7 @@ import {
   splitRows,
 } from '../../../src/serving/engine/batching.ts';
 import type { NamedTensors } from '../../../src/serving/engine/protocol.ts';
+import { datatype, elementCount, type Tensor } from '../../../src/tensors/datatypes.ts';
 
 /** A tensor of any bits: NaN with a payload, infinities and the largest integers too. */
 function tensorOf(name: DatatypeName, shape: number[]): fc.Arbitrary<Tensor> {

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { datatypes } from '../../../src/registry/datatypes.ts';
-import { datatype, elementCount, type Tensor } from '../../../src/serving/codec/datatypes.ts';
 import { frameParser } from '../../../src/serving/engine/host_process.ts';
 import {
   frame,
@@ -11,6 +10,7 @@ import {
   packTensors,
   unpackTensors,
 } from '../../../src/serving/engine/protocol.ts';
+import { datatype, elementCount, type Tensor } from '../../../src/tensors/datatypes.ts';
 
 /** Tensors with any bits in them, NaN and infinities too. */
 const tensor: fc.Arbitrary<Tensor> = fc

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type DatatypeName, datatypes } from '../../../src/registry/datatypes.ts';
-import { datatype, datatypeOfRuntime } from '../../../src/serving/codec/datatypes.ts';
-import { readElement, writeElement } from '../../../src/serving/codec/elements.ts';
+import { type DatatypeName, datatypes } from '../../src/registry/datatypes.ts';
+import { datatype, datatypeOfRuntime } from '../../src/tensors/datatypes.ts';
+import { readElement, writeElement } from '../../src/tensors/elements.ts';
 import { acceptedValue, anyValue, isExactly, tensorOf } from './values.ts';
 
 describe.each(datatypes)('%s', (name) => {

@@ -1,4 +1,4 @@
-import { type DatatypeName, datatypes } from '../../registry/datatypes.ts';
+import { type DatatypeName, datatypes } from '../registry/datatypes.ts';
 
 /** The typed arrays that hold a tensor's elements in row-major order; strings are a plain array. */
 export type TensorData =

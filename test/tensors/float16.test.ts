@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fromFloat16Bits, toFloat16Bits } from '../../../src/serving/codec/float16.ts';
+import { fromFloat16Bits, toFloat16Bits } from '../../src/tensors/float16.ts';
 
 const isNaNBits = (bits: number) => (bits & 0x7c00) === 0x7c00 && (bits & 0x3ff) !== 0;
 

@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
-import type { DatatypeName } from '../../../src/registry/datatypes.ts';
-import { datatype, elementCount, type Tensor } from '../../../src/serving/codec/datatypes.ts';
+import type { DatatypeName } from '../../src/registry/datatypes.ts';
+import { datatype, elementCount, type Tensor } from '../../src/tensors/datatypes.ts';
 
 /** The bits and the sign of every integer datatype: all that the predicate below knows of them. */
 const integers = {
