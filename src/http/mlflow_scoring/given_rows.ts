@@ -3,10 +3,10 @@ import { isPlainObject } from '../../plain_object.ts';
 import type { DatatypeName } from '../../registry/datatypes.ts';
 import type { Signature } from '../../registry/signature.ts';
 import type { JsonRecord } from '../../serving/codec/records.ts';
-import type { TensorJson } from '../../serving/codec/tensors.ts';
 import type { GivenInput, PredictInput } from '../../serving/predict_input.ts';
 import { type CsvText, csvRecords } from '../../tables/csv_text.ts';
 import { emptyRecord } from '../../tables/table.ts';
+import type { TensorJson } from '../../tensors/json_tensors.ts';
 import { nestedShape } from './nested_shape.ts';
 
 /** `dataframe_records`: a list of rows, each an object of its features. */

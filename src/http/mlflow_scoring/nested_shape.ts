@@ -1,5 +1,5 @@
 import { ModelYardError } from '../../errors.ts';
-import { maxRank } from '../../serving/codec/datatypes.ts';
+import { maxRank } from '../../tensors/datatypes.ts';
 
 /**
  * The shape of nested lists, row-major; [] for a plain value.
