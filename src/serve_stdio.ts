@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import type { Tool } from '../tools/define_tool.ts';
 import { defaultDirectory } from './default_directory.ts';
 import { ModelYardError } from './errors.ts';
-import { createServer, tellAlerts } from './server.ts';
+import { createServer, tellAlert } from './server.ts';
 import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
 import { createLogger } from './telemetry/logger.ts';
@@ -39,7 +39,8 @@ export async function serveStdio(settings: Settings): Promise<void> {
         process.stderr.write(
           `modelyard: the store is in ${settings.directory}; MODEL_REGISTRY_DIR in the client's env block names another place\n`,
         );
-      tellAlerts(server, opened, logger);
+      // Whichever process finds them.
+      opened.monitoring.subscribeToAlerts((message) => tellAlert(server, message, logger));
       return opened;
     } finally {
       hostStarts();

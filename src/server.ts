@@ -6,21 +6,22 @@ import {
   type Implementation,
   ListResourcesRequestSchema,
   ListToolsRequestSchema,
+  LoggingLevelSchema,
   McpError,
   ReadResourceRequestSchema,
   type ServerNotification,
+  SetLevelRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
 import { z } from 'zod';
 import type { CallContext, Tool } from '../tools/define_tool.ts';
-import type { Ask } from './access/approval.ts';
 import { lackingTools } from './access/known_tools.ts';
 import type { Caller } from './access/roles.ts';
 import { visibleText } from './access/shown_text.ts';
 import { callOrder } from './call_order.ts';
-import { signalOf } from './cancelling.ts';
-import { ModelYardError, messageOf } from './errors.ts';
+import { ModelYardError } from './errors.ts';
 import { instructionsFor } from './instructions.ts';
+import type { AlertMessage } from './monitoring/alerts/index.ts';
 import { packageVersion } from './package_info.ts';
 import { isPlainObject } from './plain_object.ts';
 import type { Services } from './services.ts';
@@ -28,8 +29,9 @@ import type { Logger } from './telemetry/logger.ts';
 import { traceIdOf } from './telemetry/trace_context.ts';
 import { toolResult, toolResultJson } from './tool_answer.ts';
 import { type ListedTool, toolsFor } from './tool_list.ts';
+import { type AskingDependencies, createAsking } from './transports/asking.ts';
 import { type DirectCall, type DirectCalls, directCalls } from './transports/direct_calls.ts';
-import { writtenFiles } from './written_files.ts';
+import { type KnownLinks, writtenFiles } from './written_files.ts';
 
 /** Arguments that are no object, by the empty object that stands for them: the SDK would refuse them in its own words. */
 const oddArguments = new WeakMap<object, unknown>();
@@ -49,18 +51,23 @@ const callSchema = CallToolRequestSchema.extend({
   }),
 });
 
-export interface ServerDependencies {
+export interface ServerDependencies extends AskingDependencies {
   catalogue: () => Promise<readonly Tool[]>;
   toolList: () => Promise<readonly ListedTool[]>;
   services: () => Promise<Services>;
   /** Told when the tools have been listed and when one is called: time to load what calls need. */
   needed: () => void;
   caller: Caller;
-  /** How long a question to the person at the client waits for the answer, milliseconds. */
-  askTimeoutMs: number;
-  /** Aborted when the client's input ends: from then on nobody answers. */
-  inputEnded: AbortSignal;
-  logger: Logger;
+  /** What a session keeps that other processes answer too; undefined: this one alone has it. */
+  shared?: SharedSession;
+}
+
+interface SharedSession {
+  links: KnownLinks;
+  /** Keeps the level from which on the client wants log messages. */
+  keepLogLevel(level: string): Promise<void>;
+  /** Whether calls of the tool are answered at once, and nothing is said to the client meanwhile. */
+  answersAtOnce(tool: Tool): boolean;
 }
 
 /** The MCP server over the catalogue of tools; together with the transports the only user of the SDK. */
@@ -73,7 +80,7 @@ export interface ModelYardServer {
 }
 
 export function createServer(dependencies: ServerDependencies): ModelYardServer {
-  const { catalogue, toolList, services, needed, caller, logger } = dependencies;
+  const { catalogue, toolList, services, needed, caller, logger, shared } = dependencies;
   const server = new Server(
     { name: 'modelyard', title: 'ModelYard', version: packageVersion },
     {
@@ -103,7 +110,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
       named = { client, caller: { ...caller, client: client && shownClient(client) } };
     return named.caller;
   };
-  const files = writtenFiles();
+  const files = writtenFiles(shared?.links);
   const answer = async ({ callTool, lacking }: Loaded, tool: Tool, given: unknown, call: DirectCall) => {
     const answered = await callTool({ services, order, logger, lacking }, tool, given, {
       caller: callerNow(),
@@ -113,7 +120,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
       traceId: traceIdOf(call.traceparent),
     });
     if (answered.attachments.length > 0)
-      files.remember(answered.attachments.flatMap((one) => (one.type === 'resource_link' ? one : [])));
+      await files.remember(answered.attachments.flatMap((one) => (one.type === 'resource_link' ? one : [])));
     return answered;
   };
 
@@ -127,7 +134,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     return listed;
   });
 
-  server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources: files.list() }));
+  server.setRequestHandler(ListResourcesRequestSchema, async () => ({ resources: await files.list() }));
 
   server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
     const { settings } = await services();
@@ -161,10 +168,16 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     return toolResult(await answer(found, tool, given, call));
   });
 
+  if (shared !== undefined)
+    server.setRequestHandler(SetLevelRequestSchema, async ({ params: { level } }) => {
+      await shared.keepLogLevel(level);
+      return {};
+    });
+
   const find = (name: string) => {
     const found = loaded;
     const tool = found?.byName.get(name);
-    if (found === undefined || tool === undefined) return undefined;
+    if (found === undefined || tool === undefined || shared?.answersAtOnce(tool) === false) return undefined;
     return async (given: unknown, call: DirectCall) => toolResultJson(await answer(found, tool, given, call));
   };
   return {
@@ -188,85 +201,29 @@ function shownClient({ name, version }: Implementation): string {
   return `${visibleText(name, 100)} ${visibleText(version, 50)}`;
 }
 
-/** One choice, which has to be made: a client that accepts without showing it has not asked anybody. */
-const answerSchema = {
-  type: 'object' as const,
-  properties: { answer: { type: 'string' as const, title: 'Make this change?', enum: ['yes', 'no'] } },
-  required: ['answer'],
-};
-
 /** The SDK's own is a compiler of JSON schemas, which is loaded for nothing else; what is answered is looked at below. */
 const anyAnswer: jsonSchemaValidator = {
   // The type of the answer is the asking code's to claim, as it is with the SDK's own validator.
   getValidator: () => (input) => ({ valid: true, data: input as never, errorMessage: undefined }),
 };
 
-type AskingCall = Pick<DirectCall, 'cancelling' | 'requestId'>;
-
-/** How the person at the client is asked during a call; undefined where the client did not say that it can. */
-function createAsking(
-  server: Server,
-  { askTimeoutMs, inputEnded, logger }: ServerDependencies,
-): (call: AskingCall) => Ask | undefined {
-  let passedZero = false;
-  /** Clients with this SDK do not take back a request with the id 0, a server's first: a ping has it. */
-  const passZero = () => {
-    if (passedZero) return;
-    passedZero = true;
-    server.ping().catch(() => undefined);
-  };
-  const cancelled = () =>
-    new ModelYardError(
-      'CANCELLED',
-      'The call was cancelled.',
-      'Nothing was changed: call again if it is wanted.',
-    );
-  const ask = async (call: AskingCall, question: string) => {
-    if (call.cancelling.aborted) throw cancelled();
-    if (inputEnded.aborted) return 'unanswered';
-    passZero();
-    // The SDK takes a question back whenever its signal is aborted, also when it has long been answered.
-    const asked = new AbortController();
-    const withdrawn = AbortSignal.any([signalOf(call.cancelling), inputEnded]);
-    const withdraw = () => asked.abort(withdrawn.reason);
-    withdrawn.addEventListener('abort', withdraw);
-    try {
-      const { action, content } = await server.elicitInput(
-        { mode: 'form', message: question, requestedSchema: answerSchema },
-        { timeout: askTimeoutMs, signal: asked.signal, relatedRequestId: call.requestId },
-      );
-      if (call.cancelling.aborted) throw cancelled();
-      if (action === 'decline' || (action === 'accept' && content?.answer === 'no')) return 'declined';
-      return action === 'accept' && content?.answer === 'yes' ? 'accepted' : 'unanswered';
-    } catch (error) {
-      if (call.cancelling.aborted) throw cancelled();
-      logger.info('a question to the person at the client was not answered', { detail: messageOf(error) });
-      return 'unanswered';
-    } finally {
-      withdrawn.removeEventListener('abort', withdraw);
-    }
-  };
-  return (call) => {
-    const canAsk = server.getClientCapabilities()?.elicitation?.form !== undefined;
-    return canAsk ? (question) => ask(call, question) : undefined;
-  };
-}
-
 /** How grave an alert is, in the words of the protocol. */
 const alertLevel = { info: 'info', warning: 'warning', critical: 'critical' } as const;
 
 /**
- * Tells the client of alerts, whichever process finds them, as log messages: from the level on that the client set, all
- * when it set none.
+ * Tells the client of an alert as a log message.
+ * @param from the level from which on it wants them; undefined: as the server itself knows it, all when none was set
  */
-export function tellAlerts(server: Server, { monitoring }: Services, logger: Logger): void {
-  monitoring.subscribeToAlerts((message) => {
-    const level = message.event === 'resolved' ? 'notice' : alertLevel[message.severity];
-    server
-      .sendLoggingMessage({ level, logger: 'modelyard.alerts', data: message })
-      .catch((error: unknown) => logger.debug('the client could not be told of an alert', { error }));
-  });
+export function tellAlert(server: Server, message: AlertMessage, logger: Logger, from?: string): void {
+  const level = message.event === 'resolved' ? 'notice' : alertLevel[message.severity];
+  if (from !== undefined && levels.indexOf(level) < levels.indexOf(from)) return;
+  server
+    .sendLoggingMessage({ level, logger: 'modelyard.alerts', data: message })
+    .catch((error: unknown) => logger.debug('the client could not be told of an alert', { error }));
 }
+
+/** From the least grave on. */
+const levels: readonly string[] = LoggingLevelSchema.options;
 
 const nobodyAsked: CallContext['progress'] = () => undefined;
 

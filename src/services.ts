@@ -2,6 +2,7 @@ import { openAccess } from './access/access.ts';
 import { openPredictionLog } from './prediction_log/prediction_log.ts';
 import type { Register } from './registry/registration.ts';
 import { openServing } from './serving/serving.ts';
+import { openSessions } from './sessions/sessions.ts';
 import type { Settings } from './settings.ts';
 import { openStore } from './storage/store.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -122,6 +123,7 @@ export async function openServices(
     backtest,
     mlflow,
     rollouts,
+    sessions: openSessions({ database, clock }),
     async close(): Promise<void> {
       store.hurry();
       serving.stopProbes();

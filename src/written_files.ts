@@ -10,17 +10,38 @@ import { maxAnswerBytes, megabytes } from './message_size.ts';
 type FileContent = { uri: string; mimeType: string } & ({ text: string } | { blob: string });
 
 /** Files whose links are known: more would be forgotten by whoever asked for them too. */
-const mostFiles = 1000;
+const mostLinks = 1000;
 
 /** JSON writes a quotation mark or a line's end as two bytes, and base64 three bytes as four. */
 const largestFileBytes = Math.floor(maxAnswerBytes / 2);
 
+/** The links of a session's answers. */
+export interface KnownLinks {
+  remember(links: readonly ResourceLink[]): Promise<void>;
+  /** At most 1000, the newest first. */
+  list(): Promise<ResourceLink[]>;
+}
+
+/** Those of a session that one process answers. */
+function linksInMemory(): KnownLinks {
+  const links = new Map<string, ResourceLink>();
+  return {
+    async remember(some) {
+      for (const link of some) {
+        links.delete(link.uri);
+        links.set(link.uri, link);
+      }
+      for (const uri of links.keys()) {
+        if (links.size <= mostLinks) break;
+        links.delete(uri);
+      }
+    },
+    list: async () => [...links.values()].reverse(),
+  };
+}
+
 /** The files that the answers of a session link to, so that the links lead somewhere. */
-interface WrittenFiles {
-  /** Takes up links of an answer. */
-  remember(links: readonly ResourceLink[]): void;
-  /** Those that were taken up, the newest first. */
-  list(): ResourceLink[];
+interface WrittenFiles extends KnownLinks {
   /**
    * Reads one of them; no other file can be read so.
    * @returns undefined for a URI that no answer of this session had
@@ -29,22 +50,11 @@ interface WrittenFiles {
   read(uri: string, allowedRoots: readonly string[]): Promise<FileContent | undefined>;
 }
 
-export function writtenFiles(): WrittenFiles {
-  const links = new Map<string, ResourceLink>();
+export function writtenFiles(links: KnownLinks = linksInMemory()): WrittenFiles {
   return {
-    remember(some) {
-      for (const link of some) {
-        links.delete(link.uri);
-        links.set(link.uri, link);
-      }
-      for (const uri of links.keys()) {
-        if (links.size <= mostFiles) break;
-        links.delete(uri);
-      }
-    },
-    list: () => [...links.values()].reverse(),
+    ...links,
     async read(uri, allowedRoots) {
-      const link = links.get(uri);
+      const link = (await links.list()).find((one) => one.uri === uri);
       if (link === undefined) return undefined;
       const path = fileURLToPath(uri);
       const content = await withReadable(path, allowedRoots, ({ fd, bytes }) => {

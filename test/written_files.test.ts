@@ -27,7 +27,7 @@ test('tables of text are read as text, Parquet as bytes, empty files as empty', 
     link(write('p.parquet', bytes), 'application/vnd.apache.parquet'),
     link(write('empty.csv', '')),
   ];
-  files.remember([text, parquet, empty]);
+  await files.remember([text, parquet, empty]);
   expect(await files.read(text.uri, [directory])).toEqual({
     uri: text.uri,
     mimeType: 'text/csv',
@@ -42,7 +42,7 @@ test('a file is read only if an answer linked to it, it is where it was, and bel
   const path = write('rows.csv', 'x\n1\n');
   const { uri } = link(path);
   expect(await files.read(uri, [directory])).toBeUndefined();
-  files.remember([link(path)]);
+  await files.remember([link(path)]);
   const elsewhere = join(directory, 'elsewhere');
   mkdirSync(elsewhere);
   await expect(files.read(uri, [elsewhere])).rejects.toMatchObject({ code: 'PATH_NOT_ALLOWED' });
@@ -54,7 +54,7 @@ test('a file for which a message has no room is named, not read', async () => {
   const files = writtenFiles();
   const path = write('large.csv', '');
   truncateSync(path, maxMessageBytes);
-  files.remember([link(path)]);
+  await files.remember([link(path)]);
   await expect(files.read(link(path).uri, [directory])).rejects.toMatchObject({
     code: 'LIMIT_EXCEEDED',
     message: expect.stringMatching(/large\.csv has 8\.4 MB, more than the 4\.2 MB/),
@@ -63,9 +63,10 @@ test('a file for which a message has no room is named, not read', async () => {
 
 test('the newest thousand links are known, each once', async () => {
   const files = writtenFiles();
-  for (let number = 0; number < 1200; number++) files.remember([link(join(directory, `${number}.csv`))]);
-  files.remember([link(join(directory, '700.csv'))]);
-  const listed = files.list().map(({ uri }) => uri);
+  for (let number = 0; number < 1200; number++)
+    await files.remember([link(join(directory, `${number}.csv`))]);
+  await files.remember([link(join(directory, '700.csv'))]);
+  const listed = (await files.list()).map(({ uri }) => uri);
   expect(listed).toHaveLength(1000);
   expect(listed.slice(0, 2)).toEqual([700, 1199].map((number) => link(join(directory, `${number}.csv`)).uri));
   expect(new Set(listed).size).toBe(1000);

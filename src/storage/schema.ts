@@ -50,6 +50,26 @@ export interface Tables {
   rollouts: RolloutRow;
   rollout_decisions: RolloutDecisionRow;
   rollout_lease: { id: number; holder: string | null; expires_at: number };
+  mcp_sessions: McpSessionRow;
+  mcp_messages: { message_id: string; session_id: string; message: string; at: number };
+  mcp_links: { session_id: string; uri: string; name: string; mime_type: string; at: number };
+}
+
+export interface McpSessionRow {
+  session_id: string;
+  /** Whose token began it; empty: it was begun without one. */
+  owner: string;
+  client_name: string;
+  client_version: string;
+  protocol_version: string;
+  /** 1: the client said that it can ask the person at it. */
+  can_ask: number;
+  /** From which level on the client wants log messages; null: all. */
+  log_level: string | null;
+  /** Which of its streams messages go to; null: there was none. */
+  stream: string | null;
+  created_at: number;
+  last_seen_at: number;
 }
 
 export interface RolloutRow {

@@ -6,6 +6,7 @@ import {
   type JSONRPCRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { DirectCalls } from './direct_calls.ts';
+import { isRequest, withoutEmpty } from './given_message.ts';
 
 /** The longest message taken; a longer one is answered with an error and skipped. */
 const maxMessageBytes = 64 * 1024 * 1024;
@@ -158,31 +159,6 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     ),
   );
   return transport;
-}
-
-/** Some clients write null for parameters and arguments that they have not. */
-function withoutEmpty(message: unknown): unknown {
-  if (typeof message !== 'object' || message === null || !('params' in message)) return message;
-  const { params, ...rest } = message;
-  if (params === null) return rest;
-  if (typeof params !== 'object' || !('arguments' in params) || params.arguments !== null) return message;
-  const { arguments: _, ...others } = params;
-  return { ...rest, params: others };
-}
-
-/** Whether a value is a request, by its envelope. */
-function isRequest(value: unknown): value is JSONRPCRequest {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'jsonrpc' in value &&
-    value.jsonrpc === '2.0' &&
-    'method' in value &&
-    typeof value.method === 'string' &&
-    'id' in value &&
-    (typeof value.id === 'string' || typeof value.id === 'number') &&
-    (!('params' in value) || (typeof value.params === 'object' && value.params !== null))
-  );
 }
 
 /** Splits chunks into lines; a line above the limit is dropped and its beginning reported. */
