@@ -19,6 +19,9 @@ Settings are environment variables: in a client they belong into the env block o
 MODEL_REGISTRY_DIR the store is in
   ${directory}
 
+  serve              answer applications and remote agents over HTTP
+  token              make, list and revoke the tokens that they come with
+
   doctor             look whether everything is in place here, and in the clients, and say what to fix
   install CLIENT     write the entry for claude-desktop, claude-code, cursor or vscode
   uninstall CLIENT   take it out again
@@ -49,6 +52,7 @@ interface FreeCommand {
 }
 
 const freeCommands: Record<string, () => Promise<FreeCommand>> = {
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   install: async () => (await import('./commands/install.ts')).installCommand,
   uninstall: async () => (await import('./commands/uninstall.ts')).uninstallCommand,
@@ -58,6 +62,7 @@ const freeCommands: Record<string, () => Promise<FreeCommand>> = {
 
 /** Each is loaded when it is called for: the server starts no slower for them. */
 const commands: Record<string, () => Promise<Command>> = {
+  token: async () => (await import('./commands/token.ts')).tokenCommand,
   approve: async () => (await import('./commands/approve.ts')).approveCommand,
   audit: async () => (await import('./commands/audit.ts')).auditCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,

@@ -27,60 +27,115 @@ export interface PipelineDependencies {
 }
 
 /**
- * The one way every call takes: check the permission, parse the arguments, handle, log, turn an error into
+ * The one way every call of a tool takes: check the permission, parse the arguments, handle, log, turn an error into
  * an answer. Never throws.
  */
 export async function callTool(
-  { services, order, logger, lacking }: PipelineDependencies,
+  dependencies: PipelineDependencies,
   tool: Tool,
   given: unknown,
   call: IncomingCall,
 ): Promise<ToolAnswer> {
-  const started = performance.now();
   const fault = argumentsFault(argumentsOf(given), tool.rowArguments ?? []);
   // Nothing looks further into what is not fit to be looked at, the audit trail neither.
   const shown = () => (fault === undefined ? shownArguments(tool, argumentsOf(given)) : {});
   const origin = originOf(call.caller, tool.name, shown, call.cancelling);
   try {
-    requirePermission(tool, call);
-    if (fault !== undefined) throw unfit(fault);
-    const input = parseArguments(tool, given);
-    let pictures: Buffer[] = [];
-    const handle = async () => {
-      // A call may be tried again: what counts is its last try.
-      const drawn: Buffer[] = [];
-      pictures = drawn;
-      requireWanted(call.cancelling);
-      const opened = await services();
-      requireWanted(call.cancelling);
-      // Before, so that nothing is changed in vain; after, so that what was not kept is not said to be done.
-      if (needsStore(tool)) opened.store.requireIntact();
-      const answer = await tool.handle(opened, input, new HandledCall(call, origin, drawn));
-      if (needsStore(tool)) opened.store.requireIntact();
+    return await guardCall(dependencies, tool, origin, call, async () => {
+      if (fault !== undefined) throw unfit(fault);
+      const input = parseArguments(tool, given);
+      let pictures: Buffer[] = [];
+      const handle = () =>
+        withServices(dependencies, tool, call, (opened) => {
+          // A call may be tried again: what counts is its last try.
+          const drawn: Buffer[] = [];
+          pictures = drawn;
+          return tool.handle(opened, input, new HandledCall(call, origin, drawn));
+        });
+      const output = openNotes(await inOrder(dependencies.order, tool, input, handle), dependencies.lacking);
+      const answer = toolAnswer(output, pictures, tool.links?.(output) ?? []);
+      if (answer === undefined) throw tooLarge(tool, Buffer.byteLength(JSON.stringify(output)));
       return answer;
-    };
-    const output = openNotes(await inOrder(order, tool, input, handle), lacking);
-    logger[isChange(tool) ? 'info' : 'debug'](`${tool.name} done`, {
+    });
+  } catch (error) {
+    return errorAnswer(knownError(error));
+  }
+}
+
+/** What the rules of a call look at of it. */
+export type GuardedCall = Pick<IncomingCall, 'caller' | 'cancelling' | 'traceId'>;
+
+/** What the rules of a call go by: a tool, or what a front other than MCP offers. */
+export type Operation = Pick<Tool, 'name' | 'permission'>;
+
+/**
+ * The way of a call that is no tool's: check the permission, handle, log.
+ *
+ * @param given what the audit trail shows of what was asked
+ * @throws ModelYardError of bounded size, whatever went wrong
+ */
+export function carryOut<T>(
+  dependencies: Omit<PipelineDependencies, 'order'>,
+  operation: Operation,
+  given: () => Record<string, unknown>,
+  call: GuardedCall,
+  handle: (services: Services, origin: Origin) => Promise<T>,
+): Promise<T> {
+  const origin = originOf(call.caller, operation.name, given, call.cancelling);
+  return guardCall(dependencies, operation, origin, call, () =>
+    withServices(dependencies, operation, call, (opened) => handle(opened, origin)),
+  );
+}
+
+/** The rules of every call: who may, what is logged, what is told of an error, what the audit trail keeps of a refusal. */
+async function guardCall<T>(
+  { services, logger, lacking }: Omit<PipelineDependencies, 'order'>,
+  operation: Operation,
+  origin: Origin,
+  call: GuardedCall,
+  run: () => Promise<T>,
+): Promise<T> {
+  const { caller, cancelling } = call;
+  const started = performance.now();
+  try {
+    requirePermission(operation, caller);
+    const result = await run();
+    logger[isChange(operation) ? 'info' : 'debug'](`${operation.name} done`, {
       ms: Math.round(performance.now() - started),
       ...traced(call),
       // Its caller gets no answer: this line and the audit trail say that it is done.
-      ...(call.cancelling.aborted && { cancelled: 'too late: it was carried out' }),
+      ...(cancelling.aborted && { cancelled: 'too late: it was carried out' }),
     });
-    const answer = toolAnswer(output, pictures, tool.links?.(output) ?? []);
-    if (answer === undefined) throw tooLarge(tool, Buffer.byteLength(JSON.stringify(output)));
-    return answer;
+    return result;
   } catch (thrown) {
     const error = presentable(knownError(thrown));
-    logger[error.code === 'INTERNAL' ? 'error' : 'info'](`${tool.name} failed: ${error.code}`, {
+    logger[error.code === 'INTERNAL' ? 'error' : 'info'](`${operation.name} failed: ${error.code}`, {
       ms: Math.round(performance.now() - started),
       ...traced(call),
       detail: error.message,
       ...(error.code === 'INTERNAL' && { error: thrown }),
     });
-    const isCancelled = error.code === 'CANCELLED' && call.cancelling.aborted;
-    if (isChange(tool) && !isCancelled) await auditFailure(services, origin, error, logger);
-    return errorAnswer(withOpenHint(error, call.caller, lacking));
+    const isCancelled = error.code === 'CANCELLED' && cancelling.aborted;
+    if (isChange(operation) && !isCancelled) await auditFailure(services, origin, error, logger);
+    throw withOpenHint(error, caller, lacking);
   }
+}
+
+/** Runs what a call is for, on services whose store is as it was opened. */
+async function withServices<T>(
+  { services }: Pick<PipelineDependencies, 'services'>,
+  operation: Operation,
+  { cancelling }: Pick<IncomingCall, 'cancelling'>,
+  run: (services: Services) => Promise<T>,
+): Promise<T> {
+  requireWanted(cancelling);
+  const opened = await services();
+  requireWanted(cancelling);
+  // Before, so that nothing is changed in vain; after, so that what was not kept is not said to be done.
+  if (needsStore(operation)) opened.store.requireIntact();
+  const result = await run(opened);
+  if (needsStore(operation)) opened.store.requireIntact();
+  return result;
 }
 
 /** Characters that what happened and what to do next may take: an error names what callers gave, however much that was. */
@@ -100,8 +155,20 @@ function presentable(error: ModelYardError): ModelYardError {
 function withOpenHint(error: ModelYardError, caller: Caller, lacking: readonly string[]): ModelYardError {
   const hint = withoutTools(error.hint, lacking);
   if (hint === error.hint) return error;
-  const otherwise = `${caller.readOnly ? 'A read-only server' : `The role ${caller.role}`} cannot change that: ask whoever runs the server.`;
-  return new ModelYardError(error.code, error.message, hint === '' ? otherwise : hint, { cause: error });
+  const otherwise = `${whoOf(caller, true)} cannot change that: ask whoever runs the server.`;
+  const { code, message, retryable } = error;
+  return new ModelYardError(code, message, hint === '' ? otherwise : hint, { cause: error, retryable });
+}
+
+/** As what a caller lacks a permission. */
+function whoOf({ role, readOnly, token }: Caller, beginsSentence: boolean): string {
+  const [first, rest] =
+    token === null
+      ? ['a', ' caller without a token']
+      : readOnly
+        ? ['a', ' read-only server']
+        : ['the', ` role ${role}`];
+  return `${beginsSentence ? first.replace(/^./, (letter) => letter.toUpperCase()) : first}${rest}`;
 }
 
 /** The answer would end the client's connection. */
@@ -130,17 +197,17 @@ function smaller({ input }: Tool): string[] {
   return ways.length === 0 ? ['fewer names'] : ways;
 }
 
-function isChange(tool: Tool): boolean {
-  return tool.permission === 'WRITE' || tool.permission === 'ADMIN';
+function isChange({ permission }: Pick<Operation, 'permission'>): boolean {
+  return permission === 'WRITE' || permission === 'ADMIN';
 }
 
 /** Predictions go on while the database is away, and health_check says that it is. */
-function needsStore({ name, permission }: Tool): boolean {
+function needsStore({ name, permission }: Operation): boolean {
   return permission !== 'PREDICT' && permission !== 'FILE' && name !== 'health_check';
 }
 
 /** By which the call is found in its caller's traces. */
-function traced({ traceId }: IncomingCall): { trace_id?: string } {
+function traced({ traceId }: GuardedCall): { trace_id?: string } {
   return traceId === undefined ? {} : { trace_id: traceId };
 }
 
@@ -230,22 +297,30 @@ function inOrder<T>(
 /** What a change that is still under way may be about to put right. */
 const missing: readonly string[] = ['MODEL_NOT_FOUND', 'VERSION_NOT_FOUND', 'NOT_DEPLOYED', 'NO_REFERENCE'];
 
-function requirePermission(tool: Tool, { caller }: Pick<CallContext, 'caller'>): void {
-  if (may(caller, tool.permission)) return;
+/** @throws PERMISSION_DENIED */
+export function requirePermission({ name, permission }: Operation, caller: Caller): void {
+  if (may(caller, permission)) return;
   throw new ModelYardError(
     'PERMISSION_DENIED',
-    `${tool.name} needs the permission ${tool.permission}, which ${caller.readOnly ? 'a read-only server' : `the role ${caller.role}`} does not have.`,
-    caller.readOnly
-      ? 'Start the server without --read-only (MODELYARD_READ_ONLY) to allow changes.'
-      : 'Start the server with another MODELYARD_ROLE to allow it.',
+    `${name} needs the permission ${permission}, which ${whoOf(caller, false)} does not have.`,
+    remedyOf(caller),
   );
+}
+
+function remedyOf({ readOnly, token }: Caller): string {
+  if (token === null)
+    return 'Send a token that has it: whoever runs the server makes one with modelyard token create.';
+  if (readOnly) return 'Start the server without --read-only (MODELYARD_READ_ONLY) to allow changes.';
+  return token === undefined
+    ? 'Start the server with another MODELYARD_ROLE to allow it.'
+    : 'Use a token of a role that has it: whoever runs the server makes one with modelyard token create.';
 }
 
 /** How the file system refuses a write; files that a caller names are checked before. */
 const unwritable: readonly string[] = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST'];
 
 /** What the caller may see of anything thrown: a defect shows nothing but that it happened. */
-function knownError(thrown: unknown): ModelYardError {
+export function knownError(thrown: unknown): ModelYardError {
   const error = storageError(thrown);
   if (error instanceof ModelYardError) return error;
   const code = systemCodeOf(thrown);

@@ -27,7 +27,7 @@ export async function openServices(
   const startedAt = clock();
   const store = await openStore(settings, { logger, clock });
   const { database, artifacts, address } = store;
-  const { approvals, audit } = openAccess(settings, { database, clock });
+  const { approvals, audit, tokens } = openAccess(settings, { database, clock, logger });
   const log = openPredictionLog({
     database,
     ...address,
@@ -115,7 +115,7 @@ export async function openServices(
     settings,
     startedAt,
     store: { kind: store.kind, requireIntact: store.requireIntact },
-    access: { approvals, audit },
+    access: { approvals, audit, tokens },
     log,
     registry,
     serving,

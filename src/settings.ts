@@ -167,6 +167,8 @@ export interface SettingsFlags {
   config?: string | undefined;
   ephemeral?: boolean | undefined;
   readOnly?: boolean | undefined;
+  /** Where callers are others than who started the server: it reads no files but where MODELYARD_ALLOWED_ROOTS says so. */
+  namedRootsOnly?: boolean | undefined;
 }
 
 /**
@@ -197,6 +199,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
   const directory = ephemeral
     ? mkdtempSync(join(tmpdir(), 'modelyard-'))
     : (values.MODEL_REGISTRY_DIR ?? defaultDirectory());
+  const roots = values.MODELYARD_ALLOWED_ROOTS ?? (flags.namedRootsOnly ? '' : undefined);
   return {
     directory,
     ephemeral,
@@ -228,8 +231,8 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     approvals: values.MODELYARD_APPROVALS,
     approvalMs: Math.round(values.MODELYARD_APPROVAL_HOURS * 3_600_000),
     askTimeoutMs: values.MODELYARD_ASK_TIMEOUT_MS,
-    allowedRoots: allowedRoots(values.MODELYARD_ALLOWED_ROOTS),
-    temporaryRoot: values.MODELYARD_ALLOWED_ROOTS === undefined ? realPathOf(tmpdir()) : undefined,
+    allowedRoots: allowedRoots(roots),
+    temporaryRoot: roots === undefined ? realPathOf(tmpdir()) : undefined,
     logLevel: values.MODELYARD_LOG_LEVEL,
     loadTimeoutMs: values.MODELYARD_LOAD_TIMEOUT_MS,
     predictTimeoutMs: values.MODELYARD_PREDICT_TIMEOUT_MS,

@@ -13,7 +13,8 @@ export interface ToolAnswer {
   text: string;
   /** Pictures (PNG, base64) and links to files, after the text. */
   attachments: Attachment[];
-  isError: boolean;
+  /** What went wrong, where the answer says that. */
+  error: ModelYardError | undefined;
 }
 
 type Attachment =
@@ -44,29 +45,30 @@ export function toolAnswer(
     ...images.map((data) => ({ type: 'image' as const, data, mimeType: 'image/png' })),
     ...links.map((link) => ({ type: 'resource_link' as const, ...link })),
   ];
-  return { facts, json, text, attachments, isError: false };
+  return { facts, json, text, attachments, error: undefined };
 }
 
-export function errorAnswer({ code, message, hint, retryable }: ModelYardError): ToolAnswer {
+export function errorAnswer(error: ModelYardError): ToolAnswer {
+  const { code, message, hint, retryable } = error;
   return {
     facts: { error: { code, message, hint, retryable } },
     json: undefined,
     text: `${code}: ${message} ${hint}`,
     attachments: [],
-    isError: true,
+    error,
   };
 }
 
-export function toolResult({ facts, text, attachments, isError }: ToolAnswer): ToolResult {
+export function toolResult({ facts, text, attachments, error }: ToolAnswer): ToolResult {
   return {
     content: [{ type: 'text', text }, ...attachments],
     structuredContent: facts,
-    ...(isError && { isError }),
+    ...(error && { isError: true }),
   };
 }
 
 /** The JSON of toolResult: what was made into JSON before is not made again. */
-export function toolResultJson({ facts, json, text, attachments, isError }: ToolAnswer): string {
+export function toolResultJson({ facts, json, text, attachments, error }: ToolAnswer): string {
   const rest = attachments.map((attachment) => `,${JSON.stringify(attachment)}`).join('');
-  return `{"content":[{"type":"text","text":${JSON.stringify(text)}}${rest}],"structuredContent":${json ?? JSON.stringify(facts)}${isError ? ',"isError":true' : ''}}`;
+  return `{"content":[{"type":"text","text":${JSON.stringify(text)}}${rest}],"structuredContent":${json ?? JSON.stringify(facts)}${error ? ',"isError":true' : ''}}`;
 }

@@ -1,13 +1,16 @@
 import type { Database } from '../storage/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Approvals } from './approval.ts';
 import type { ApprovalMode } from './approval_policy.ts';
 import { createApprovals } from './approvals.ts';
 import { type AuditedChange, appendAudit } from './audit.ts';
 import type { Origin } from './origin.ts';
+import { type TokenBook, tokenBook } from './token_book.ts';
 
-/** Approvals, and the audit trail of what was done and attempted. */
+/** Approvals, the tokens of callers over HTTP, and the audit trail of what was done and attempted. */
 export interface Access {
   approvals: Approvals;
+  tokens: TokenBook;
   audit: {
     /** Records an attempt that changed nothing; a change records itself. */
     append(origin: Origin, change: AuditedChange): Promise<void>;
@@ -16,10 +19,11 @@ export interface Access {
 
 export function openAccess(
   { approvals, approvalMs }: { approvals: ApprovalMode; approvalMs: number },
-  { database, clock }: { database: Database; clock: () => number },
+  { database, clock, logger }: { database: Database; clock: () => number; logger: Logger },
 ): Access {
   return {
     approvals: createApprovals({ database, clock, mode: approvals, lastsMs: approvalMs }),
+    tokens: tokenBook({ database, clock, logger }),
     audit: {
       append: (origin, change) =>
         database.transaction().execute((transaction) => appendAudit(transaction, origin, change, clock())),

@@ -3,7 +3,7 @@ import { sql, type Transaction } from 'kysely';
 import type { AuditEntryRow, Tables } from '../storage/schema.ts';
 import { redact, redactText } from '../telemetry/redact.ts';
 import type { GuardedState } from './guarded_state.ts';
-import type { Origin } from './origin.ts';
+import { clientOf, type Origin } from './origin.ts';
 
 /** The part of an audit entry that the change itself supplies. */
 export interface AuditedChange {
@@ -43,7 +43,7 @@ export async function appendAudit(
     at,
     request_id: origin.requestId,
     role: origin.caller.role,
-    client: storable(origin.caller.client),
+    client: storable(clientOf(origin.caller)),
     action: origin.action,
     model_id: storable(change.modelId),
     version: storable(change.version),

@@ -72,7 +72,14 @@ export function asAction(origin: Origin, action: string): Origin {
   return { caller, action, requestId, arguments: given, signal };
 }
 
-/** `operator`, or `operator (claude-ai 1.2.3)` where the client gave its name. */
-export function nameOf({ role, client }: Caller): string {
-  return client === undefined ? role : `${role} (${client})`;
+/** `operator`, or `operator (claude-ai 1.2.3)` where it is known who called. */
+export function nameOf(caller: Caller): string {
+  const client = clientOf(caller);
+  return client === undefined ? caller.role : `${caller.role} (${client})`;
+}
+
+/** `claude-ai 1.2.3`, `token ci`, or both, as far as they are known. */
+export function clientOf({ token, client }: Caller): string | undefined {
+  if (token === undefined || token === null) return client;
+  return client === undefined ? `token ${token}` : `token ${token}, ${client}`;
 }

@@ -18,6 +18,8 @@ export interface Caller {
   readOnly: boolean;
   /** The client's name and version, as it gave them. */
   client?: string | undefined;
+  /** The token that it came with over HTTP, by its name; null: it came over HTTP without one. */
+  token?: string | null | undefined;
 }
 
 /** Whether the caller may use what `permission` protects; a read-only server changes nothing and writes no file. */

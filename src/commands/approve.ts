@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { answerRequest } from '../access/approval_changes.ts';
@@ -10,6 +9,7 @@ import { ModelYardError, messageOf, SettingsError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import { type Database, openTables } from '../storage/database.ts';
 import { storageError } from '../storage/storage_error.ts';
+import { userAtHost } from './user_at_host.ts';
 
 /** Where the command's words go, and where its question is answered. */
 export interface Terminal {
@@ -50,7 +50,7 @@ export async function runApprove(
   clock: () => number,
 ): Promise<number> {
   const asked = parseArguments(commandArguments);
-  const caller: Caller = { role: settings.role, readOnly: settings.readOnly, client: userAtHost() };
+  const caller: Caller = { role: settings.role, readOnly: settings.readOnly, client: userAtHost('approve') };
   if (!may(caller, 'ADMIN')) {
     terminal.complain(
       `PERMISSION_DENIED: approve needs MODELYARD_ROLE=admin; here it is ${settings.readOnly ? 'read-only' : settings.role}.`,
@@ -166,16 +166,6 @@ function refusal(requestId: string, request: ApprovalRequest | undefined): strin
 
 function isoTime(at: number): string {
   return new Date(at).toISOString();
-}
-
-/** Who sits at the command line, as the system knows them. */
-function userAtHost(): string {
-  try {
-    return `modelyard approve, ${userInfo().username}@${hostname()}`;
-  } catch {
-    // A system without an entry for the user, as in some containers.
-    return `modelyard approve, ${hostname()}`;
-  }
 }
 
 function processTerminal(): Terminal {

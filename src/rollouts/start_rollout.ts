@@ -2,7 +2,7 @@ import { uuidv7 } from 'uuidv7';
 import { type Approvals, approvedBy, type Call, type ChangePlan } from '../access/approval.ts';
 import { untouched } from '../access/approval_policy.ts';
 import { changeModel } from '../access/change_model.ts';
-import { nameOf } from '../access/origin.ts';
+import { clientOf, nameOf } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import { comparableMetricsOf } from '../monitoring/performance/index.ts';
 import { listedClasses } from '../registry/actual_value.ts';
@@ -88,7 +88,7 @@ export async function startRollout(
           started_at: at,
           started_by: nameOf(origin.caller),
           role: origin.caller.role,
-          client: origin.caller.client ?? null,
+          client: clientOf(origin.caller) ?? null,
           ended_at: null,
           step: 0,
           step_began_at: at,

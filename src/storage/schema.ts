@@ -50,9 +50,35 @@ export interface Tables {
   rollouts: RolloutRow;
   rollout_decisions: RolloutDecisionRow;
   rollout_lease: { id: number; holder: string | null; expires_at: number };
+  tokens: TokenRow;
+  uploads: UploadRow;
   mcp_sessions: McpSessionRow;
   mcp_messages: { message_id: string; session_id: string; message: string; at: number };
   mcp_links: { session_id: string; uri: string; name: string; mime_type: string; at: number };
+}
+
+/** Who may call over HTTP; see src/access/tokens.ts. */
+export interface TokenRow {
+  token_id: string;
+  name: string;
+  role: 'viewer' | 'client' | 'operator' | 'admin';
+  /** SHA-256 of the token, in hexadecimal. */
+  hash: string;
+  created_at: number;
+  created_by: string;
+  expires_at: number | null;
+  revoked_at: number | null;
+  /** Written at most once a minute by each process. */
+  last_used_at: number | null;
+}
+
+/** A file that was uploaded over HTTP; its bytes are an artifact. */
+interface UploadRow {
+  name: string;
+  sha256: string;
+  bytes: number;
+  uploaded_at: number;
+  uploaded_by: string;
 }
 
 export interface McpSessionRow {

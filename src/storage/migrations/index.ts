@@ -1,6 +1,7 @@
 import type { Migration } from 'kysely';
 import { up as initial } from './0001_initial/index.ts';
 import { up as rollouts } from './0002_rollouts.ts';
+import { up as http } from './0003_http.ts';
 import { up as mcpSessions } from './0004_mcp_sessions.ts';
 import { up as latestMeasurements } from './0005_latest_measurements.ts';
 
@@ -8,6 +9,7 @@ import { up as latestMeasurements } from './0005_latest_measurements.ts';
 export const migrations: Record<string, Migration> = {
   '0001_initial': { up: initial },
   '0002_rollouts': { up: rollouts },
+  '0003_http': { up: http },
   '0004_mcp_sessions': { up: mcpSessions },
   '0005_latest_measurements': { up: latestMeasurements },
 };

@@ -1,0 +1,110 @@
+import { ModelYardError } from '../errors.ts';
+import type { Database } from '../storage/database.ts';
+import type { TokenRow } from '../storage/schema.ts';
+import { storageError } from '../storage/storage_error.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { isToken, listTokens, stateOf, type TokenState, tokenIdIn } from './tokens.ts';
+
+/** From this age on what is known is read anew, beside the calls that go on with it, milliseconds. */
+const freshForMs = 400;
+/** Older knowledge admits nobody: a token that was revoked ends within a second. */
+const usableForMs = 800;
+/** How long a call waits for a database that does not answer before it goes on with what was known. */
+const patienceMs = 1000;
+/** How seldom the last use of a token is written. */
+const noteEveryMs = 60_000;
+
+/** What this process knows of the tokens. */
+export interface TokenBook {
+  /** Makes what is known recent enough. While the database is away, what was known last. @throws STORAGE_UNAVAILABLE */
+  refresh(): Promise<void>;
+  /** Whether what is known is recent enough. */
+  isFresh(): boolean;
+  /** Whether there are tokens, or were. */
+  hasTokens(): boolean;
+  /** Who has this token, and whether it may still be used; undefined: nobody. */
+  find(text: string): { name: string; role: TokenRow['role']; state: TokenState } | undefined;
+}
+
+export function tokenBook({
+  database,
+  clock,
+  logger,
+}: {
+  database: Database;
+  clock: () => number;
+  logger: Logger;
+}): TokenBook {
+  let byId: ReadonlyMap<string, TokenRow> | undefined;
+  let readAt = Number.NEGATIVE_INFINITY;
+  let reading: Promise<void> | undefined;
+  const notedAt = new Map<string, number>();
+
+  const read = () => {
+    const began = performance.now();
+    reading ??= listTokens(database)
+      .then((rows) => {
+        byId = new Map(rows.map((row) => [row.token_id, row]));
+        readAt = began;
+      })
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
+  const age = () => performance.now() - readAt;
+
+  const noteUse = (row: TokenRow) => {
+    const now = clock();
+    const last = notedAt.get(row.token_id) ?? row.last_used_at ?? Number.NEGATIVE_INFINITY;
+    if (now - last < noteEveryMs) return;
+    notedAt.set(row.token_id, now);
+    database
+      .updateTable('tokens')
+      .set({ last_used_at: now })
+      .where('token_id', '=', row.token_id)
+      .execute()
+      .catch((error: unknown) => logger.debug('the last use of a token could not be written', { error }));
+  };
+
+  return {
+    async refresh() {
+      if (age() < freshForMs) return;
+      const underWay = read();
+      if (age() < usableForMs) {
+        underWay.catch(() => undefined);
+        return;
+      }
+      try {
+        await (byId === undefined ? underWay : inTime(underWay));
+      } catch (error) {
+        const reason = storageError(error);
+        const isAway = reason instanceof ModelYardError && reason.code === 'STORAGE_UNAVAILABLE';
+        if (!isAway || byId === undefined) throw reason;
+      }
+    },
+    isFresh: () => age() < freshForMs,
+    hasTokens: () => byId === undefined || byId.size > 0,
+    find(text) {
+      const row = byId?.get(tokenIdIn(text) ?? '');
+      if (row === undefined || !isToken(row, text)) return undefined;
+      const state = stateOf(row, clock());
+      if (state === 'valid') noteUse(row);
+      return { name: row.name, role: row.role, state };
+    },
+  };
+}
+
+/** Waits for a reading, but not for a database that hangs. */
+async function inTime(reading: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, patienceMs);
+  });
+  try {
+    await Promise.race([reading, patience]);
+  } finally {
+    clearTimeout(timer);
+    reading.catch(() => undefined);
+  }
+}

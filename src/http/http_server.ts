@@ -1,0 +1,330 @@
+import { isUtf8 } from 'node:buffer';
+import { readFileSync } from 'node:fs';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import type { Tool } from '../../tools/define_tool.ts';
+import { lackingTools } from '../access/known_tools.ts';
+import { type Caller, may, type Permission } from '../access/roles.ts';
+import type { CallOrder } from '../call_order.ts';
+import { CallCancelling } from '../cancelling.ts';
+import { type ModelYardError, messageOf, SettingsError } from '../errors.ts';
+import { callTool, carryOut, requirePermission } from '../pipeline.ts';
+import type { Services } from '../services.ts';
+import type { Settings } from '../settings.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { traceIdOf } from '../telemetry/trace_context.ts';
+import { isLoopback } from './access/addresses.ts';
+import { authenticate } from './access/authenticate.ts';
+import { checkRequest, preflightHeaders } from './access/check_request.ts';
+import { rateLimit } from './access/rate_limit.ts';
+import type { HttpContext } from './http_context.ts';
+import { errorOf, HttpRefusal, statusOf } from './http_error.ts';
+import type { ServeOptions } from './serve_options.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the caller must be allowed; `none`: anybody may, without a token. Every route says it. */
+    permission?: Permission | 'none';
+    /** As the log and the audit trail name what the route does. */
+    operation?: string;
+    /** Held open as long as the client wants: the end of the server does not wait for it. */
+    isStream?: boolean;
+    /** How long the body may take to come in, milliseconds. */
+    bodyTimeoutMs?: number;
+  }
+  interface FastifyRequest {
+    caller: Caller | undefined;
+  }
+}
+
+/** A protocol adds its routes to a scope of its own: its error handler and its parsers of bodies hold there only. */
+export type Protocol = (app: FastifyInstance, context: HttpContext) => void;
+
+export interface HttpServerDependencies {
+  settings: Settings;
+  options: ServeOptions;
+  services: Services;
+  logger: Logger;
+  clock: () => number;
+  catalogue: readonly Tool[];
+  protocols: readonly Protocol[];
+}
+
+export interface HttpServer {
+  context: HttpContext;
+  listen(): Promise<{ port: number }>;
+  /**
+   * Says that it is not ready, and answers on until nothing is under way or `drainMs` have passed; then takes no more
+   * calls and ends those under way, within `endMs`.
+   */
+  close(drainMs: number, endMs: number): Promise<void>;
+}
+
+/** How long headers may take to come in, a body by default, and the largest one at all, milliseconds. */
+const headersMs = 10_000;
+const bodyMs = 30_000;
+const longestBodyMs = 3_600_000;
+/** How long a connection is kept for the next call, milliseconds: longer than load balancers keep theirs. */
+const keepAliveMs = 75_000;
+
+/** Calls of different clients have no order. */
+const noOrder: CallOrder = { change: (_, change) => change(), use: (_, use) => use() };
+
+const nobodyWatches = () => undefined;
+
+export function createHttpServer(dependencies: HttpServerDependencies): HttpServer {
+  const { settings, options, services, logger, clock, catalogue, protocols } = dependencies;
+  const tls = options.tls && { key: readPem(options.tls.keyFile), cert: readPem(options.tls.certFile) };
+  const app: FastifyInstance = fastify({
+    ...(tls && { https: { ...tls, minVersion: 'TLSv1.2' as const } }),
+    logger: false,
+    bodyLimit: options.maxBodyBytes,
+    keepAliveTimeout: keepAliveMs,
+    requestTimeout: longestBodyMs,
+    http: { headersTimeout: headersMs, connectionsCheckingInterval: 2000 },
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 1000 },
+  });
+  const { tokens } = services.access;
+  const authentication = { tokens, loopbackOnly: isLoopback(options.host), readOnly: settings.readOnly };
+  const limit = options.maxRate === undefined ? undefined : rateLimit(options.maxRate);
+  const stopping = new AbortController();
+  const load = { underWay: 0, isIdle: nobodyWatches as () => void };
+  const lacking = new Map<string, readonly string[]>();
+  const lackingOf = (caller: Caller): readonly string[] => {
+    const key = `${caller.role} ${caller.readOnly}`;
+    const known = lacking.get(key) ?? lackingTools(catalogue, caller);
+    lacking.set(key, known);
+    return known;
+  };
+
+  const admitted = (authorization: string | undefined, address: string): Caller => {
+    const caller = authenticate(authentication, authorization);
+    const waitMs = limit?.take(caller.token ?? address, performance.now()) ?? 0;
+    if (waitMs > 0) throw tooMany(waitMs);
+    return caller;
+  };
+
+  const context: HttpContext = {
+    settings,
+    options,
+    services: async () => services,
+    logger,
+    clock,
+    isReady: () => !stopping.signal.aborted,
+    stopping: stopping.signal,
+    async admit(authorization, address) {
+      await tokens.refresh();
+      return admitted(authorization, address);
+    },
+    requirePermission(request, permission) {
+      const caller = callerOf(request);
+      requirePermission({ name: operationOf(request), permission }, caller);
+      return caller;
+    },
+    callOf: (request, reply) => ({
+      caller: callerOf(request),
+      // Nobody sits at the other end of a plain request: what needs a person's word becomes a request for modelyard approve.
+      ask: undefined,
+      progress: nobodyWatches,
+      cancelling: cancelledWhenGone(reply),
+      traceId: traceIdOf(request.headers.traceparent),
+    }),
+    carryOut: (operation, given, call, handle) =>
+      carryOut(
+        { services: context.services, logger, lacking: lackingOf(call.caller) },
+        operation,
+        given,
+        call,
+        handle,
+      ),
+    tool(name) {
+      const found = catalogue.find((tool) => tool.name === name);
+      if (found === undefined) throw new Error(`there is no tool ${name}`);
+      return found;
+    },
+    callTool: (tool, given, call) =>
+      callTool(
+        { services: context.services, order: noOrder, logger, lacking: lackingOf(call.caller) },
+        tool,
+        given,
+        call,
+      ),
+  };
+
+  app.decorateRequest('caller', undefined);
+  app.addHook('onRoute', ({ config, url }) => {
+    if (config?.permission === undefined) throw new Error(`the route ${url} does not say who may call it`);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    const { permission = 'READ', isStream = false } = request.routeOptions.config;
+    if (!isStream) {
+      load.underWay += 1;
+      reply.raw.once('close', () => {
+        load.underWay -= 1;
+        if (load.underWay === 0) load.isIdle();
+      });
+    }
+    if (stopping.signal.aborted) reply.header('connection', 'close');
+    checkRequest(request, reply, options, permission === 'none');
+    if (permission === 'none') return;
+    if (!tokens.isFresh()) await tokens.refresh();
+    const caller = admitted(request.headers.authorization, request.ip);
+    request.caller = caller;
+    // Before the body is read. Refused changes stand in the audit trail, which the common way of calls sees to.
+    if (!may(caller, permission))
+      await context.carryOut(
+        { name: operationOf(request), permission },
+        () => ({}),
+        { caller, cancelling: new CallCancelling() },
+        async () => undefined,
+      );
+  });
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    if (hasBody(request)) {
+      const refuse = () => {
+        const late = new HttpRefusal(408, 'TIMEOUT', 'The body did not come in in time.', 'Send it faster.');
+        void reply.header('connection', 'close').send(late);
+      };
+      const timer = setTimeout(refuse, request.routeOptions.config.bodyTimeoutMs ?? bodyMs);
+      const stop = () => clearTimeout(timer);
+      payload.once('end', stop).once('close', stop);
+    }
+    done(null, payload);
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, body, done) => {
+    try {
+      done(null, parseJson(body));
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  });
+  app.setErrorHandler(errorHandler(context, plainError));
+  app.setNotFoundHandler((request) => {
+    throw new HttpRefusal(
+      404,
+      'INVALID_INPUT',
+      `There is no ${request.method} ${request.url.split('?', 1)[0]?.slice(0, 200)} here.`,
+      'The guide of the HTTP server, docs/HTTP_GUIDE.md, has all addresses.',
+    );
+  });
+  // Browsers ask before they call from a page of another server; that of others was refused by now.
+  app.options('*', { config: { permission: 'none', operation: 'preflight' } }, (_, reply) => {
+    void reply.code(204).headers(preflightHeaders).send();
+  });
+  for (const protocol of protocols)
+    void app.register(async (scope) => {
+      protocol(scope, context);
+    });
+
+  return {
+    context,
+    async listen() {
+      await app.listen({ host: options.host, port: options.port });
+      const address = app.server.address();
+      return { port: typeof address === 'object' && address !== null ? address.port : options.port };
+    },
+    async close(drainMs, endMs) {
+      stopping.abort();
+      if (load.underWay > 0 && drainMs > 0)
+        await within(drainMs, (done) => {
+          load.isIdle = done;
+        });
+      const closed = app.close();
+      await within(endMs, (done) => void closed.then(done, done));
+      app.server.closeAllConnections();
+    },
+  };
+}
+
+/** Waits for a call of `done`, no longer than `ms`. */
+function within(ms: number, begin: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    begin(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** The caller of a request whose route needs one. */
+function callerOf({ caller }: FastifyRequest): Caller {
+  if (caller === undefined) throw new Error('a route that anybody may call asked who calls');
+  return caller;
+}
+
+function operationOf({ method, routeOptions }: FastifyRequest): string {
+  return routeOptions.config.operation ?? `${method} ${routeOptions.url ?? ''}`;
+}
+
+function cancelledWhenGone({ raw }: FastifyReply): CallCancelling {
+  const cancelling = new CallCancelling();
+  raw.once('close', () => {
+    if (!raw.writableFinished) cancelling.abort();
+  });
+  return cancelling;
+}
+
+function tooMany(waitMs: number): HttpRefusal {
+  return new HttpRefusal(
+    429,
+    'LIMIT_EXCEEDED',
+    'More calls came than one caller may make here (--max-rate).',
+    'Wait as long as Retry-After says, then go on more slowly.',
+    { headers: { 'retry-after': String(Math.ceil(waitMs / 1000)) }, retryable: true },
+  );
+}
+
+/** JSON in UTF-8. Names such as __proto__ are only data here: who copies objects looks for them. */
+function parseJson(body: string | Buffer): unknown {
+  const bytes = Buffer.from(body);
+  if (bytes.length === 0) throw badBody('The body is empty.');
+  if (!isUtf8(bytes)) throw badBody('The body is not UTF-8.');
+  try {
+    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
+    return parsed;
+  } catch (error) {
+    throw badBody(`The body is not JSON: ${messageOf(error).slice(0, 200)}.`);
+  }
+}
+
+function badBody(what: string): HttpRefusal {
+  return new HttpRefusal(400, 'INVALID_INPUT', what, 'Send a JSON document.');
+}
+
+/** How a protocol shows an error: the body. */
+type ErrorBody = (error: ModelYardError, status: number) => object;
+
+/** The body of an error where the protocol has no form of its own: as tools have it. */
+const plainError: ErrorBody = ({ code, message, hint, retryable }) => ({
+  error: { code, message, hint, retryable },
+});
+
+/** Turns anything thrown into an answer, for `setErrorHandler` of a protocol's scope. */
+function errorHandler({ options, logger }: HttpContext, bodyOf: ErrorBody) {
+  return (thrown: FastifyError, _: FastifyRequest, reply: FastifyReply): void => {
+    const error = errorOf(thrown, options.maxBodyBytes);
+    if (error.code === 'INTERNAL' && error.cause !== undefined && error !== thrown)
+      logger.error('a request failed', { error: thrown });
+    const { status, headers } = statusOf(error);
+    void reply.code(status).headers(headers).send(bodyOf(error, status));
+  };
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new SettingsError(`${file} cannot be read: ${messageOf(error)}.`);
+  }
+}

@@ -1,0 +1,6 @@
+import { healthRoutes } from './health.ts';
+import type { Protocol } from './http_server.ts';
+import { recordRoutes } from './records.ts';
+
+/** Everything that is served over HTTP, a protocol a line. */
+export const protocols: readonly Protocol[] = [healthRoutes, recordRoutes];

@@ -1,0 +1,19 @@
+/** How `modelyard serve` was started. */
+export interface ServeOptions {
+  /** The name or address that it listens on. */
+  host: string;
+  /** 0: a free one. */
+  port: number;
+  workers: number;
+  /** Files of the certificate chain and the key (PEM); undefined: plain HTTP. */
+  tls: { certFile: string; keyFile: string } | undefined;
+  /** Names besides localhost that a Host header may have. */
+  allowedHosts: readonly string[];
+  /** Pages of other servers that browsers may call this one from; `*`: all. */
+  allowedOrigins: readonly string[];
+  maxBodyBytes: number;
+  /** Calls a second of each caller; undefined: as many as there are. */
+  maxRate: number | undefined;
+  /** How long after a signal new calls are still taken, milliseconds. */
+  drainMs: number;
+}

@@ -1,0 +1,94 @@
+import cluster, { type Worker } from 'node:cluster';
+import { z } from 'zod';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** What a worker is told when it is to end. */
+const stopMessage = z.object({ modelyard: z.literal('stop'), drains: z.boolean() });
+
+export function isStopMessage(message: unknown): message is z.output<typeof stopMessage> {
+  return stopMessage.safeParse(message).success;
+}
+
+/** A worker that ran for less has not begun well: the next one waits, milliseconds. */
+const shortLifeMs = 5000;
+const longestPauseMs = 30_000;
+/** Beyond what workers take to end by themselves, milliseconds. */
+const longestEndMs = 3_700_000;
+
+/**
+ * Keeps `count` workers running, which share the port, until a signal comes: then has them end, each with its calls.
+ *
+ * @param listening is told the port when all workers listen for the first time
+ * @returns the exit code: of a worker that could not even begin, else 0
+ */
+export function superviseWorkers(
+  count: number,
+  logger: Logger,
+  listening: (port: number) => void,
+): Promise<number> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    let pauseMs = 100;
+    let begun = 0;
+    let exitCode = 0;
+    const running = new Map<Worker, { startedAt: number; listens: boolean }>();
+    const pauses = new Set<NodeJS.Timeout>();
+
+    const start = () => {
+      const worker = cluster.fork();
+      running.set(worker, { startedAt: performance.now(), listens: false });
+    };
+    const stop = (drains: boolean) => {
+      stopping = true;
+      for (const pause of pauses) clearTimeout(pause);
+      for (const worker of running.keys())
+        if (worker.isConnected()) worker.send({ modelyard: 'stop', drains });
+      // One that hangs must not keep the others' end from being told.
+      setTimeout(() => {
+        for (const worker of running.keys()) worker.process.kill('SIGKILL');
+      }, longestEndMs).unref();
+      endIfDone();
+    };
+    const endIfDone = () => {
+      if (stopping && running.size === 0) void logger.close().then(() => resolve(exitCode));
+    };
+
+    cluster.on('listening', (worker, { port }) => {
+      const state = running.get(worker);
+      if (state === undefined || state.listens) return;
+      state.listens = true;
+      begun += 1;
+      if (begun === count) listening(port);
+    });
+    cluster.on('exit', (worker, code, signal) => {
+      const state = running.get(worker);
+      running.delete(worker);
+      if (stopping) return endIfDone();
+      if (state?.listens !== true && begun === 0) {
+        // It has said why, and the others would say the same.
+        exitCode = code === 0 ? 1 : code;
+        return stop(false);
+      }
+      logger.warn(
+        `the worker ${worker.process.pid} ended (${signal ?? `exit code ${code}`}): another one is started`,
+      );
+      const ranMs = performance.now() - (state?.startedAt ?? 0);
+      pauseMs = ranMs < shortLifeMs ? Math.min(pauseMs * 2, longestPauseMs) : 100;
+      const pause = setTimeout(
+        () => {
+          pauses.delete(pause);
+          start();
+        },
+        ranMs < shortLifeMs ? pauseMs : 0,
+      );
+      pauses.add(pause);
+    });
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+      process.on(signal, () => {
+        if (!stopping) return stop(signal === 'SIGTERM');
+        for (const worker of running.keys()) worker.process.kill('SIGKILL');
+        process.exit(0);
+      });
+    for (let started = 0; started < count; started += 1) start();
+  });
+}

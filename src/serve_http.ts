@@ -1,0 +1,119 @@
+import cluster from 'node:cluster';
+import { mkdirSync } from 'node:fs';
+import { hasTokens } from './access/tokens.ts';
+import { SettingsError } from './errors.ts';
+import { isLoopback } from './http/access/addresses.ts';
+import { createHttpServer } from './http/http_server.ts';
+import { protocols } from './http/protocols.ts';
+import type { ServeOptions } from './http/serve_options.ts';
+import { isStopMessage, superviseWorkers } from './http/workers.ts';
+import { openServices } from './services.ts';
+import type { Settings } from './settings.ts';
+import { openDatabase } from './storage/database.ts';
+import { createLogger } from './telemetry/logger.ts';
+
+/** How long calls that are under way have to end, milliseconds: a prediction has 30 s by default. */
+const endMs = 35_000;
+
+/**
+ * Serves HTTP until a signal comes, in this process or in several that share the port.
+ * @returns the exit code, once all has ended
+ * @throws SettingsError where others than this machine would be served without tokens
+ */
+export async function serveHttp(settings: Settings, options: ServeOptions): Promise<number> {
+  if (cluster.isWorker) return serveHere(settings, options, () => undefined);
+  const haveTokens = await requireTokens(settings, options);
+  const tell = (port: number) =>
+    process.stderr.write(`modelyard: ${greeting(settings, options, port, haveTokens)}\n`);
+  return options.workers > 1
+    ? superviseWorkers(
+        options.workers,
+        createLogger({ directory: settings.directory, level: settings.logLevel }),
+        tell,
+      )
+    : serveHere(settings, options, tell);
+}
+
+async function requireTokens(settings: Settings, { host }: ServeOptions): Promise<boolean> {
+  mkdirSync(settings.directory, { recursive: true, mode: 0o700 });
+  const { database, close } = await openDatabase(settings);
+  try {
+    const found = await hasTokens(database);
+    if (!found && !isLoopback(host))
+      throw new SettingsError(
+        `--host=${host} would serve other machines, and the store has no token: make one with modelyard token create first.`,
+      );
+    return found;
+  } finally {
+    await close();
+  }
+}
+
+/** Where it is, what it serves, and who may call. */
+function greeting(
+  { directory, databaseUrl }: Settings,
+  { host, tls }: ServeOptions,
+  port: number,
+  haveTokens: boolean,
+) {
+  const shown = host.includes(':') ? `[${host}]` : host;
+  const who = haveTokens
+    ? 'callers need a token'
+    : 'this machine may read and predict without a token (modelyard token create makes one)';
+  return `serving on ${tls === undefined ? 'http' : 'https'}://${shown}:${port}; the store is in ${databaseUrl === undefined ? directory : `PostgreSQL, its files in ${directory}`}; ${who}`;
+}
+
+/** Serves in this process. @param listening is told the port */
+async function serveHere(
+  settings: Settings,
+  options: ServeOptions,
+  listening: (port: number) => void,
+): Promise<number> {
+  const logger = createLogger({ directory: settings.directory, level: settings.logLevel });
+  const [services, { catalogue }] = await Promise.all([
+    openServices(settings, logger),
+    import('../tools/index.ts'),
+  ]);
+  const server = createHttpServer({
+    settings,
+    options,
+    services,
+    logger,
+    clock: Date.now,
+    catalogue,
+    protocols,
+  });
+  const { port } = await server.listen();
+  listening(port);
+  // A log line that nobody reads is no reason to fail.
+  process.stderr.on('error', () => undefined);
+  await stopWanted(async (drains) => {
+    await server.close(drains ? options.drainMs : 0, endMs);
+    await services.close();
+    await logger.close();
+  });
+  process.exit(0);
+}
+
+/** Waits for a signal or the word of the process that started this one. A second signal does not wait. */
+function stopWanted(stop: (drains: boolean) => Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let stopping = false;
+    const begin = (drains: boolean) => {
+      if (stopping) return;
+      stopping = true;
+      stop(drains).then(resolve, reject);
+    };
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+      process.on(signal, () => {
+        // A worker gets a terminal's Ctrl-C besides the word of its primary.
+        if (stopping && !cluster.isWorker) process.exit(0);
+        begin(signal === 'SIGTERM');
+      });
+    if (!cluster.isWorker) return;
+    process.on('message', (message) => {
+      if (isStopMessage(message)) begin(message.drains);
+    });
+    process.on('disconnect', () => begin(false));
+  });
+}
