@@ -36,6 +36,7 @@ Commands on the store that MODEL_REGISTRY_DIR or DATABASE_URL names; COMMAND --h
   litter         list files that no version needs, or remove them
   backup FILE    write the whole store to one file, while servers run
   restore FILE   fill an empty store from a backup
+  upload         copy artifacts of the local folder into the object store
 `;
 
 interface Command {
@@ -69,6 +70,7 @@ const commands: Record<string, () => Promise<Command>> = {
   litter: async () => (await import('./commands/litter.ts')).litterCommand,
   backup: async () => (await import('./commands/backup.ts')).backupCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
+  upload: async () => (await import('./commands/upload.ts')).uploadCommand,
 };
 
 // Standard output belongs to the protocol: whatever a library prints goes to standard error.

@@ -9,6 +9,7 @@ import { messageOf, SettingsError } from './errors.ts';
 import { allowedRoots, realPathOf } from './files/allowed_roots.ts';
 import './plain_messages.ts';
 import { isDatabaseAddress } from './storage/is_database_address.ts';
+import { type ObjectStoreSettings, parseArtifactAddress } from './storage/object_store_settings.ts';
 
 const share = z.coerce.number().min(0).max(1);
 const webAddress = z.string().refine((text) => {
@@ -82,6 +83,20 @@ export const settingsSchema = z.strictObject({
     .refine((names) => !names.includes(''), 'must be names separated by commas, none of them empty')
     .default([]),
   MODELYARD_MAX_ARTIFACT_MB: z.coerce.number().int().min(1).max(1_000_000).default(2000),
+  MODELYARD_ARTIFACTS: z
+    .string()
+    .refine(
+      (text) => text === 'local' || parseArtifactAddress(text) !== undefined,
+      'must be local or s3://bucket/prefix (a bucket is named in small letters, digits, dots and hyphens)',
+    )
+    .default('local'),
+  MODELYARD_ARTIFACT_CACHE_MB: z.coerce.number().int().min(1).max(100_000_000).default(10_000),
+  AWS_ENDPOINT_URL_S3: z.string().optional(),
+  AWS_ENDPOINT_URL: z.string().optional(),
+  AWS_REGION: z.string().optional(),
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_SESSION_TOKEN: z.string().optional(),
 });
 
 const settingNames = Object.keys(settingsSchema.shape);
@@ -94,6 +109,11 @@ export const secretSettings: readonly string[] = [
   'MLFLOW_TRACKING_TOKEN',
   'MODELYARD_ALERT_WEBHOOK',
   'MODELYARD_ALERT_WEBHOOK_SECRET',
+  'AWS_ENDPOINT_URL_S3',
+  'AWS_ENDPOINT_URL',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
 ];
 
 export interface Settings {
@@ -138,6 +158,10 @@ export interface Settings {
   maxLoaded: number;
   idleUnloadMs: number;
   maxArtifactBytes: number;
+  /** Where the artifacts are; undefined: in `directory`. */
+  objectStore: ObjectStoreSettings | undefined;
+  /** What is kept in `directory` of the artifacts of the object store. */
+  artifactCacheBytes: number;
   /** How long predictions are kept in the log. */
   logRetentionMs: number;
   /** From which size on the log loses its oldest predictions; undefined: it may grow. */
@@ -189,6 +213,11 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     throw new SettingsError(
       '--ephemeral and DATABASE_URL exclude each other: unset DATABASE_URL or drop the flag.',
       'DATABASE_URL',
+    );
+  if (ephemeral && values.MODELYARD_ARTIFACTS !== 'local')
+    throw new SettingsError(
+      '--ephemeral and MODELYARD_ARTIFACTS exclude each other: leave MODELYARD_ARTIFACTS out or drop the flag.',
+      'MODELYARD_ARTIFACTS',
     );
   for (const needed of ['ENABLE_MLFLOW_REGISTRY', 'MLFLOW_EXPERIMENT_NAME'] as const)
     if (values[needed] && values.MLFLOW_TRACKING_URI === undefined)
@@ -244,10 +273,40 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     maxLoaded: values.MODELYARD_MAX_LOADED,
     idleUnloadMs: values.MODELYARD_IDLE_UNLOAD_S * 1000,
     maxArtifactBytes: values.MODELYARD_MAX_ARTIFACT_MB * 1_000_000,
+    objectStore: objectStoreIn(values),
+    artifactCacheBytes: values.MODELYARD_ARTIFACT_CACHE_MB * 1_000_000,
     logRetentionMs: values.MODELYARD_LOG_RETENTION_DAYS * 86_400_000,
     logMaxBytes:
       values.MODELYARD_LOG_MAX_MB === undefined ? undefined : values.MODELYARD_LOG_MAX_MB * 1_000_000,
     logExcludedFeatures: values.MODELYARD_LOG_EXCLUDE_FEATURES,
+  };
+}
+
+/** AWS's own variables count for nothing while the artifacts are local: other programs need them too. */
+function objectStoreIn(values: z.output<typeof settingsSchema>): ObjectStoreSettings | undefined {
+  const place = parseArtifactAddress(values.MODELYARD_ARTIFACTS);
+  if (place === undefined) return undefined;
+  const setting = values.AWS_ENDPOINT_URL_S3 === undefined ? 'AWS_ENDPOINT_URL' : 'AWS_ENDPOINT_URL_S3';
+  const endpoint = values[setting];
+  if (endpoint !== undefined && !webAddress.safeParse(endpoint).success)
+    throw new SettingsError(
+      `${setting} (its value is not shown) is not valid: must be an address that begins with http:// or https://.`,
+      setting,
+    );
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = values;
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined))
+    throw new SettingsError(
+      'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY need each other: set both, or neither to use a profile or a role.',
+      accessKeyId === undefined ? 'AWS_SECRET_ACCESS_KEY' : 'AWS_ACCESS_KEY_ID',
+    );
+  return {
+    ...place,
+    endpoint,
+    region: values.AWS_REGION,
+    credentials:
+      accessKeyId === undefined || secretAccessKey === undefined
+        ? undefined
+        : { accessKeyId, secretAccessKey, sessionToken: values.AWS_SESSION_TOKEN },
   };
 }
 

@@ -18,7 +18,7 @@ const usualAddress = 'postgres://postgres@127.0.0.1:5432/postgres';
  */
 export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
   buildIfStale();
-  const [closeMlflow] = await Promise.all([findMlflow(), findPostgreSql()]);
+  const [closeMlflow] = await Promise.all([findMlflow(), findPostgreSql(), findS3()]);
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'modelyard-test-')));
   provide('temporaryRoot', root);
   return async () => {
@@ -51,6 +51,19 @@ async function findMlflow(): Promise<() => Promise<void>> {
   const { address, close } = await offerMlflow(python);
   process.env.MODELYARD_TEST_MLFLOW_BROKER = address;
   return close;
+}
+
+/** The tests of object stores start S3 servers of their own with the Python that MODELYARD_TEST_S3_PYTHON names. */
+async function findS3(): Promise<void> {
+  const python = process.env.MODELYARD_TEST_S3_PYTHON;
+  if (python === undefined) {
+    process.stderr.write(
+      'Skipped: the tests with an object store, since MODELYARD_TEST_S3_PYTHON names no Python that has moto.\n',
+    );
+    return;
+  }
+  // What was asked for by name must not be passed over.
+  await promisify(execFile)(python, ['-c', 'import importlib.util as u; assert u.find_spec("moto")']);
 }
 
 /**

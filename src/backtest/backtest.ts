@@ -63,14 +63,8 @@ export function openBacktest(settings: Settings, dependencies: BacktestDependenc
     const candidate = await findVersion(database, request.modelId, request.version);
     const incumbent = await resolveVersion(database, request.modelId, request.against);
     requireSensible(request, incumbent, candidate);
-    const replayed = (record: VersionRecord) => ({
-      record,
-      path: artifacts.pathOf(record.artifact.sha256),
-    });
     const task = {
       address,
-      incumbent: replayed(incumbent),
-      candidate: replayed(candidate),
       host: {
         loadTimeoutMs: settings.loadTimeoutMs,
         runTimeoutMs: settings.predictTimeoutMs,
@@ -80,7 +74,16 @@ export function openBacktest(settings: Settings, dependencies: BacktestDependenc
       seed: sampleSeed,
       segmentBy: request.segmentBy,
     };
-    const replay = (rows: ReplayTask['rows']) => threads.run('replay', { ...task, rows }, options);
+    const replay = (rows: ReplayTask['rows']) =>
+      artifacts.withFile(incumbent.artifact, (path) =>
+        artifacts.withFile(candidate.artifact, (candidatePath) => {
+          const versions = {
+            incumbent: { record: incumbent, path },
+            candidate: { record: candidate, path: candidatePath },
+          };
+          return threads.run('replay', { ...task, ...versions, rows }, options);
+        }),
+      );
     const { rows } = request;
     const [found, behind] =
       rows.kind === 'window'

@@ -57,7 +57,7 @@ export async function replayRows(task: ReplayTask, progress: Progress): Promise<
 }
 
 function open({ host }: ReplayTask, { record, path }: ReplayedArtifact): Promise<ReplayedVersion> {
-  return openReplayedVersion(record, { ...host, pathOf: () => path });
+  return openReplayedVersion(record, { ...host, withFile: (_, use) => use(path) });
 }
 
 /** Of one moment of the log: what is merged or deleted meanwhile is read as it was. */

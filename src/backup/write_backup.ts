@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Kysely } from 'kysely';
 import { type Pack, pack } from 'tar-stream';
-import type { ModelYardError } from '../errors.ts';
+import { ModelYardError } from '../errors.ts';
 import { packageVersion } from '../package_info.ts';
-import { type Artifact, damagedArtifact } from '../storage/artifact_store.ts';
+import { type Artifact, damagedArtifact, isMismatch } from '../storage/artifact.ts';
+import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { OpenDatabase } from '../storage/database.ts';
 import { knownMigrations } from '../storage/migrate.ts';
 import { referredArtifacts } from '../storage/referred_artifacts.ts';
@@ -29,7 +28,7 @@ export interface BackupReport {
 export interface BackupSource {
   /** A handle that nobody else uses. */
   opened: OpenDatabase;
-  pathOf: (sha256: string) => string;
+  artifacts: Pick<ArtifactStore, 'sizeOf' | 'read'>;
   clock: () => number;
   progress: (text: string) => void;
 }
@@ -69,7 +68,7 @@ export async function writeBackup(source: BackupSource, write: Write): Promise<B
 
 async function fill(
   archive: Archive,
-  { opened: { kind }, pathOf, clock, progress }: BackupSource,
+  { opened: { kind }, artifacts: stored, clock, progress }: BackupSource,
   snapshot: Kysely<Tables>,
   tables: TableDescription[],
 ): Promise<BackupReport> {
@@ -85,7 +84,7 @@ async function fill(
   let artifacts = 0;
   // Before the tables: what is deleted meanwhile is found out early.
   for await (const artifact of referredArtifacts(snapshot)) {
-    await archive.addArtifact(artifact, pathOf(artifact.sha256));
+    await archive.addArtifact(artifact, stored);
     progress(`${++artifacts} artifacts`);
   }
   const rows: Record<string, number> = {};
@@ -149,26 +148,23 @@ function openArchive(write: Write) {
     add,
     addText: (name: string, text: string) => add(name, Buffer.from(text)),
 
-    async addArtifact(artifact: Artifact, path: string): Promise<void> {
-      const found = await stat(path).catch(() => undefined);
-      if (found?.size !== artifact.bytes)
-        throw new ArtifactGone(artifact, damagedArtifact(artifact.sha256, found === undefined));
+    async addArtifact(artifact: Artifact, stored: BackupSource['artifacts']): Promise<void> {
+      const bytes = await stored.sizeOf(artifact.sha256);
+      if (bytes !== artifact.bytes)
+        throw new ArtifactGone(artifact, damagedArtifact(artifact.sha256, bytes === undefined));
       const name = entryNames.artifact(artifact.sha256);
       const hash = createHash('sha256');
       const entry = archive.entry({ name, size: artifact.bytes, mode: 0o600 });
       const finished = once(entry, 'close');
       finished.catch(() => undefined);
       try {
-        for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-          if (!Buffer.isBuffer(chunk)) continue;
+        for await (const chunk of stored.read(artifact)) {
           hash.update(chunk);
           if (!entry.write(chunk)) await Promise.race([once(entry, 'drain'), failed]);
         }
       } catch (error) {
-        throw new ArtifactGone(
-          artifact,
-          Object.assign(damagedArtifact(artifact.sha256, true), { cause: error }),
-        );
+        if (!(error instanceof ModelYardError) || !isMismatch(error)) throw error;
+        throw new ArtifactGone(artifact, error);
       }
       entry.end();
       await Promise.race([finished, failed]);

@@ -5,8 +5,8 @@ import { ModelYardError } from '../errors.ts';
 import { isAbandoned } from '../prediction_log/journal.ts';
 import { moveJournals } from '../prediction_log/move_journals.ts';
 import type { Settings } from '../settings.ts';
-import { artifactStore } from '../storage/artifact_store.ts';
 import { connectDatabase, type Database } from '../storage/database.ts';
+import { openArtifacts } from '../storage/open_artifacts.ts';
 import { createOutputFile, type OutputFile } from '../storage/output_file.ts';
 import { isReferred } from '../storage/referred_artifacts.ts';
 import { requireOwnDirectory } from '../storage/store_identity.ts';
@@ -49,10 +49,11 @@ export async function runBackup(settings: Settings, given: string[]): Promise<nu
     if (unreadable > 0)
       process.stderr.write(`modelyard: ${unreadable} journal lines could not be read and were left out.\n`);
     const opened = await connectDatabase({ directory, databaseUrl });
+    const artifacts = await openArtifacts(settings, opened);
     const progress = progressLine();
     const source = {
       opened,
-      pathOf: artifactStore(directory, settings.maxArtifactBytes).pathOf,
+      artifacts,
       clock: Date.now,
       progress: progress.show,
     };
@@ -74,6 +75,7 @@ export async function runBackup(settings: Settings, given: string[]): Promise<nu
       }
     } finally {
       progress.end();
+      artifacts.close();
       await opened.close();
     }
   });

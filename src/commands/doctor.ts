@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import type { Check } from '../doctor/check.ts';
 import { problem } from '../doctor/check.ts';
+import { checkArtifacts } from '../doctor/check_artifacts.ts';
 import { checkClients } from '../doctor/check_clients.ts';
 import { checkDirectory } from '../doctor/check_directory.ts';
 import { checkMlflow } from '../doctor/check_mlflow.ts';
@@ -17,7 +18,7 @@ import { print } from './standard_output.ts';
 const usage = `Usage: modelyard doctor [--json] [--config FILE]
 
 Looks whether ModelYard can work on this machine, and says what to fix: Node, the native parts, every setting, the
-directory of the store (rights, room), the database and its version, the allowed roots, MLflow, and whether the entries
+directory of the store (rights, room), the database and its version, the object store, the allowed roots, MLflow, and whether the entries
 that it finds in the configurations of Claude Desktop, Claude Code, Cursor and VS Code would start there. Nothing is made,
 migrated or changed: an entry is tried on a temporary store.
 It reads the settings of the terminal that it is called in; what a client's server gets stands in its env block.
@@ -32,9 +33,10 @@ export const doctorCommand = { usage, run: runDoctor };
 async function runDoctor(given: string[], config: string | undefined): Promise<number> {
   const { values } = parseCommand('doctor', given, { json: { type: 'boolean' } });
   const { settings, checks: ofSettings } = checkSettings(process.env, config);
-  const [native, store, mlflow, clients] = await Promise.all([
+  const [native, store, artifacts, mlflow, clients] = await Promise.all([
     checkNativeParts(),
     checkStore(settings),
+    checkArtifacts(settings),
     checkMlflow(settings),
     checkClients({
       machine: { platform: process.platform, home: homedir(), environment: process.env },
@@ -49,6 +51,7 @@ async function runDoctor(given: string[], config: string | undefined): Promise<n
     ...native,
     ...ofSettings,
     ...store,
+    artifacts,
     mlflow,
     ...clients,
   ];

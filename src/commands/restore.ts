@@ -5,8 +5,8 @@ import { checkBackup } from '../backup/read_backup.ts';
 import { restoreBackup } from '../backup/restore_backup.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
-import { artifactStore } from '../storage/artifact_store.ts';
 import { connectDatabase, sqliteFile } from '../storage/database.ts';
+import { openArtifacts } from '../storage/open_artifacts.ts';
 import { storageError } from '../storage/storage_error.ts';
 import { requireSqliteFile } from '../storage/store_identity.ts';
 import { describe } from './backup.ts';
@@ -41,13 +41,14 @@ export async function runRestore(settings: Settings, given: string[]): Promise<n
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     if (databaseUrl === undefined) requireSqliteFile(directory, sqliteFile(directory));
     const opened = await connectDatabase({ directory, databaseUrl });
+    const artifacts = await openArtifacts(settings, opened);
     try {
-      const artifacts = artifactStore(directory, settings.maxArtifactBytes);
       const target = { opened, directory, artifacts, clock: Date.now, progress: progress.show };
       await restoreBackup(target, name, backup, originOf(caller, 'restore', { file: name }));
     } catch (error) {
       throw storageError(error);
     } finally {
+      artifacts.close();
       await opened.close();
     }
     progress.end();

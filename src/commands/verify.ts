@@ -1,6 +1,6 @@
 import { checkAuditChain } from '../access/audit_chain.ts';
 import { checkAuditState } from '../access/audit_state.ts';
-import { messageOf, systemCodeOf } from '../errors.ts';
+import { ModelYardError, messageOf, systemCodeOf } from '../errors.ts';
 import { checkArtifacts } from '../integrity/check_artifacts.ts';
 import { checkDatabase } from '../integrity/check_database.ts';
 import { checkJournals } from '../integrity/check_journals.ts';
@@ -9,8 +9,8 @@ import { checkStoredJson } from '../integrity/check_stored_json.ts';
 import { checkVersions } from '../integrity/check_versions.ts';
 import { type Finding, fromBackup, problem } from '../integrity/finding.ts';
 import type { Settings } from '../settings.ts';
-import { artifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
+import { openArtifacts } from '../storage/open_artifacts.ts';
 import { readSnapshot } from '../storage/snapshot.ts';
 import { requireOwnDirectory } from '../storage/store_identity.ts';
 import { parseCommand } from './command_line.ts';
@@ -31,7 +31,7 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
   parseCommand('verify', given, {});
   const findings: Finding[] = [];
   const counts = await withStore(settings, async (opened) => {
-    const { directory, maxArtifactBytes } = settings;
+    const { directory } = settings;
     const { database, kind } = opened;
     await requireOwnDirectory(opened, directory);
     const report = (finding: Finding) => void findings.push(finding);
@@ -54,7 +54,7 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
         report(
           problem(
             `${what} cannot be checked (${systemCodeOf(error) ?? 'failed'}): ${messageOf(error)}`,
-            fromBackup,
+            error instanceof ModelYardError ? error.hint : fromBackup,
           ),
         );
       }
@@ -95,13 +95,17 @@ export async function runVerify(settings: Settings, given: string[]): Promise<nu
       ),
     );
     await check('the artifacts', async () => {
-      const { pathOf } = artifactStore(directory, maxArtifactBytes);
-      const found = await checkArtifacts(
-        { database, directory, pathOf, now: Date.now() },
-        report,
-        (done, bytes) => progress.show(`${done} artifacts, ${Math.round(bytes / 1e6)} MB`),
-      );
-      Object.assign(count, found);
+      const artifacts = await openArtifacts(settings, opened);
+      try {
+        const found = await checkArtifacts(
+          { database, directory, artifacts, now: Date.now() },
+          report,
+          (done, bytes) => progress.show(`${done} artifacts, ${Math.round(bytes / 1e6)} MB`),
+        );
+        Object.assign(count, found);
+      } finally {
+        artifacts.close();
+      }
     });
     await check('the journals', async () => {
       count.journals = await checkJournals(directory, report);

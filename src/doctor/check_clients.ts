@@ -181,6 +181,7 @@ function clientEnvironment({ platform, environment }: Machine): NodeJS.ProcessEn
 const touching = [
   'MODEL_REGISTRY_DIR',
   'DATABASE_URL',
+  'MODELYARD_ARTIFACTS',
   'MLFLOW_TRACKING_URI',
   'MLFLOW_EXPERIMENT_NAME',
   'ENABLE_MLFLOW_REGISTRY',

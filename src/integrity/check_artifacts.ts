@@ -1,8 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Artifact, hashOf } from '../storage/artifact_store.ts';
+import { type Artifact, hashOfBytes, isMismatch } from '../storage/artifact.ts';
+import type { ArtifactStore, RemoteStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
-import { referredArtifacts } from '../storage/referred_artifacts.ts';
+import { isReferred, referredArtifacts } from '../storage/referred_artifacts.ts';
 import { note, problem, type Report } from './finding.ts';
 
 /** Younger files may be of a registration that is under way, milliseconds. */
@@ -16,33 +17,40 @@ export async function checkArtifacts(
   {
     database,
     directory,
-    pathOf,
+    artifacts: stored,
     now,
-  }: { database: Database; directory: string; pathOf: (sha256: string) => string; now: number },
+  }: { database: Database; directory: string; artifacts: ArtifactStore; now: number },
   report: Report,
   progress: (artifacts: number, bytes: number) => void,
 ): Promise<{ artifacts: number; bytes: number }> {
   let artifacts = 0;
   let bytes = 0;
   for await (const artifact of referredArtifacts(database)) {
-    const fault = await artifactFault(artifact, pathOf(artifact.sha256));
+    const fault = await artifactFault(artifact, stored);
     if (fault !== undefined) await reportFault(database, artifact.sha256, fault, report);
     artifacts++;
     bytes += artifact.bytes;
     progress(artifacts, bytes);
   }
-  await reportUnreferred(database, directory, now, report);
+  if (stored.remote === undefined) await reportUnreferred(database, directory, now, report);
+  else await reportRemote(database, stored, stored.remote, now, report);
   await reportLeftovers(directory, now, report);
   return { artifacts, bytes };
 }
 
-async function artifactFault({ sha256, bytes }: Artifact, path: string): Promise<string | undefined> {
-  const found = await stat(path).catch(() => undefined);
+/** @throws STORAGE_UNAVAILABLE when the store that it is in cannot be asked */
+async function artifactFault(artifact: Artifact, stored: ArtifactStore): Promise<string | undefined> {
+  const { sha256, bytes } = artifact;
+  const found = await stored.sizeOf(sha256);
   if (found === undefined) return 'is missing';
-  if (found.size !== bytes) return `has ${found.size} bytes instead of ${bytes}`;
-  const hash = await hashOf(path).catch(() => undefined);
-  if (hash === undefined) return 'cannot be read';
-  return hash === sha256 ? undefined : 'is damaged: its bytes no longer have that SHA-256';
+  if (found !== bytes) return `has ${found} bytes instead of ${bytes}`;
+  try {
+    const hash = await hashOfBytes(stored.read(artifact));
+    return hash === sha256 ? undefined : 'is damaged: its bytes no longer have that SHA-256';
+  } catch (error) {
+    if (isMismatch(error)) return 'cannot be read';
+    throw error;
+  }
 }
 
 /** Unless its versions were deleted meanwhile. */
@@ -97,6 +105,22 @@ async function reportUnreferred(
         );
     }
   }
+}
+
+async function reportRemote(
+  database: Database,
+  stored: ArtifactStore,
+  { address, unfinished }: RemoteStore,
+  now: number,
+  report: Report,
+): Promise<void> {
+  const next =
+    'It only takes up space: modelyard litter lists what can go, and modelyard litter --remove removes it.';
+  for await (const { at, ...artifact } of stored.list())
+    if (now - at >= settledAfterMs && !(await isReferred(database, artifact)))
+      report(note(`no version refers to ${artifact.sha256} (${artifact.bytes} bytes) in ${address}`, next));
+  for await (const { key, at } of unfinished())
+    if (now - at >= settledAfterMs) report(note(`an upload of ${address}${key} was never ended`, next));
 }
 
 async function reportLeftovers(directory: string, now: number, report: Report): Promise<void> {

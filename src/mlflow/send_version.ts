@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { packedDataName, packedParts } from '../serving/graph/packed_model.ts';
 import { tailOf } from '../serving/graph/whole_file.ts';
+import { damagedArtifact, hashOf } from '../storage/artifact.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
 import { artifactFolder } from './artifact_folder.ts';
 import type { Connection } from './connection.ts';
@@ -35,15 +37,28 @@ export async function sendVersion(
   dependencies: SendDependencies,
   version: OurVersion,
 ): Promise<{ number: number; runId: string }> {
-  const { rest, artifacts, storeId, connection, signal } = dependencies;
+  const { artifacts } = dependencies;
   const { record } = version;
-  await artifacts.verify(record.artifact);
+  return artifacts.withFile(record.artifact, async (file) => {
+    if ((await hashOf(file).catch(() => undefined)) !== record.artifact.sha256)
+      throw damagedArtifact(record.artifact.sha256, !existsSync(file));
+    return sendFile(dependencies, version, file);
+  });
+}
+
+async function sendFile(
+  dependencies: SendDependencies,
+  version: OurVersion,
+  file: string,
+): Promise<{ number: number; runId: string }> {
+  const { rest, storeId, connection, signal } = dependencies;
+  const { record } = version;
   const run = await findOrCreateRun(dependencies, version);
   const { run_id: runId, artifact_uri } = run.info;
   for (const batch of batchesOf(version, run)) await rest.logBatch(runId, batch);
   const folder = artifactFolder(connection, artifact_uri, [], signal);
   const at = (name: string) => `${folderName}/${name}`;
-  const models = await modelFiles(artifacts.pathOf(record.artifact.sha256), record.artifact.bytes);
+  const models = await modelFiles(file, record.artifact.bytes);
   for (const [name, stretch] of models) await folder.write(at(name), stretch);
   const files = describeForMlflow(version, { runId, artifactPath: folderName }, record.createdAt);
   for (const [name, text] of files) await folder.write(at(name), { text });

@@ -150,7 +150,7 @@ async function sendModel(
     return true;
   } catch (error) {
     if (signal.aborted || !(error instanceof ModelYardError)) throw error;
-    const failure = error instanceof MlflowError ? error.failure : 'refused';
+    const failure = failureOf(error);
     const refused = failure === 'refused';
     const refusals = refused ? row.attempts + 1 : row.attempts;
     const dead = refused && refusals >= maxRefusals;
@@ -171,11 +171,17 @@ async function sendModel(
       why: error.message,
       dead,
     });
-    if (refused) return true;
+    if (refused || error.code === 'STORAGE_UNAVAILABLE') return true;
     // It is not the model: everything waits.
     await recordTrouble(options, error);
     return false;
   }
+}
+
+/** An artifact that cannot be reached is no more refused than one that MLflow does not answer about. */
+function failureOf(error: ModelYardError): MlflowError['failure'] {
+  if (error instanceof MlflowError) return error.failure;
+  return error.code === 'STORAGE_UNAVAILABLE' ? 'fault' : 'refused';
 }
 
 async function trackOrWait(options: SenderOptions, tracking: Tracking, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,9 @@
 import { lockTrail } from '../access/audit.ts';
-import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
+import { ModelYardError } from '../errors.ts';
+import type { Artifact } from '../storage/artifact.ts';
+import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
+import { storageError } from '../storage/storage_error.ts';
 
 export interface GarbageDependencies {
   database: Database;
@@ -9,7 +12,7 @@ export interface GarbageDependencies {
 
 /**
  * Of the artifacts that a deletion released, removes those that no version refers to any more, and no other file,
- * since a file unknown to this database may belong to someone else.
+ * since a file unknown to this database may belong to someone else. What cannot be reached now stays, as litter.
  *
  * @returns the bytes that were freed
  */
@@ -20,8 +23,14 @@ export async function collectGarbage(
   let freed = 0;
   const each = new Map(released.map((artifact) => [artifact.sha256, artifact]));
   for (const artifact of each.values())
-    if (await removeUnused(dependencies, artifact)) freed += artifact.bytes;
+    if (await removeUnused(dependencies, artifact).catch(unlessAway)) freed += artifact.bytes;
   return freed;
+}
+
+function unlessAway(error: unknown): false {
+  const known = storageError(error);
+  if (known instanceof ModelYardError && known.code === 'STORAGE_UNAVAILABLE') return false;
+  throw error;
 }
 
 /**

@@ -98,7 +98,8 @@ async function judged(name: string, judge: () => Promise<Judgement>): Promise<Ga
   try {
     return { name, ...(await judge()) };
   } catch (error) {
-    if (!(error instanceof ModelYardError)) throw error;
+    // The store that could not be asked says nothing of the version.
+    if (!(error instanceof ModelYardError) || error.code === 'STORAGE_UNAVAILABLE') throw error;
     return { name, passed: false, detail: `${error.message} ${error.hint}` };
   }
 }

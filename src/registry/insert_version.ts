@@ -2,7 +2,8 @@ import type { Transaction } from 'kysely';
 import { lockTrail } from '../access/audit.ts';
 import { changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
-import type { Artifact } from '../storage/artifact_store.ts';
+import type { Artifact } from '../storage/artifact.ts';
+import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 import { requireFreeName } from './aliases.ts';
@@ -13,9 +14,12 @@ import type { Registration } from './registration.ts';
 import { searchText } from './search_text.ts';
 import type { Signature } from './signature.ts';
 
-/** Writes a new version, its metrics, tags and parent, and its model where that is new, in one transaction. */
+/** Thrown when an artifact was removed before the version that it is for could be written. */
+export class ArtifactReleased extends Error {}
+
+/** Writes a new version, its metrics, tags and parent, and its model where that is new, in one transaction. @throws ArtifactReleased */
 export async function insertVersion(
-  dependencies: { database: Database; clock: () => number },
+  dependencies: { database: Database; artifacts: Pick<ArtifactStore, 'isPresent'>; clock: () => number },
   registration: Registration,
   artifact: Artifact,
   inspected: ModelOrigin & { signature: Signature; warnings: string[] },
@@ -39,6 +43,8 @@ export async function insertVersion(
       .execute();
     await requireFreeName(transaction, modelId, version);
     const number = await nextNumber(transaction);
+    // Whoever removes artifacts takes the trail first: from here on this one stays.
+    if (!(await dependencies.artifacts.isPresent(artifact))) throw new ArtifactReleased();
     await transaction
       .insertInto('versions')
       .values({

@@ -1,6 +1,6 @@
 import type { OpenedFile } from '../files/file_access.ts';
 import type { FileRef } from '../files/opened_file.ts';
-import type { Artifact } from '../storage/artifact_store.ts';
+import type { Artifact } from '../storage/artifact.ts';
 import type { TensorSpec } from './signature.ts';
 
 /** What registration needs to know about a model file; serving implements it by loading the file. */

@@ -2,11 +2,13 @@ import type { Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import { type OpenedFile, openReadable } from '../files/file_access.ts';
 import type { FileRef } from '../files/opened_file.ts';
-import type { Artifact, ArtifactStore } from '../storage/artifact_store.ts';
+import type { Artifact } from '../storage/artifact.ts';
+import type { ArtifactStore } from '../storage/artifact_store.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
 import { requireFreeName } from './aliases.ts';
 import { labelledOutputs } from './class_labels.ts';
-import { insertVersion } from './insert_version.ts';
+import { collectGarbage } from './collect_garbage.ts';
+import { ArtifactReleased, insertVersion } from './insert_version.ts';
 import { parseReference } from './lineage.ts';
 import { findVersionName } from './lookup.ts';
 import type { ModelInspector } from './model_inspector.ts';
@@ -85,14 +87,11 @@ async function registerFile(
       };
     }),
   };
+  const described = { ...inspected, signature, warnings: [...inspected.warnings, ...warnings] };
   try {
     await orDiscard(dependencies, artifact, () =>
-      insertVersion(
-        dependencies,
-        registration,
-        artifact,
-        { ...inspected, signature, warnings: [...inspected.warnings, ...warnings] },
-        origin,
+      insertPresent(dependencies, registration, artifact, described, origin, () =>
+        artifacts.add(file, signal),
       ),
     );
   } catch (error) {
@@ -102,11 +101,27 @@ async function registerFile(
     requireSame(winner, artifact, registration);
     return { record: winner, created: false };
   }
-  // Another call with the same bytes that was refused may have discarded them before this record existed.
-  if (!(await artifacts.isPresent(artifact))) await artifacts.add(file, signal);
   const record = await readVersion(database, modelId, version);
   if (record === undefined) throw new Error(`${modelId} ${version} vanished after it was registered`);
   return { record, created: true };
+}
+
+/** Other calls with the same bytes that are refused discard them, until a version has them: then they are stored again. */
+async function insertPresent(
+  dependencies: RegisterDependencies,
+  registration: Registration,
+  artifact: Artifact,
+  described: Parameters<typeof insertVersion>[3],
+  origin: Origin,
+  storeAgain: () => Promise<unknown>,
+): Promise<void> {
+  for (;;)
+    try {
+      return await insertVersion(dependencies, registration, artifact, described, origin);
+    } catch (error) {
+      if (!(error instanceof ArtifactReleased)) throw error;
+      await storeAgain();
+    }
 }
 
 /** Named by the caller, or else by the names that came with the file, unless they do not fit. */
@@ -181,22 +196,15 @@ const useless: readonly string[] = ['ARTIFACT_INVALID', 'VERSION_EXISTS'];
 
 /** Runs a check; when it fails, the file's bytes are discarded, unless a version refers to them. */
 async function orDiscard<T>(
-  { database, artifacts }: RegisterDependencies,
+  dependencies: RegisterDependencies,
   artifact: Artifact,
   check: () => Promise<T>,
 ): Promise<T> {
   try {
     return await check();
   } catch (error) {
-    if (error instanceof ModelYardError && useless.includes(error.code)) {
-      const used = await database
-        .selectFrom('versions')
-        .select('version')
-        .where('artifact_sha256', '=', artifact.sha256)
-        .limit(1)
-        .executeTakeFirst();
-      if (used === undefined) await artifacts.discard(artifact);
-    }
+    if (error instanceof ModelYardError && useless.includes(error.code))
+      await collectGarbage(dependencies, [artifact]);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Artifact } from '../storage/artifact_store.ts';
+import type { Artifact } from '../storage/artifact.ts';
 import type { VersionRow } from '../storage/schema.ts';
 import { readStored } from '../storage/stored_json.ts';
 import { type Signature, signatureSchema } from './signature.ts';

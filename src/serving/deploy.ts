@@ -156,7 +156,7 @@ export async function storedProbeFailure(
     judgeProbe(probe, await scoreInput(engine, record, probe.input));
     return undefined;
   } catch (error) {
-    if (!(error instanceof ModelYardError)) throw error;
+    if (!(error instanceof ModelYardError) || error.code === 'STORAGE_UNAVAILABLE') throw error;
     return error.message;
   }
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.ts';
+import { ModelYardError, messageOf } from '../errors.ts';
 import { findVersion } from '../registry/lookup.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -52,6 +52,7 @@ export async function probeLoadedVersions({
   for (const { model_id, version, probe } of deployments) {
     if (probe === null || engine.status(engineKey(model_id, version)).state !== 'ready') continue;
     const failure = await probeFailure(engine, database, model_id, version, probe);
+    if (failure === undefined) continue;
     if (failure !== null) logger.warn('a probe failed', { model_id, version, failure });
     await database
       .updateTable('deployments')
@@ -62,18 +63,20 @@ export async function probeLoadedVersions({
   }
 }
 
+/** @returns null when it passes; undefined when this process could not try it, which says nothing of the version */
 async function probeFailure(
   engine: Engine,
   database: Database,
   modelId: string,
   version: string,
   text: string,
-): Promise<string | null> {
+): Promise<string | null | undefined> {
   try {
     const probe = parseProbe({ model_id: modelId, version, probe: text });
     judgeProbe(probe, await scoreInput(engine, await findVersion(database, modelId, version), probe.input));
     return null;
   } catch (error) {
+    if (error instanceof ModelYardError && error.code === 'STORAGE_UNAVAILABLE') return undefined;
     return messageOf(error);
   }
 }

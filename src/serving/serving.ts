@@ -51,7 +51,8 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
   const { database, artifacts, log, flushLog, approvals, register, logger, clock, random } = dependencies;
   const { directory, allowedRoots, temporaryRoot, maxArtifactBytes } = settings;
   const engine = createEngine({
-    pathOf: artifacts.pathOf,
+    withFile: artifacts.withFile,
+    isFetching: artifacts.isFetching,
     loadTimeoutMs: settings.loadTimeoutMs,
     runTimeoutMs: settings.predictTimeoutMs,
     threads: settings.engineThreads,

@@ -1,23 +1,19 @@
-import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ModelYardError } from '../errors.ts';
-import { type FileRef, piecesOf, sizeOf } from '../files/opened_file.ts';
-import { ownedName } from './owned_name.ts';
+import type { ModelYardError } from '../errors.ts';
+import { type FileRef, sizeOf } from '../files/opened_file.ts';
+import { type Artifact, contentOf, damagedArtifact, hashOf, isMismatch } from './artifact.ts';
+import type { UnfinishedUpload } from './object_store.ts';
 import { renameFile } from './rename_file.ts';
 import { syncDirectory } from './sync_directory.ts';
+import { takeIn, tooLarge } from './take_in.ts';
 
-/** An immutable file in the store, identified by the SHA-256 of its bytes. */
-export interface Artifact {
-  sha256: string;
-  bytes: number;
-}
-
-export interface ArtifactStore {
+/** What both kinds of store do. */
+interface StoredArtifacts {
   /**
-   * Copies a file in: streamed, hashed on the way, synced to disk and renamed to its hash, so that a file
-   * under its final name is always whole. Bytes that are there already are kept.
-   * @throws LIMIT_EXCEEDED above the size limit, ARTIFACT_INVALID for an empty file, CANCELLED.
+   * Copies a file in: streamed and hashed on the way. What is in the store under its hash is always whole. Bytes that are
+   * there already are replaced by the same ones, which mends damage.
+   * @throws LIMIT_EXCEEDED above the size limit, ARTIFACT_INVALID for an empty file, CANCELLED; STORAGE_UNAVAILABLE
    */
   add(file: FileRef, signal?: AbortSignal): Promise<Artifact>;
   /**
@@ -26,63 +22,132 @@ export interface ArtifactStore {
    * @throws ARTIFACT_MISMATCH when they are not the artifact's; nothing is kept then
    */
   receive(artifact: Artifact, content: AsyncIterable<Buffer>): Promise<void>;
-  /** Absolute path of an artifact. Whoever loads it verifies the bytes. */
-  pathOf(sha256: string): string;
+  /**
+   * Gives an artifact as a file of this machine, for as long as `use` runs. Whoever reads it verifies the bytes, and throws
+   * ARTIFACT_MISMATCH where they are wrong: if the file was a copy, `use` is then called once more with a new one.
+   * @throws STORAGE_UNAVAILABLE when it cannot be reached from here, and what `use` throws
+   */
+  withFile<T>(artifact: Artifact, use: (path: string) => Promise<T>): Promise<T>;
+  /** Whether `withFile` waits for the bytes of an artifact, which are on their way. */
+  isFetching(sha256: string): boolean;
+  /**
+   * The bytes as they are stored, unverified.
+   * @throws ARTIFACT_MISMATCH when they are missing, cannot be read or are more or fewer
+   */
+  read(artifact: Artifact): AsyncIterable<Buffer>;
   /**
    * Re-hashes a stored artifact.
-   * @throws ARTIFACT_MISMATCH when it is missing or its bytes changed.
+   * @throws ARTIFACT_MISMATCH when it is missing or its bytes changed; STORAGE_UNAVAILABLE
    */
   verify(artifact: Artifact): Promise<void>;
   /** Removes an artifact that nothing refers to. */
   discard(artifact: Artifact): Promise<void>;
-  /** Every stored artifact, with the time when its file was made, milliseconds since 1970. */
+  /** Every stored artifact, with the time when it was stored, milliseconds since 1970. */
   list(): AsyncIterable<Artifact & { at: number }>;
-  /** Whether the file exists with the right size, without reading it. */
+  /** How many bytes it has there; undefined where it is missing. */
+  sizeOf(sha256: string): Promise<number | undefined>;
+  /** Whether it is there with the right size, without reading it. */
   isPresent(artifact: Artifact): Promise<boolean>;
+  /** Whether an artifact that is not there may be where another machine of the store keeps them. */
+  isElsewhere(): Promise<boolean>;
+  close(): void;
 }
 
-export function artifactStore(directory: string, maxBytes: number): ArtifactStore {
+/** Artifacts in a folder of this machine, or in an object store. */
+export type ArtifactStore = LocalArtifactStore | RemoteArtifactStore;
+
+export interface RemoteStore {
+  /** `s3://bucket/prefix` */
+  address: string;
+  /** @throws STORAGE_UNAVAILABLE when it cannot be used: it does not answer, refuses this server or is another store's */
+  check(): Promise<void>;
+  /** Uploads in parts that were begun and not ended: nobody sees them, and they take up space. */
+  unfinished(): AsyncIterable<UnfinishedUpload>;
+  abandon(upload: UnfinishedUpload): Promise<void>;
+}
+
+export interface RemoteArtifactStore extends StoredArtifacts {
+  remote: RemoteStore;
+}
+
+export interface LocalArtifactStore extends StoredArtifacts {
+  remote: undefined;
+  /** Absolute path of an artifact. */
+  pathOf(sha256: string): string;
+}
+
+/** Says why an artifact that is not there may be elsewhere; undefined where it ought to be there. */
+export type Elsewhere = () => Promise<ModelYardError | undefined>;
+
+export function artifactStore(
+  directory: string,
+  maxBytes: number,
+  elsewhere: Elsewhere = async () => undefined,
+): LocalArtifactStore {
   const pathOf = (sha256: string) =>
     join(directory, 'artifacts', sha256.slice(0, 2), `${sha256.slice(2)}.onnx`);
 
-  const isPresent = async (artifact: Artifact) => {
-    const found = await stat(pathOf(artifact.sha256)).catch(() => undefined);
-    return found?.isFile() === true && found.size === artifact.bytes;
+  const bytesOf = async (sha256: string) => {
+    const found = await stat(pathOf(sha256)).catch(() => undefined);
+    return found?.isFile() === true ? found.size : undefined;
   };
 
-  /** Writes an incoming file and, when it is whole, gives it the name of its hash. */
-  const takeIn = async (copy: (incoming: string) => Promise<Artifact>) => {
-    const incoming = join(directory, 'incoming', ownedName());
-    await mkdir(dirname(incoming), { recursive: true, mode: 0o700 });
-    try {
-      const artifact = await copy(incoming);
-      const final = pathOf(artifact.sha256);
-      // A stored file that was damaged is replaced by these good bytes; the rename is atomic.
-      await mkdir(dirname(final), { recursive: true, mode: 0o700 });
-      await renameFile(incoming, final);
-      await syncDirectory(dirname(final));
-      return artifact;
-    } finally {
-      await unlink(incoming).catch(() => undefined);
-    }
+  /** Gives a whole file the name of its hash. */
+  const keep = async (incoming: string, artifact: Artifact) => {
+    const final = pathOf(artifact.sha256);
+    // A stored file that was damaged is replaced by these good bytes; the rename is atomic.
+    await mkdir(dirname(final), { recursive: true, mode: 0o700 });
+    await renameFile(incoming, final);
+    await syncDirectory(dirname(final));
+    return artifact;
+  };
+
+  /** One that is damaged is that on every machine; one that is not here may be on another. */
+  const explained = async (error: unknown, { sha256 }: Artifact): Promise<unknown> => {
+    if (!isMismatch(error) || (await bytesOf(sha256)) !== undefined) return error;
+    return (await elsewhere()) ?? error;
   };
 
   return {
     pathOf,
-    isPresent,
+    remote: undefined,
+    isFetching: () => false,
+    isElsewhere: async () => (await elsewhere()) !== undefined,
+    sizeOf: bytesOf,
+    isPresent: async ({ sha256, bytes }) => (await bytesOf(sha256)) === bytes,
 
     async add(file, signal) {
       // Refused at once where the size is known; a file that grows meanwhile is refused while it is copied.
       if ((await sizeOf(file)) > maxBytes) throw tooLarge(maxBytes);
-      return takeIn((incoming) => copyHashed(contentOf(file), incoming, maxBytes, signal));
+      return takeIn(directory, { content: contentOf(file), maxBytes, signal }, keep);
     },
 
     async receive(artifact, content) {
-      await takeIn(async (incoming) => {
-        const received = await copyHashed(content, incoming, artifact.bytes);
-        if (received.sha256 === artifact.sha256) return received;
-        throw damagedArtifact(artifact.sha256, false);
+      await takeIn(directory, { content, maxBytes: artifact.bytes }, async (incoming, received) => {
+        if (received.sha256 !== artifact.sha256) throw damagedArtifact(artifact.sha256, false);
+        await keep(incoming, received);
       });
+    },
+
+    async withFile(artifact, use) {
+      try {
+        return await use(pathOf(artifact.sha256));
+      } catch (error) {
+        throw await explained(error, artifact);
+      }
+    },
+
+    async *read({ sha256, bytes }) {
+      if ((await bytesOf(sha256)) !== bytes)
+        throw await explained(damagedArtifact(sha256, (await bytesOf(sha256)) === undefined), {
+          sha256,
+          bytes,
+        });
+      try {
+        yield* contentOf(pathOf(sha256));
+      } catch (error) {
+        throw Object.assign(damagedArtifact(sha256, true), { cause: error });
+      }
     },
 
     async *list() {
@@ -99,64 +164,10 @@ export function artifactStore(directory: string, maxBytes: number): ArtifactStor
 
     async verify(artifact) {
       const sha256 = await hashOf(pathOf(artifact.sha256)).catch(() => undefined);
-      if (sha256 !== artifact.sha256) throw damagedArtifact(artifact.sha256, sha256 === undefined);
+      if (sha256 !== artifact.sha256)
+        throw await explained(damagedArtifact(artifact.sha256, sha256 === undefined), artifact);
     },
+
+    close: () => undefined,
   };
 }
-
-function tooLarge(maxBytes: number): ModelYardError {
-  return new ModelYardError(
-    'LIMIT_EXCEEDED',
-    `The file is larger than ${Math.round(maxBytes / 1e6)} MB.`,
-    'Use a smaller model, or start the server with a higher MODELYARD_MAX_ARTIFACT_MB.',
-  );
-}
-
-export function damagedArtifact(sha256: string, missing: boolean): ModelYardError {
-  return new ModelYardError(
-    'ARTIFACT_MISMATCH',
-    `The stored artifact ${sha256.slice(0, 12)}… is ${missing ? 'missing or unreadable' : 'damaged: its bytes no longer have that SHA-256'}.`,
-    `Register the same file again (any model and version) to put the good bytes back; it is not served until then.${missing ? ' Where machines share a PostgreSQL database, they also need a MODEL_REGISTRY_DIR that all of them see.' : ''}`,
-  );
-}
-
-async function copyHashed(
-  content: AsyncIterable<Buffer>,
-  to: string,
-  maxBytes: number,
-  signal?: AbortSignal,
-): Promise<Artifact> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const target = await open(to, 'wx', 0o600);
-  try {
-    for await (const chunk of content) {
-      if (signal?.aborted)
-        throw new ModelYardError(
-          'CANCELLED',
-          'The call was cancelled.',
-          'Nothing was registered: call again if it is wanted.',
-        );
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw tooLarge(maxBytes);
-      hash.update(chunk);
-      await target.writeFile(chunk);
-    }
-    await target.sync();
-  } finally {
-    await target.close();
-  }
-  if (bytes === 0)
-    throw new ModelYardError('ARTIFACT_INVALID', 'The file is empty.', 'Name an ONNX model file.');
-  return { sha256: hash.digest('hex'), bytes };
-}
-
-/** The SHA-256 of a file's bytes, in hexadecimal; read in pieces, so that other calls are not held up. */
-export async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of contentOf(file)) hash.update(chunk);
-  return hash.digest('hex');
-}
-
-/** In large pieces, since artifacts are large. */
-const contentOf = (file: FileRef) => piecesOf(file, 1 << 20);

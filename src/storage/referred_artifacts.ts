@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Artifact } from './artifact_store.ts';
+import type { Artifact } from './artifact.ts';
 import type { Tables } from './schema.ts';
 
 const pageSize = 500;

@@ -7,6 +7,7 @@ import type { ColumnType, Generated, Selectable } from 'kysely';
 
 export interface Tables {
   store_identity: { id: number; store_id: string };
+  store_folders: { folder_id: string; host: string; artifacts: string; seen_at: number };
   models: ModelRow;
   versions: VersionsTable;
   version_metrics: { number: number; name: string; value: number };

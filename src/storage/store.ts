@@ -1,9 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import type { Logger } from '../telemetry/logger.ts';
-import { type ArtifactStore, artifactStore } from './artifact_store.ts';
+import type { ArtifactStore } from './artifact_store.ts';
 import { clearLeftovers } from './clear_leftovers.ts';
 import { type DatabaseAddress, type OpenDatabase, openDatabase } from './database.ts';
+import { type ArtifactPlace, openArtifacts, placeOf } from './open_artifacts.ts';
 import { openToOthers, tightenModes } from './tighten_modes.ts';
+import { watchArtifacts } from './watch_artifacts.ts';
 import { watchStore } from './watch_store.ts';
 
 /** The database and the files beside it. */
@@ -17,9 +19,10 @@ export interface Store extends OpenDatabase {
  * @throws STORAGE_UNAVAILABLE
  */
 export async function openStore(
-  { directory, databaseUrl, maxArtifactBytes }: DatabaseAddress & { maxArtifactBytes: number },
+  settings: DatabaseAddress & ArtifactPlace,
   { logger, clock }: { logger: Logger; clock: () => number },
 ): Promise<Store> {
+  const { directory, databaseUrl } = settings;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const address = { directory, databaseUrl };
   const opened = await openDatabase(address);
@@ -30,14 +33,22 @@ export async function openStore(
       `others on this machine can get at what the store holds: ${open}; set MODEL_REGISTRY_DIR to a directory of this user alone`,
     );
   await clearLeftovers(directory, clock(), logger);
-  const stopWatching = watchStore(opened, logger);
+  const artifacts = await openArtifacts(settings, opened, clock);
+  const stops = [
+    watchStore(opened, logger),
+    watchArtifacts(opened, artifacts, { directory, artifacts: placeOf(settings) }, { logger, clock }),
+  ];
   return {
     ...opened,
-    artifacts: artifactStore(directory, maxArtifactBytes),
+    artifacts,
     address,
     hurry() {
       opened.hurry();
-      stopWatching();
+      for (const stop of stops) stop();
+    },
+    async close() {
+      artifacts.close();
+      await opened.close();
     },
   };
 }

@@ -84,7 +84,8 @@ export async function requireOwnDirectory(opened: Opened, directory: string): Pr
   if (found !== known) throw foreignDirectory(directory, found, opened, known);
 }
 
-async function databaseId({ database }: Opened): Promise<string | undefined> {
+/** undefined: it belongs to no store yet. */
+export async function databaseId({ database }: Pick<Opened, 'database'>): Promise<string | undefined> {
   const row = await database.selectFrom('store_identity').select('store_id').executeTakeFirst();
   return row?.store_id;
 }

@@ -1,9 +1,9 @@
 import { chmodSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-const folders = ['artifacts', 'incoming', 'journals', 'logs', 'unfinished'];
+const folders = ['artifact_cache', 'artifacts', 'incoming', 'journals', 'logs', 'unfinished'];
 const filesIn = ['incoming', 'journals', 'logs', 'unfinished'];
-const files = ['modelyard.db', 'modelyard.db-wal', 'modelyard.db-shm', 'store_id'];
+const files = ['modelyard.db', 'modelyard.db-wal', 'modelyard.db-shm', 'store_id', 'folder_id'];
 
 /**
  * Leaves what is in a store's directory to its owner alone, also what was made with wider rights before: it holds what

@@ -31,8 +31,10 @@ const clock = () => Date.UTC(2026, 0, 31);
 async function backUp(opened: OpenDatabase, directory: string, file: string) {
   const handle = await open(file, 'w');
   try {
-    const { pathOf } = artifactStore(directory, 1e9);
-    return await writeBackup({ opened, pathOf, clock, progress: silent }, (chunk) => handle.writeFile(chunk));
+    const artifacts = artifactStore(directory, 1e9);
+    return await writeBackup({ opened, artifacts, clock, progress: silent }, (chunk) =>
+      handle.writeFile(chunk),
+    );
   } finally {
     await handle.close();
   }

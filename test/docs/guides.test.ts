@@ -84,7 +84,7 @@ test('functions are in the files that are named with them', () => {
 test('docs/SETTINGS.md has every setting with its default', () => {
   const page = guides.find(({ path }) => path === 'docs/SETTINGS.md')?.text ?? '';
   const rows = new Map(
-    [...page.matchAll(/^\| `([A-Z_]+)` \| (.*?) \|/gm)].map(([, name = '', preset = '']) => [name, preset]),
+    [...page.matchAll(/^\| `([A-Z_\d]+)` \| (.*?) \|/gm)].map(([, name = '', preset = '']) => [name, preset]),
   );
   expect([...rows.keys()].sort()).toEqual(Object.keys(settingsSchema.shape).sort());
   const presets = settingsSchema.parse({});

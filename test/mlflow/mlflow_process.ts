@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { until } from '../e2e/until.ts';
+import { freePort } from '../free_port.ts';
 import { pythonEnvironment } from './python_worker.ts';
 
 /** Starting Python with all of MLflow takes its time on a busy machine. */
@@ -60,18 +60,4 @@ export async function startMlflowProcess(
   };
   await start();
   return { address, start, stop };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => {
-        if (typeof address === 'object' && address !== null) resolve(address.port);
-        else reject(new Error('no port'));
-      });
-    });
-  });
 }

@@ -16,7 +16,7 @@ import { temporaryDirectory } from '../temporary.ts';
 const directory = temporaryDirectory();
 const artifacts = artifactStore(directory, 1e6);
 const engine = createEngine({
-  pathOf: artifacts.pathOf,
+  withFile: artifacts.withFile,
   loadTimeoutMs: 30_000,
   runTimeoutMs: 30_000,
   threads: 1,

@@ -29,7 +29,8 @@ import {
   packTrailer,
   trailerBytes,
 } from '../../src/serving/graph/packed_model.ts';
-import { type Artifact, artifactStore } from '../../src/storage/artifact_store.ts';
+import type { Artifact } from '../../src/storage/artifact.ts';
+import { artifactStore } from '../../src/storage/artifact_store.ts';
 import { type OpenDatabase, openDatabase } from '../../src/storage/database.ts';
 import { callBy } from '../access/origins.ts';
 import { temporaryDirectory } from '../temporary.ts';
@@ -49,7 +50,7 @@ beforeAll(async () => {
   database = await openDatabase({ directory });
   artifacts = artifactStore(directory, 1e6);
   engine = createEngine({
-    pathOf: artifacts.pathOf,
+    withFile: artifacts.withFile,
     loadTimeoutMs: 20_000,
     runTimeoutMs: 10_000,
     threads: 1,
@@ -194,7 +195,7 @@ describe('a model whose tensors are in files beside it', () => {
   test('counts as a whole against the largest model', async () => {
     const source = folderOf('one_file');
     const small = createEngine({
-      pathOf: artifacts.pathOf,
+      withFile: artifacts.withFile,
       loadTimeoutMs: 1000,
       runTimeoutMs: 1000,
       incoming,

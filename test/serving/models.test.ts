@@ -68,7 +68,7 @@ beforeAll(async () => {
   database = await openDatabase({ directory });
   artifacts = artifactStore(directory, 1e9);
   engine = createEngine({
-    pathOf: artifacts.pathOf,
+    withFile: artifacts.withFile,
     loadTimeoutMs: 20_000,
     runTimeoutMs: 10_000,
     threads: 1,

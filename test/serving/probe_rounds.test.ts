@@ -15,7 +15,7 @@ const directory = temporaryDirectory();
 const { database, close } = await openDatabase({ directory });
 const artifacts = artifactStore(directory, 1e9);
 const engine = createEngine({
-  pathOf: artifacts.pathOf,
+  withFile: artifacts.withFile,
   loadTimeoutMs: 30_000,
   runTimeoutMs: 30_000,
   threads: 1,

@@ -38,7 +38,10 @@ describe.skipIf(process.platform === 'win32')('a store is its owner’s alone', 
       const warnings: string[] = [];
       const quiet = createLogger({ directory: temporaryDirectory(), level: 'error' });
       const logger: Logger = { ...quiet, warn: (message) => void warnings.push(message) };
-      const store = await openStore({ directory, maxArtifactBytes: 1e9 }, { logger, clock: () => 1 });
+      const store = await openStore(
+        { directory, maxArtifactBytes: 1e9, objectStore: undefined, artifactCacheBytes: 1e9 },
+        { logger, clock: () => 1 },
+      );
       await store.close();
       expect(warnings).toEqual(
         warns

@@ -1,16 +1,23 @@
 import { stat } from 'node:fs/promises';
-import type { Artifact } from '../../storage/artifact_store.ts';
+import type { Artifact } from '../../storage/artifact.ts';
 import type { Database } from '../../storage/database.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
-/** `unverified`: not hashed since this server started. `changed`: the file was modified since it was hashed. */
-export type ArtifactState = 'verified' | 'unverified' | 'changed' | 'damaged' | 'missing';
+/**
+ * `unverified`: not hashed since this server started. `changed`: the file was modified since it was hashed. `unreachable`: it
+ * is where this machine cannot get at it.
+ */
+export type ArtifactState = 'verified' | 'unverified' | 'changed' | 'damaged' | 'missing' | 'unreachable';
 
-interface ArtifactReport {
+type Fault = Extract<ArtifactState, 'damaged' | 'missing' | 'unreachable'>;
+
+export interface ArtifactReport {
   total: number;
   verified: number;
-  /** Damaged and missing artifacts, with the versions that need them. */
-  faults: { state: 'damaged' | 'missing'; versions: string[] }[];
+  /** Artifacts that cannot be loaded, with the versions that need them. */
+  faults: { state: Fault; versions: string[] }[];
+  /** Where they are, and why they cannot be reached, if they are not in a folder of this machine. */
+  remote?: { address: string; fault: string | undefined };
 }
 
 /** What this process knows about the artifacts' bytes without reading them on every question. */
@@ -55,6 +62,7 @@ export function createArtifactWatch({
   clock,
   logger,
   hash,
+  isElsewhere = async () => false,
 }: {
   database: Database;
   pathOf: (sha256: string) => string;
@@ -62,6 +70,8 @@ export function createArtifactWatch({
   logger: Logger;
   /** The SHA-256 of a file's bytes. */
   hash: (path: string) => Promise<string>;
+  /** Whether a file that is not here may be with another machine of the store. */
+  isElsewhere?: () => Promise<boolean>;
 }): ArtifactWatch {
   const known = new Map<string, Known>();
   const hashing = new Map<string, Promise<void>>();
@@ -78,7 +88,9 @@ export function createArtifactWatch({
     }
     const state =
       stamp.size === undefined
-        ? 'missing'
+        ? (await isElsewhere())
+          ? 'unreachable'
+          : 'missing'
         : stamp.size !== bytes
           ? 'damaged'
           : before === undefined
@@ -110,7 +122,12 @@ export function createArtifactWatch({
   async function readAndJudge(artifact: Artifact): Promise<void> {
     const { sha256 } = artifact;
     const before = await glance(artifact);
-    if (before.state === 'missing' || (before.state === 'damaged' && before.verifiedAt === 0)) return;
+    if (
+      before.state === 'missing' ||
+      before.state === 'unreachable' ||
+      (before.state === 'damaged' && before.verifiedAt === 0)
+    )
+      return;
     const found = await hash(pathOf(sha256)).catch(() => undefined);
     // A file that was modified while it was read is checked again later.
     if ((await stampOf(pathOf(sha256))).text !== before.stamp) return;
@@ -148,15 +165,14 @@ export function createArtifactWatch({
       let verified = 0;
       for (const [sha256, { state }] of known) {
         if (state === 'verified') verified++;
-        if (state !== 'damaged' && state !== 'missing') continue;
+        if (!isFault(state)) continue;
         const users = await versionsOf(database, sha256);
         const [first] = users;
         // The versions were deleted, or the file was restored meanwhile.
         if (first === undefined) known.delete(sha256);
         else {
           const now = await look({ sha256, bytes: first.bytes }, allowance);
-          if (now === 'damaged' || now === 'missing')
-            faults.push({ state: now, versions: users.map(({ name }) => name) });
+          if (isFault(now)) faults.push({ state: now, versions: users.map(({ name }) => name) });
         }
       }
       return { total, verified: Math.min(verified, total), faults };
@@ -195,6 +211,10 @@ export function createArtifactWatch({
   };
 }
 
+function isFault(state: ArtifactState): state is Fault {
+  return state === 'damaged' || state === 'missing' || state === 'unreachable';
+}
+
 async function stampOf(path: string): Promise<{ text: string; size: number | undefined }> {
   const found = await stat(path, { bigint: true }).catch(() => undefined);
   if (!found?.isFile()) return { text: 'missing', size: undefined };
@@ -226,7 +246,11 @@ async function deployedArtifacts(database: Database): Promise<Artifact[]> {
     .execute();
 }
 
-async function versionsOf(database: Database, sha256: string): Promise<{ name: string; bytes: number }[]> {
+/** Up to five versions that have the artifact. */
+export async function versionsOf(
+  database: Database,
+  sha256: string,
+): Promise<{ name: string; bytes: number }[]> {
   const rows = await database
     .selectFrom('versions')
     .select(['model_id', 'version', 'artifact_bytes'])

@@ -93,13 +93,22 @@ export async function checkArtifacts(
   { artifacts }: StoreCheckDependencies,
   allowance: Allowance,
 ): Promise<HealthCheck> {
-  const { total, verified, faults } = await artifacts.report(allowance);
+  const { total, verified, faults, remote } = await artifacts.report(allowance);
   const name = 'artifacts';
+  if (remote?.fault !== undefined)
+    return {
+      name,
+      status: 'degraded',
+      detail: `${remote.fault} Versions that are loaded, or kept on this machine, go on; others cannot be loaded here.`,
+    };
   if (faults.length === 0)
     return {
       name,
       status: 'healthy',
-      detail: `${total}, of which ${verified} were verified by this server; the others are, one after the other`,
+      detail:
+        remote === undefined
+          ? `${total}, of which ${verified} were verified by this server; the others are, one after the other`
+          : `${total} in ${remote.address}, each there with its size; bytes are verified whenever they are loaded`,
     };
   const shown = faults
     .slice(0, shownFaults)
@@ -108,8 +117,18 @@ export async function checkArtifacts(
   return {
     name,
     status: 'degraded',
-    detail: `${faults.length} of ${total} are damaged or missing: ${shown.join(', ')}. Register the same file again to put the good bytes back; until then they are not loaded.`,
+    detail: `${faults.length} of ${total} are ${words(faults)}: ${shown.join(', ')}. ${
+      faults.every(({ state }) => state === 'unreachable')
+        ? 'Another machine of the store keeps them: set the same MODELYARD_ARTIFACTS on all.'
+        : 'Register the same file again to put the good bytes back; until then they are not loaded.'
+    }`,
   };
+}
+
+function words(faults: readonly { state: string }[]): string {
+  return faults.some(({ state }) => state === 'unreachable')
+    ? 'damaged, missing or unreachable'
+    : 'damaged or missing';
 }
 
 /** What is wrong with the installation: without the runtime no model runs, without resvg no chart is drawn. */

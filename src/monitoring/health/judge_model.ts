@@ -35,6 +35,14 @@ export function judgeModel(signs: ModelSigns): { status: HealthStatus; detail: s
           : 'It is not served until then'
       }`,
     );
+  if (signs.artifact === 'unreachable')
+    return degraded(
+      `this machine cannot reach its artifact now: ${
+        engine.state === 'ready'
+          ? 'it goes on answering here as long as it is loaded'
+          : 'it is not loaded here until it can'
+      }`,
+    );
   if (signs.breaker === 'open') return unhealthy('its circuit breaker is open');
   if (signs.probeFailure !== null) return unhealthy(`its probe failed: ${signs.probeFailure}`);
   const recent = statistics?.recent;

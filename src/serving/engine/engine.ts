@@ -1,7 +1,7 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { ModelYardError } from '../../errors.ts';
 import type { ModelInspector } from '../../registry/model_inspector.ts';
-import type { Artifact } from '../../storage/artifact_store.ts';
+import type { Artifact } from '../../storage/artifact.ts';
 import type { RowIndependence } from '../graph/rows/row_independence.ts';
 import { describeModel } from './describe_model.ts';
 import { nullableColumns } from './missing_columns.ts';
@@ -27,7 +27,7 @@ export type { PoolRun as RunOptions } from './version_pool.ts';
 export interface Engine extends ModelInspector {
   /**
    * Loads and warms a version with all its instances, unless it is ready already.
-   * @throws ARTIFACT_MISMATCH, ARTIFACT_INVALID, TIMEOUT, ENGINE_CRASHED, LIMIT_EXCEEDED
+   * @throws ARTIFACT_MISMATCH, ARTIFACT_INVALID, TIMEOUT, ENGINE_CRASHED, LIMIT_EXCEEDED, STORAGE_UNAVAILABLE
    */
   load(model: EngineModel): Promise<LoadReport>;
   /**
@@ -50,6 +50,8 @@ export interface Engine extends ModelInspector {
 }
 
 export interface EngineSettings extends HostSettings {
+  /** Whether the bytes of an artifact are on their way from where it is kept. */
+  isFetching?: ((sha256: string) => boolean) | undefined;
   /** Whether calls that wait for a version may share a run. */
   batching?: boolean | undefined;
   /** Calls that may wait for one version. */
@@ -74,6 +76,7 @@ const sweepIntervalMs = 5_000;
 
 export function createEngine(settings: EngineSettings): Engine {
   const { incoming = tmpdir(), maxArtifactBytes = Number.POSITIVE_INFINITY } = settings;
+  const { isFetching = () => false } = settings;
   const { batching = true, maxQueue = 1000, maxLoaded = 16, idleUnloadMs = 900_000, runTimeoutMs } = settings;
   const pools = new Map<string, VersionPool>();
   const spares = new Map<string, LoadedHost>();
@@ -132,7 +135,17 @@ export function createEngine(settings: EngineSettings): Engine {
     let pool = pools.get(model.key);
     if (pool === undefined) {
       const storedInput = async () => settings.storedInput?.(model);
-      pool = createVersionPool(model, { runTimeoutMs, maxQueue, batching, storedInput }, startWarmHost);
+      pool = createVersionPool(
+        model,
+        {
+          runTimeoutMs,
+          maxQueue,
+          batching,
+          storedInput,
+          isFetching: () => isFetching(model.artifact.sha256),
+        },
+        startWarmHost,
+      );
       pools.set(model.key, pool);
     } else if (model.instances !== undefined) pool.resize(model.instances);
     return pool;

@@ -13,6 +13,9 @@ export interface Judge {
   blamed(job: Job, error: ModelYardError): RunFailure;
 }
 
+/** Why a host cannot be started that say nothing of its model: there is no room for it, or no way to the artifact. */
+const hindrances: readonly string[] = ['LIMIT_EXCEEDED', 'STORAGE_UNAVAILABLE'];
+
 export function createJudge(blame: Blame, hosts: PoolHosts, refused: RefusedInputs): Judge {
   function blamed(job: Job, error: ModelYardError): RunFailure {
     const fault = blame.fault(job);
@@ -37,8 +40,8 @@ export function createJudge(blame: Blame, hosts: PoolHosts, refused: RefusedInpu
       try {
         await hosts.replace(member);
       } catch (failure) {
-        const isFull = failure instanceof ModelYardError && failure.code === 'LIMIT_EXCEEDED';
-        return new RunFailure(error, isFull ? 'nobody' : 'model');
+        const isElsewhere = failure instanceof ModelYardError && hindrances.includes(failure.code);
+        return new RunFailure(error, isElsewhere ? 'nobody' : 'model');
       }
       return blamed(job, error);
     },

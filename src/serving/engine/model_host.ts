@@ -3,7 +3,8 @@ import { totalmem } from 'node:os';
 import { ModelYardError } from '../../errors.ts';
 import { noteRuntime } from '../../native_parts.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
-import { type Artifact, damagedArtifact } from '../../storage/artifact_store.ts';
+import { type Artifact, damagedArtifact } from '../../storage/artifact.ts';
+import type { ArtifactStore } from '../../storage/artifact_store.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { RowIndependence } from '../graph/rows/row_independence.ts';
 import { batchRows, hasFreeBatch, splitRows } from './batching.ts';
@@ -34,7 +35,7 @@ export interface EngineModel {
 }
 
 export interface HostSettings {
-  pathOf: (sha256: string) => string;
+  withFile: ArtifactStore['withFile'];
   loadTimeoutMs: number;
   runTimeoutMs: number;
   /** Threads of one run; undefined: see threadsPerHost. */
@@ -60,16 +61,20 @@ export interface LoadedHost {
 
 /**
  * Starts a host and loads an artifact in it.
- * @throws ARTIFACT_MISMATCH, ARTIFACT_INVALID, TIMEOUT, ENGINE_CRASHED, LIMIT_EXCEEDED (memory)
+ * @throws ARTIFACT_MISMATCH, ARTIFACT_INVALID, TIMEOUT, ENGINE_CRASHED, LIMIT_EXCEEDED (memory), STORAGE_UNAVAILABLE
  */
-export async function startHost(
+export function startHost(settings: HostSettings, artifact: Artifact, threads: number): Promise<LoadedHost> {
+  return settings.withFile(artifact, (path) => startHostOn(settings, artifact, path, threads));
+}
+
+async function startHostOn(
   settings: HostSettings,
   artifact: Artifact,
+  path: string,
   threads: number,
 ): Promise<LoadedHost> {
   const started = performance.now();
   const host = spawnHost(settings.memoryBytes ?? totalmem() / 2);
-  const path = settings.pathOf(artifact.sha256);
   try {
     const { header } = await host.request(
       {

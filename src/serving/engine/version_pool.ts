@@ -1,3 +1,4 @@
+import { ModelYardError } from '../../errors.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { RowIndependence } from '../graph/rows/row_independence.ts';
 import { batchRows, joinRows, splitRows } from './batching.ts';
@@ -59,6 +60,8 @@ export interface PoolSettings {
   maxQueue: number;
   /** Whether calls that wait may share a run. */
   batching: boolean;
+  /** Whether the model's bytes are on their way from where it is kept. */
+  isFetching(): boolean;
   /** An input that the version was deployed with as one that it must run on, if there is one. */
   storedInput(): Promise<NamedTensors | undefined>;
 }
@@ -209,7 +212,10 @@ export function createVersionPool(
     leave(job) {
       if (job.run === undefined) queue = queue.filter((other) => other !== job);
     },
-    late: (job, error) => (job.afterHang?.try === 'last' ? judge.blamed(job, error) : error),
+    late(job, error) {
+      if (job.afterHang?.try === 'last') return judge.blamed(job, error);
+      return job.run === undefined && settings.isFetching() ? onItsWay() : error;
+    },
   };
 
   return {
@@ -252,4 +258,13 @@ export function createVersionPool(
         dispatch();
       }),
   };
+}
+
+/** Nothing of the model, nor of its load, made the call late. */
+function onItsWay(): ModelYardError {
+  return new ModelYardError(
+    'STORAGE_UNAVAILABLE',
+    "The model's artifact is still on its way to this machine.",
+    'Call again shortly: it is kept here once it has come.',
+  );
 }

@@ -2,7 +2,8 @@ import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ArtifactWatch, createArtifactWatch } from '../../../src/monitoring/health/artifact_watch.ts';
 import type { VersionRecord } from '../../../src/registry/version_record.ts';
-import { artifactStore, hashOf } from '../../../src/storage/artifact_store.ts';
+import { hashOf } from '../../../src/storage/artifact.ts';
+import { artifactStore } from '../../../src/storage/artifact_store.ts';
 import { type OpenDatabase, openDatabase } from '../../../src/storage/database.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 import { deployRow, seeder } from '../../registry/seed.ts';

@@ -7,7 +7,7 @@ import { modelFile } from '../../models/model_file.ts';
 import { temporaryDirectory } from '../../temporary.ts';
 
 const artifacts = artifactStore(temporaryDirectory(), 1e9);
-const settings = { pathOf: artifacts.pathOf, loadTimeoutMs: 30_000, runTimeoutMs: 30_000, threads: 1 };
+const settings = { withFile: artifacts.withFile, loadTimeoutMs: 30_000, runTimeoutMs: 30_000, threads: 1 };
 
 let engines: Engine[] = [];
 function engineWith(special: Partial<Parameters<typeof createEngine>[0]> = {}): Engine {

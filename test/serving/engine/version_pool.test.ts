@@ -62,7 +62,13 @@ function pooled(
       },
     };
   };
-  const settings = { runTimeoutMs, maxQueue, batching, storedInput: async () => stored };
+  const settings = {
+    runTimeoutMs,
+    maxQueue,
+    batching,
+    isFetching: () => false,
+    storedInput: async () => stored,
+  };
   const pool = createVersionPool({ ...model, instances }, settings, start);
   const run = async (...rows: number[]) => [...((await pool.run(column(rows))).get('y')?.data ?? [])];
   return { pool, hosts, failures, run };
