@@ -24,8 +24,8 @@ export function answerText(json: string, otherBytes: number): string | undefined
   if (json.length < surelySmall && otherBytes < maxMessageBytes / 4) return json;
   const bytes = Buffer.byteLength(json);
   if (bytes + otherBytes > maxAnswerBytes) return undefined;
-  const asText = Buffer.byteLength(JSON.stringify(json));
-  if (bytes <= maxTextBytes && bytes + asText + otherBytes <= maxAnswerBytes) return json;
+  const fitsTwice = () => bytes + Buffer.byteLength(JSON.stringify(json)) + otherBytes <= maxAnswerBytes;
+  if (bytes <= maxTextBytes && fitsTwice()) return json;
   return `The answer has ${megabytes(bytes)} MB as JSON: it is in structuredContent only.`;
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { CallContext, Tool } from '../tools/define_tool.ts';
 import { openNotes, withoutTools } from './access/known_tools.ts';
 import { type Origin, originOf } from './access/origin.ts';
@@ -7,7 +8,7 @@ import type { CallOrder } from './call_order.ts';
 import { signalOf } from './cancelling.ts';
 import { ModelYardError, systemCodeOf } from './errors.ts';
 import { argumentsFault } from './json_shape.ts';
-import { megabytes } from './message_size.ts';
+import { maxTextBytes, megabytes } from './message_size.ts';
 import { argumentsOf, parseArguments, unfit } from './parse_arguments.ts';
 import type { Services } from './services.ts';
 import { storageError } from './storage/storage_error.ts';
@@ -55,6 +56,8 @@ export async function callTool(
       const output = openNotes(await inOrder(dependencies.order, tool, input, handle), dependencies.lacking);
       const answer = toolAnswer(output, pictures, tool.links?.(output) ?? []);
       if (answer === undefined) throw tooLarge(tool, Buffer.byteLength(JSON.stringify(output)));
+      // Other calls have their turn before a large answer is written.
+      if ((answer.json?.length ?? 0) > maxTextBytes) await turn();
       return answer;
     });
   } catch (error) {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Cancelling } from '../cancelling.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
@@ -13,7 +14,7 @@ import { RunFailure } from './engine/fault.ts';
 import { type OnRun, waitedForTurn } from './engine/job.ts';
 import type { NamedTensors } from './engine/protocol.ts';
 import { explainFailure, failedEntry } from './failed_call.ts';
-import { requireFewElements, requireFits, sentTensors, valueWarnings } from './predict_answer.ts';
+import { mayBeLarge, requireFewElements, requireFits, sentTensors, valueWarnings } from './predict_answer.ts';
 import {
   encodeInput,
   type GivenInput,
@@ -207,8 +208,15 @@ async function answer(
   // The wait in the queue is the load's doing: only the run's own time can make a model slow.
   breakers.end(version, ticket, { failed: false, latencyMs: runMs });
 
+  // Other calls have their turn between the steps of a large answer.
+  const isLarge = mayBeLarge(outputs);
+  if (isLarge) await turn();
   const sent = sentTensors(input, chosen, outputs);
-  requireFits(record.signature, outputs, predictions, sent);
+  if (isLarge) {
+    await turn();
+    requireFits(record.signature, outputs, predictions, sent);
+    await turn();
+  }
   const latencyMs = performance.now() - started;
   const { predictionIds, features, log } = prepared ?? prepare();
   const isLogged =

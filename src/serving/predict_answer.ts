@@ -10,7 +10,7 @@ import type { PredictInput } from './predict_input.ts';
 
 /** Elements of the outputs that one answer may have, before it is measured in bytes. */
 const maxAnswerElements = 1_000_000;
-/** Answers of fewer numbers than this, without text, are not measured: they are far below the limit. */
+/** Answers of fewer numbers than this, without text, are far below the limit. */
 const surelySmall = 5_000;
 
 /**
@@ -43,6 +43,11 @@ export function requireFewElements(signature: Signature, outputs: NamedTensors, 
     throw tooLarge(signature, outputs, rows, `${elements} elements`, maxAnswerElements / elements);
 }
 
+/** Whether an answer may be so large that it is measured, and made in turns of the event loop. */
+export function mayBeLarge(outputs: NamedTensors): boolean {
+  return elementsOf(outputs) >= surelySmall || [...outputs.values()].some(({ data }) => Array.isArray(data));
+}
+
 /** @throws LIMIT_EXCEEDED when the answer is larger than what clients take in one message, saying what would fit */
 export function requireFits(
   signature: Signature,
@@ -50,8 +55,6 @@ export function requireFits(
   predictions: readonly RowPrediction[],
   sent: SentTensors,
 ): void {
-  const isText = [...outputs.values()].some(({ data }) => Array.isArray(data));
-  if (!isText && elementsOf(outputs) < surelySmall) return;
   const idBytes = 64;
   // Typed tensors are sent as they are, and rows that repeat them are not.
   const size =
