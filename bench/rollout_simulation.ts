@@ -1,10 +1,9 @@
 import { decide, type RolloutProgress } from '../src/rollouts/decide.ts';
 import { type ArmEvidence, noEvidence, type StepEvidence } from '../src/rollouts/evidence.ts';
-import { pairedVariance } from '../src/rollouts/judge.ts';
 import { isJudged, p95Limits, type RolloutPlan, type RolloutStep } from '../src/rollouts/plan.ts';
 import { slowCalls } from '../src/rollouts/slow_calls.ts';
+import { pairedVariance } from '../src/rollouts/stratum_of.ts';
 import { type Random, seededRandom } from '../src/statistics/random.ts';
-import { sampleRatioTest } from '../src/statistics/sample_ratio.ts';
 import { shareOfUnits, type UnitEstimate } from '../src/statistics/unit_estimate.ts';
 
 /** How a version answers: shares of its calls, and the factor by which its latency is scaled. */
@@ -47,7 +46,7 @@ const latencySpread = 0.5;
 export function simulate(world: World, seed: number): Simulated {
   const random = seededRandom(seed);
   const { plan } = world;
-  let progress: RolloutProgress = { step: 0, ranMs: 0, shown: {} };
+  let progress: RolloutProgress = { step: 0, ranMs: 0, shown: {}, strata: [] };
   let seen = stepCalls(world.entities === 0);
   let [calls, exposed] = [0, 0];
   const habits = Array.from({ length: world.entities }, () => ({
@@ -60,7 +59,7 @@ export function simulate(world: World, seed: number): Simulated {
     if (step === undefined) return ended('promoted', '');
     const decision = decide(plan, progress, evidenceOf(world, step, seen));
     if (decision.action === 'go_on') {
-      progress = { step: progress.step + 1, ranMs: 0, shown: decision.shown };
+      progress = { step: progress.step + 1, ranMs: 0, shown: decision.shown, strata: decision.strata };
       seen = stepCalls(world.entities === 0);
       continue;
     }
@@ -127,7 +126,8 @@ function stepCalls(isCalls: boolean) {
 function seenArm(isCalls: boolean) {
   const units = new Map<number, number>();
   const sums = ['calls', 'errors', 'rows', 'hits'].map(() => growing());
-  const [latency, unitOf] = [growing(), growing()];
+  const latency = growing();
+  const unitOf = isCalls ? undefined : numbers();
   let [failedUnits, errors, count, rows, hits] = [0, 0, 0, 0, 0];
   return {
     add(
@@ -152,8 +152,8 @@ function seenArm(isCalls: boolean) {
         errors++;
         return false;
       }
+      unitOf?.set(latency.length(), unit);
       latency.push(latencyOf(how, luck, random));
-      unitOf.push(isCalls ? unitOf.length() : unit);
       if (!isKnown) return true;
       rows++;
       hits += Number(hit);
@@ -175,12 +175,12 @@ function seenArm(isCalls: boolean) {
       const [, , ofRows, ofHits] = sums.map((sum) => sum.values());
       return ofRows && ofHits && shareOfUnits(ofHits, ofRows);
     },
-    timed: () => ({
-      latencyMs: latency.values(),
-      unit: Int32Array.from(unitOf.values()),
+    timed() {
+      const latencyMs = latency.values();
       // A call a second.
-      second: Int32Array.from({ length: latency.length() }, (_, call) => call),
-    }),
+      const second = numbered(latencyMs.length);
+      return { latencyMs, unit: unitOf?.upTo(latencyMs.length) ?? second, second };
+    },
   };
 }
 
@@ -199,7 +199,6 @@ function evidenceOf({ outcomes }: World, step: RolloutStep, seen: SeenCalls): St
   const [ours, theirs] = [candidate.evidence(), incumbent.evidence()];
   const isShadow = step.kind === 'shadow';
   const share = isShadow ? ours.calls / Math.max(1, ours.calls + theirs.calls) : step.share;
-  const units = sampleRatioTest([ours.units, theirs.units], [share, 1 - share]);
   const metric = {
     name: 'accuracy',
     higherIsBetter: true,
@@ -219,7 +218,30 @@ function evidenceOf({ outcomes }: World, step: RolloutStep, seen: SeenCalls): St
         ? [{ ...metric, variance: paired || undefined }]
         : [],
     agreement: isShadow && agreement.calls > 0 ? agreement : undefined,
-    isMismatched: !isShadow && (units?.pValue ?? 1) < 0.001,
+  };
+}
+
+let ascending = new Int32Array(0);
+
+/** 0, 1, 2 … */
+function numbered(count: number): Int32Array {
+  if (ascending.length < count) ascending = Int32Array.from({ length: 2 * count }, (_, position) => position);
+  return ascending.subarray(0, count);
+}
+
+/** An Int32Array that grows. */
+function numbers() {
+  let held = new Int32Array(64);
+  return {
+    set(position: number, value: number): void {
+      if (position >= held.length) {
+        const more = new Int32Array(2 * position);
+        more.set(held);
+        held = more;
+      }
+      held[position] = value;
+    },
+    upTo: (length: number) => held.subarray(0, length),
   };
 }
 

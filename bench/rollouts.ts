@@ -5,6 +5,9 @@
  *   node dist/bench/rollouts.js [rollouts of each kind, default 10000] [only kinds with this in their name]
  */
 
+import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { promisify } from 'node:util';
 import { defaultChoices, makePlan } from '../src/rollouts/plan.ts';
 import { type Behaviour, type Simulated, simulate, type World } from './rollout_simulation.ts';
 import { type FixedPlan, simulateFixed, thresholdsAt } from './rollout_thresholds.ts';
@@ -140,19 +143,55 @@ export function countFixed(
 }
 
 function line(name: string, { sentBack, promoted, held, running, exposure, calls }: Counted): string {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`.padStart(8);
-  const shares = [sentBack, promoted, held, running, exposure].map(percent);
-  return [name.padEnd(52), ...shares, String(Math.round(calls)).padStart(7)].join(' ');
+  const shares = [sentBack, promoted, held, running, exposure].map(
+    (share) => `${(100 * share).toFixed(1)} %`,
+  );
+  return `| ${[name, ...shares, Math.round(calls)].join(' | ')} |`;
+}
+
+/** Kinds that fixed thresholds are tried on too. */
+const alsoFixed = /^(alike|3 points less accurate|1 point more errors|1.5 times the p95, 5000 calls)$/;
+
+/** One kind, in a process of its own. */
+async function countApart(name: string, rollouts: number): Promise<Counted> {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    process.argv[1] ?? '',
+    String(rollouts),
+    name,
+    'alone',
+  ]);
+  return JSON.parse(stdout);
+}
+
+/** Counts all kinds, as many at once as there are processors, and prints a table of Markdown. */
+async function tabulate(rollouts: number, named: string): Promise<void> {
+  const kinds = Object.entries(worlds).filter(([name]) => name.includes(named));
+  const found = new Map<string, Counted>();
+  const waiting = kinds.map(([name]) => name);
+  const work = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      found.set(name, await countApart(name, rollouts));
+      console.error(name);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  console.log(
+    '| kind | sent back | promoted | held | still open | calls that saw it | calls until its end |',
+  );
+  console.log('| --- | --- | --- | --- | --- | --- | --- |');
+  for (const [name] of kinds) {
+    const counts = found.get(name);
+    if (counts !== undefined) console.log(line(name, counts));
+  }
+  const fixed = calibrated(found.get('alike')?.sentBack ?? 0.05, Math.min(rollouts, 1000));
+  for (const [name, world] of kinds)
+    if (alsoFixed.test(name))
+      console.log(line(`fixed thresholds: ${name}`, countFixed(fixed, world, rollouts)));
 }
 
 if (process.argv[1]?.endsWith('rollouts.js')) {
-  const rollouts = Number(process.argv[2] ?? 10_000);
-  const named = process.argv[3] ?? '';
-  console.log(`${rollouts} of each kind`.padEnd(52), '    back promoted     held  running  exposed   calls');
-  for (const [name, world] of Object.entries(worlds))
-    if (name.includes(named)) console.log(line(name, count(world, rollouts)));
-  const fixed = calibrated(count(usual, rollouts).sentBack, rollouts);
-  for (const [name, world] of Object.entries(worlds))
-    if (/^(alike|3 points less accurate|1 point more errors|1.5 times the p95, 5000 calls)$/.test(name))
-      console.log(line(`fixed thresholds: ${name}`, countFixed(fixed, world, rollouts)));
+  const [, , rollouts = '10000', named = '', alone] = process.argv;
+  const world = worlds[named];
+  if (alone !== undefined && world !== undefined) console.log(JSON.stringify(count(world, Number(rollouts))));
+  else await tabulate(Number(rollouts), named);
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { comparableMetricNames } from '../src/monitoring/performance/index.ts';
 import { defaultChoices, stepName } from '../src/rollouts/plan.ts';
 import { describeSteps, nextCall, rolloutState, undoOf } from './answers/rollout_answer.ts';
+import { warnings } from './answers/schemas.ts';
 import { modelId, orJsonText, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -50,6 +51,7 @@ export const startRollout = defineTool({
     steps: z.array(z.string()),
     next: z.string(),
     undo: z.string(),
+    warnings: warnings.optional(),
   }),
   async handle(services, input, call) {
     const { plan = {} } = input;
@@ -63,7 +65,7 @@ export const startRollout = defineTool({
           shares: plan.shares ?? defaultChoices.shares,
           leastSeconds: plan.least_s ?? defaultChoices.leastSeconds,
           longestSeconds: plan.longest_s ?? defaultChoices.longestSeconds,
-          leastUnits: plan.least_calls ?? defaultChoices.leastUnits,
+          leastCalls: plan.least_calls ?? defaultChoices.leastCalls,
           margins: {
             ...defaultChoices.margins,
             ...(plan.error_margin !== undefined && { errorRate: plan.error_margin }),
@@ -96,6 +98,7 @@ export const startRollout = defineTool({
       steps: describeSteps(started.plan),
       next: `${rollout === undefined ? 'Nothing was started: call without dry_run.' : nextCall(rollout)}${alone}`,
       undo: rollout === undefined ? 'nothing to undo' : undoOf(rollout),
+      ...(started.warnings.length > 0 && { warnings: started.warnings }),
     };
   },
 });

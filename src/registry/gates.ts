@@ -68,11 +68,7 @@ export async function runGates(
   const { record } = candidacy.candidate;
   return [
     await artifactGate(evidence, record),
-    ...metricGates(policy, candidacy),
-    ...(policy.require_staging || policy.min_hours_in_staging !== undefined
-      ? [stagingGate(policy, candidacy)]
-      : []),
-    ...(policy.signature ? [signatureGate(candidacy)] : []),
+    ...recordGates(policy, candidacy),
     ...(policy.probe ? [await judged('probe', () => judgeProbe(evidence, record))] : []),
     ...(policy.shadow_agreement === undefined
       ? []
@@ -81,6 +77,17 @@ export async function runGates(
     ...(policy.no_critical_drift
       ? [await judged('no_critical_drift', () => judgeDrift(evidence, record))]
       : []),
+  ];
+}
+
+/** The gates that are judged by what is recorded of the versions alone: no call changes what they say. */
+export function recordGates(policy: GatePolicy, candidacy: Candidacy): Gate[] {
+  return [
+    ...metricGates(policy, candidacy),
+    ...(policy.require_staging || policy.min_hours_in_staging !== undefined
+      ? [stagingGate(policy, candidacy)]
+      : []),
+    ...(policy.signature ? [signatureGate(candidacy)] : []),
   ];
 }
 

@@ -38,7 +38,7 @@ export interface PromotionFacts {
 
 export async function readFacts(
   database: Database,
-  { modelId, version, targetStage }: Promotion,
+  { modelId, version, targetStage }: Pick<Promotion, 'modelId' | 'version' | 'targetStage'>,
 ): Promise<PromotionFacts> {
   const record = await findVersion(database, modelId, version);
   const guarded = await readStanding(database, modelId);

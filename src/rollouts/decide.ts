@@ -1,7 +1,9 @@
 import type { StepEvidence } from './evidence.ts';
-import { type Finding, isHarm, judge, marginOf } from './judge.ts';
-import { backtestLevel } from './levels.ts';
+import { type Finding, isHarm, isMismatched, judge, marginOf } from './judge.ts';
+import { backtestLevel, mismatchLevel } from './levels.ts';
 import { isJudged, type RolloutPlan, type RolloutStep, stepName } from './plan.ts';
+import type { Stratum } from './strata.ts';
+import { stratumOf } from './stratum_of.ts';
 
 export type Action = 'go_on' | 'go_back' | 'hold' | 'not_enough_yet';
 
@@ -13,6 +15,8 @@ export interface RolloutProgress {
   ranMs: number;
   /** By criterion, the smallest harm that earlier steps ruled out. */
   shown: Readonly<Record<string, number>>;
+  /** What earlier steps in which both versions answered said. */
+  strata: readonly Stratum[];
 }
 
 export interface Decision {
@@ -21,6 +25,8 @@ export interface Decision {
   reason: string;
   findings: Finding[];
   shown: Record<string, number>;
+  /** What all steps said, once this one is over. */
+  strata: readonly Stratum[];
   /** About how much longer the step takes if calls go on coming as they did; undefined where that is not known. */
   expectedMs: number | undefined;
 }
@@ -32,17 +38,24 @@ export interface Decision {
 export function decide(plan: RolloutPlan, progress: RolloutProgress, evidence: StepEvidence): Decision {
   const step = plan.steps[progress.step];
   if (step === undefined) throw new Error(`the plan has no step ${progress.step}`);
-  const findings = isJudged(step) ? judge(plan, step, evidence) : [];
+  const findings = isJudged(step) ? judge(plan, step, progress.strata, evidence) : [];
   const shown = shownBy(progress, step, findings);
   const decided = (action: Action, reason: string, expectedMs?: number): Decision => ({
     action,
     reason,
     findings,
     shown,
+    strata:
+      action === 'go_on' && isJudged(step) ? [...progress.strata, stratumOf(evidence)] : progress.strata,
     expectedMs,
   });
   const harm = harmOf(step, evidence, findings);
   if (harm !== undefined) return decided(harm.action, harm.reason);
+  if (isMismatched(step, evidence))
+    return decided(
+      'hold',
+      `In ${stepName(step)} calls are not shared out by the weights: ${evidence.candidate.units} of ${evidence.candidate.units + evidence.incumbent.units} entities or calls are the candidate's (p < ${mismatchLevel}, at any number of looks), so that nothing compares. Find out which are missing, then resume.`,
+    );
   const lacks = whatLacks(plan, step, progress, evidence, findings, shown);
   if (lacks.length === 0)
     return decided('go_on', `${stepName(step)} has shown what it must: ${summary(findings, step, evidence)}`);
@@ -94,7 +107,7 @@ function whatLacks(
   plan: RolloutPlan,
   step: RolloutStep,
   { ranMs }: RolloutProgress,
-  { candidate, isMismatched }: StepEvidence,
+  { candidate }: StepEvidence,
   findings: readonly Finding[],
   shown: Readonly<Record<string, number>>,
 ): Lack[] {
@@ -104,15 +117,10 @@ function whatLacks(
       what: `It has run ${seconds(ranMs)} of at least ${seconds(step.leastMs)}.`,
       moreMs: step.leastMs - ranMs,
     });
-  if (candidate.units < step.leastUnits)
+  if (candidate.calls < step.leastCalls)
     lacks.push({
-      what: `The candidate had ${candidate.units} of at least ${step.leastUnits} entities or calls.`,
-      moreMs: candidate.units === 0 ? undefined : ranMs * (step.leastUnits / candidate.units - 1),
-    });
-  if (isMismatched)
-    lacks.push({
-      what: 'Calls are not shared out by the weights (p < 0.001), so that nothing compares: find out which are missing.',
-      moreMs: undefined,
+      what: `The candidate had ${candidate.calls} of at least ${step.leastCalls} calls.`,
+      moreMs: candidate.calls === 0 ? undefined : ranMs * (step.leastCalls / candidate.calls - 1),
     });
   for (const { criterion, detail, wants } of findings.filter(({ shown: is }) => is !== undefined))
     if (!((shown[criterion] ?? Number.POSITIVE_INFINITY) <= marginOf(criterion, step)))

@@ -41,8 +41,6 @@ export interface StepEvidence {
   trips: { candidate: boolean; incumbent: boolean };
   /** Logged calls replayed on both: the metric by which the candidate is worse with the smallest p-value, and what was found. */
   backtest: { pValue: number; detail: string } | undefined;
-  /** Whether units were not shared out by the weights (p < 0.001). */
-  isMismatched: boolean;
 }
 
 const noCalls: ArmEvidence = { units: 0, failedUnits: 0, calls: 0, errors: 0, errorRate: undefined };
@@ -59,5 +57,4 @@ export const noEvidence: StepEvidence = {
   drift: undefined,
   trips: { candidate: false, incumbent: false },
   backtest: undefined,
-  isMismatched: false,
 };

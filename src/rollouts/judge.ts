@@ -1,15 +1,24 @@
 import {
+  apartRatios,
   betterRatios,
   distributionReach,
   logEventRatio,
   logMeanAbove,
   spreadFor,
-  worseRatios,
 } from '../statistics/e_process.ts';
-import type { UnitEstimate } from '../statistics/unit_estimate.ts';
 import type { MetricEvidence, StepEvidence } from './evidence.ts';
-import { harmLevel, type Judged, passLevel } from './levels.ts';
+import {
+  canarySteps,
+  harmLevel,
+  type Judged,
+  judgedSteps,
+  mismatchLevel,
+  p95PassLevel,
+  passLevel,
+} from './levels.ts';
 import type { RolloutPlan, RolloutStep } from './plan.ts';
+import { combinedHarm, type Harm, logMoreEvents, type Stratum } from './strata.ts';
+import { leastUnits, stratumOf } from './stratum_of.ts';
 
 /** What the evidence of a step says about one thing that is judged. */
 export interface Finding {
@@ -31,12 +40,19 @@ export function marginOf(criterion: string, { margins }: RolloutStep): number {
   return criterion === 'p95' ? margins.p95 : margins.share;
 }
 
-/** Judges the step by everything that can be judged in it. */
-export function judge(plan: RolloutPlan, step: RolloutStep, evidence: StepEvidence): Finding[] {
+/** Judges the step by everything that can be judged in it. @param earlier what the steps before it left */
+export function judge(
+  plan: RolloutPlan,
+  step: RolloutStep,
+  earlier: readonly Stratum[],
+  evidence: StepEvidence,
+): Finding[] {
+  const own = stratumOf(evidence);
+  const strata = [...earlier, own];
   return [
-    errors(plan, step, evidence),
-    ...(step.kind === 'canary' ? [latency(plan, step, evidence)] : []),
-    ...evidence.metrics.map((metric) => outcome(plan, step, metric)),
+    errors({ plan, step, strata, own }, evidence),
+    ...(step.kind === 'canary' ? [latency({ plan, step, strata, own }, evidence)] : []),
+    ...evidence.metrics.map((metric) => outcome({ plan, step, strata, own }, metric)),
     ...agreement(plan, evidence),
     ...drift(plan, evidence),
   ];
@@ -47,19 +63,43 @@ export function isHarm({ harm, level }: Finding): boolean {
 }
 
 /**
- * Given that a unit met an error, it was the candidate's with the probability of its weight: that the candidate has
- * more of them is judged exactly, by the first error of each unit. What is ruled out is a difference of the rates.
+ * Whether calls are surely not shared out by the weights: given a unit, it is the candidate's with the probability of
+ * its weight. Where a breaker opened calls went elsewhere.
  */
-function errors(plan: RolloutPlan, step: RolloutStep, evidence: StepEvidence): Finding {
-  const { candidate, incumbent, share } = evidence;
-  const events = { candidate: candidate.failedUnits, incumbent: incumbent.failedUnits, share };
-  const harm = pOf(logEventRatio(events, worseRatios));
-  const apart = difference(incumbent.errorRate, candidate.errorRate, false);
+export function isMismatched({ kind }: RolloutStep, { candidate, incumbent, share, trips }: StepEvidence) {
+  if (kind !== 'canary' || trips.candidate || trips.incumbent) return false;
+  const units = { candidate: candidate.units, incumbent: incumbent.units, share };
+  return logEventRatio([units], apartRatios) >= -Math.log(mismatchLevel);
+}
+
+interface Judging {
+  plan: RolloutPlan;
+  step: RolloutStep;
+  /** Of all steps so far, the present one last. */
+  strata: readonly Stratum[];
+  own: Stratum;
+}
+
+/**
+ * Given that a unit met an error, it was the candidate's with the probability of its weight: that the candidate has
+ * more of them is judged exactly, by the first error of each unit. What is ruled out is a difference of the rates; where
+ * many calls fail as it is, one that is small beside these is no harm.
+ */
+function errors(judging: Judging, { candidate, incumbent }: StepEvidence): Finding {
+  const { plan, step, strata } = judging;
+  const areCalls = strata.every((stratum) => stratum.areCalls);
+  const events = strata.map((stratum) => stratum.errors);
+  const harm = pOf(logMoreEvents(events, areCalls, judgedSteps(plan)));
   const rates = [candidate, incumbent].map(({ errors, calls }) => `${errors} of ${calls}`);
+  const { errorRate, relative } = step.margins;
+  const margin = Math.max(errorRate, relative * (incumbent.errorRate?.value ?? 0));
   return {
     ...tested(plan, 'errors', harm),
     criterion: 'error_rate',
-    ...ruledOut(plan, apart, step.margins.errorRate),
+    ...ruledOut(
+      strata.map((stratum) => stratum.errorRate),
+      margin,
+    ),
     detail: `Failed calls: ${rates[0]} of the candidate, ${rates[1]} of the incumbent.`,
   };
 }
@@ -67,49 +107,69 @@ function errors(plan: RolloutPlan, step: RolloutStep, evidence: StepEvidence): F
 /** Calls that an incumbent's p95 is estimated from, and a candidate's calls beyond it, at least. */
 const leastLatencies = { candidate: 20, incumbent: 60 };
 
+/**
+ * A longer p95 need not be ruled out, for what is so much slower is seen at once; where slow calls are those of few
+ * entities, a small step would have too few of them for ever.
+ */
+const mostP95Margin = 4;
+
 /** Calls slower than a multiple of the incumbent's p95, against the incumbent's own slowest twentieth. */
-function latency(plan: RolloutPlan, step: RolloutStep, evidence: StepEvidence): Finding {
+function latency({ plan, step, strata }: Judging, evidence: StepEvidence): Finding {
   const { slow, p95, candidate, incumbent } = evidence;
+  const isAsked = step.margins.p95 <= mostP95Margin;
   const isEnough = candidate.calls >= leastLatencies.candidate && incumbent.calls >= leastLatencies.incumbent;
   if (slow === undefined || p95 === undefined || !isEnough)
     return {
       ...tested(plan, 'latency', null),
       criterion: 'p95',
-      shown: false,
+      shown: isAsked ? false : undefined,
       wants: undefined,
       detail: 'There are too few calls for a p95.',
     };
-  const log = logEventRatio(slow.margin, betterRatios);
-  const needed = -Math.log(passLevel(plan));
+  const log = logEventRatio([slow.margin], betterRatios);
+  const needed = -Math.log(p95PassLevel(plan));
+  const ruled = isAsked
+    ? `; ${short(step.margins.p95)} times as much is ${log >= needed ? '' : 'not yet '}ruled out`
+    : '';
+  const timed = strata.filter((stratum) => stratum.slow !== undefined);
+  const events = timed.flatMap((stratum) => stratum.slow ?? []);
+  const areCalls = timed.every((stratum) => stratum.areCalls);
   return {
-    ...tested(plan, 'latency', pOf(logEventRatio(slow.tolerated, worseRatios))),
+    ...tested(plan, 'latency', pOf(logMoreEvents(events, areCalls, canarySteps(plan)))),
     criterion: 'p95',
-    shown: log >= needed,
+    shown: isAsked ? log >= needed : undefined,
     wants: log > 0 ? needed / log : undefined,
-    detail: `p95 is ${short(p95.candidate)} ms, the incumbent's ${short(p95.incumbent)} ms; ${short(step.margins.p95)} times as much is ${log >= needed ? '' : 'not yet '}ruled out.`,
+    detail: `p95 is ${short(p95.candidate)} ms, the incumbent's ${short(p95.incumbent)} ms${ruled}.`,
   };
 }
 
-function outcome(plan: RolloutPlan, step: RolloutStep, metric: MetricEvidence): Finding {
-  const { name, candidate, incumbent, higherIsBetter } = metric;
+function outcome({ plan, step, strata }: Judging, metric: MetricEvidence): Finding {
+  const { name, candidate, incumbent } = metric;
   const isShare = candidate?.events !== undefined || incumbent?.events !== undefined;
-  const margin = isShare
-    ? step.margins.share
-    : step.margins.relative * Math.max(Math.abs(incumbent?.value ?? 0), 1e-12);
-  const apart = difference(incumbent, candidate, higherIsBetter, metric.variance);
+  const size = Math.max(Math.abs(incumbent?.value ?? 0), 1e-12);
+  const marginIn = ({ margins }: RolloutStep) => (isShare ? margins.share : margins.relative * size);
+  const harms = strata.map(({ metrics }) => metrics.find((one) => one.name === name)?.harm);
+  const all = combinedHarm(harms);
   const level = harmLevel(plan, 'outcomes');
-  const harm = apart && pOf(logMeanAbove(apart, 0, spreadFor(margin, level)));
-  const passed = ruledOut(plan, apart, margin);
+  // What is looked for is the same in all steps.
+  const least = Math.min(...plan.steps.map(marginIn));
+  const harm = all && pOf(logMeanAbove(all, 0, spreadFor(least, level)));
+  const margin = marginIn(step);
+  const passed = ruledOut(harms, margin);
   const values = [candidate, incumbent].map((arm) =>
     arm === undefined ? 'unknown' : `${short(arm.value)} (${arm.rows} rows)`,
   );
   return {
-    ...tested(plan, 'outcomes', passed.shown ? null : (harm ?? null)),
+    // A loss that is surely smaller than the least that matters is none, however sure it is.
+    ...tested(plan, 'outcomes', ruledOut(harms, least).shown ? null : (harm ?? null)),
     criterion: name,
     ...passed,
     detail: `${name} is ${values[0]}, the incumbent's ${values[1]}; a loss of ${short(margin)} is ${passed.shown ? '' : 'not yet '}ruled out.`,
   };
 }
+
+/** Calls of a shadow whose agreement is judged, at least. */
+const leastCalls = 100;
 
 function agreement(plan: RolloutPlan, { agreement: found }: StepEvidence): Finding[] {
   if (found === undefined) return [];
@@ -120,7 +180,7 @@ function agreement(plan: RolloutPlan, { agreement: found }: StepEvidence): Findi
   const harm = pOf(logMeanAbove(estimate, -plan.leastAgreement, spreadFor(0.2, level)));
   return [
     {
-      ...tested(plan, 'agreement', calls < leastRows ? null : harm),
+      ...tested(plan, 'agreement', calls < leastCalls ? null : harm),
       criterion: 'agreement',
       shown: undefined,
       wants: undefined,
@@ -146,60 +206,27 @@ function drift(plan: RolloutPlan, { drift: found }: StepEvidence): Finding[] {
   ];
 }
 
-/**
- * The variance of a difference of accuracies on the same rows: where both versions agree there is none, so that the
- * square of a row's difference is at most the share on which they do not (McNemar 1947), with one row more that they do
- * not agree on; times the design effect of rows that come in units.
- *
- * @param agreement share of the rows on which both versions agree
- * @param accuracy of one of them on those rows
- */
-export function pairedVariance(agreement: number, accuracy: UnitEstimate): number {
-  const { value, variance, rows } = accuracy;
-  const alone = (value * rows + 1) / (rows + 2);
-  const cluster = Math.max(1, (variance * rows) / (alone * (1 - alone)));
-  return (((1 - agreement) * rows + 1) * cluster) / rows ** 2;
-}
-
 function tested(plan: RolloutPlan, judged: Judged, harm: number | null): Pick<Finding, 'harm' | 'level'> {
   return { harm, level: harmLevel(plan, judged) };
 }
 
-/** The theory is asymptotic: below these variances are not known. */
-const leastRows = 100;
-const leastUnits = 20;
-
-/** How much worse the candidate is, with its variance; undefined where too little is known. */
-function difference(
-  incumbent: UnitEstimate | undefined,
-  candidate: UnitEstimate | undefined,
-  higherIsBetter: boolean,
-  paired?: number,
-): { mean: number; variance: number; degrees: number } | undefined {
-  if (incumbent === undefined || candidate === undefined) return undefined;
-  const arms = [incumbent, candidate];
-  if (arms.some(({ rows, units }) => rows < leastRows / 2 || units < leastUnits)) return undefined;
-  const mean = (higherIsBetter ? -1 : 1) * (candidate.value - incumbent.value);
-  const variance = incumbent.variance + candidate.variance;
-  const degrees =
-    variance ** 2 /
-    (incumbent.variance ** 2 / (incumbent.units - 1) + candidate.variance ** 2 / (candidate.units - 1));
-  if (!(variance > 0)) return undefined;
-  return { mean, variance: Math.min(variance, paired ?? variance), degrees };
-}
-
-/** Whether harm of at least `margin` is ruled out. */
+/**
+ * Whether harm of at least `margin` is ruled out, by all steps.
+ * @param harms of each step, the present one last
+ */
 function ruledOut(
-  plan: RolloutPlan,
-  apart: ReturnType<typeof difference>,
+  harms: readonly (Harm | undefined)[],
   margin: number,
 ): { shown: boolean; wants: number | undefined } {
-  if (apart === undefined) return { shown: false, wants: undefined };
-  const level = passLevel(plan);
-  const log = logMeanAbove({ ...apart, mean: -apart.mean }, -margin, spreadFor(margin, level));
-  // At twice the logarithm of the level, and some, the mixture decides.
-  const wanted = (2.5 - 2 * Math.log(level)) * apart.variance;
-  return { shown: log >= -Math.log(level), wants: wanted / Math.max(margin - apart.mean, margin / 4) ** 2 };
+  const all = combinedHarm(harms);
+  if (all === undefined) return { shown: false, wants: undefined };
+  const log = logMeanAbove({ ...all, mean: -all.mean }, -margin, spreadFor(margin, passLevel));
+  const shown = log >= -Math.log(passLevel);
+  const own = harms.at(-1);
+  if (own === undefined) return { shown, wants: undefined };
+  // At twice the logarithm of the level, and some, the mixture decides; the present step is to bring what lacks.
+  const wanted = (2.5 - 2 * Math.log(passLevel)) / Math.max(margin - all.mean, margin / 4) ** 2;
+  return { shown, wants: 1 + Math.max(0, wanted - 1 / all.variance) * own.variance };
 }
 
 function pOf(log: number): number {

@@ -9,8 +9,8 @@ export interface RolloutStep {
   /** Least time of a server running, and the longest until it is held, milliseconds. */
   leastMs: number;
   longestMs: number;
-  /** Units (entities where calls of one stay together, else calls) that the candidate must have had. */
-  leastUnits: number;
+  /** Calls that the candidate must have had. */
+  leastCalls: number;
   /** Harm that must be ruled out to go on. */
   margins: Margins;
 }
@@ -45,7 +45,7 @@ export interface PlanChoices {
   shares: readonly number[];
   leastSeconds: number;
   longestSeconds: number;
-  leastUnits: number;
+  leastCalls: number;
   margins: Margins;
   metrics: readonly string[];
   promote: boolean;
@@ -57,7 +57,7 @@ export const defaultChoices: PlanChoices = {
   shares: [0.05, 0.25, 0.5, 1],
   leastSeconds: 600,
   longestSeconds: 86_400,
-  leastUnits: 50,
+  leastCalls: 50,
   margins: { errorRate: 0.01, p95: 1.5, share: 0.03, relative: 0.1 },
   metrics: [],
   promote: true,
@@ -69,9 +69,9 @@ const mostDrift = 0.3;
 
 /** The steps of a rollout: probe → backtest → shadow → shares of the calls → all calls → production. */
 export function makePlan(choices: PlanChoices): RolloutPlan {
-  const { leastSeconds, longestSeconds, leastUnits, margins } = choices;
-  const watched = { leastMs: leastSeconds * 1000, longestMs: longestSeconds * 1000, leastUnits };
-  const atOnce = { share: 0, leastMs: 0, longestMs: watched.longestMs, leastUnits: 0, margins };
+  const { leastSeconds, longestSeconds, leastCalls, margins } = choices;
+  const watched = { leastMs: leastSeconds * 1000, longestMs: longestSeconds * 1000, leastCalls };
+  const atOnce = { share: 0, leastMs: 0, longestMs: watched.longestMs, leastCalls: 0, margins };
   return {
     steps: [
       { kind: 'probe', ...atOnce },
@@ -91,8 +91,8 @@ export function makePlan(choices: PlanChoices): RolloutPlan {
 }
 
 /**
- * The smaller the share of callers that a step can harm, the larger the harm that may stay possible in it: by
- * √(½/share), so that about as many calls of both versions rule it out at any share.
+ * The smaller the share of callers that a step can harm, the larger the harm that may stay possible in it: by ½/share, so
+ * that at most as many calls of all callers are harmed at any share.
  */
 function marginsAt(margins: Margins, share: number): Margins {
   const scale = marginScale(share);
@@ -105,7 +105,7 @@ function marginsAt(margins: Margins, share: number): Margins {
 }
 
 function marginScale(share: number): number {
-  return Math.max(1, Math.sqrt(0.5 / share));
+  return Math.max(1, 0.5 / share);
 }
 
 /** A p95 up to so many times the incumbent's is tolerated: that much differs between two processes of one version. */
@@ -121,11 +121,7 @@ export function p95Limits({ margins, share }: Pick<RolloutStep, 'margins' | 'sha
   return { tolerated, margin: margins.p95 };
 }
 
-/** Steps in which both versions answer, so that they are compared. */
-export function judgedSteps({ steps }: RolloutPlan): number {
-  return Math.max(1, steps.filter(isJudged).length);
-}
-
+/** Whether both versions answer, so that they are compared. */
 export function isJudged({ kind }: Pick<RolloutStep, 'kind'>): boolean {
   return kind === 'shadow' || kind === 'canary';
 }

@@ -9,16 +9,15 @@ import type { Assigned } from '../prediction_log/assignments.ts';
 import type { WindowReader } from '../prediction_log/window_reader.ts';
 import { findVersion } from '../registry/lookup.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
-import { sampleRatioTest } from '../statistics/sample_ratio.ts';
 import { shareOfUnits } from '../statistics/unit_estimate.ts';
 import type { Database } from '../storage/database.ts';
 import { type ArmEvidence, type MetricEvidence, noEvidence, type StepEvidence } from './evidence.ts';
-import { pairedVariance } from './judge.ts';
 import { p95Limits, type RolloutStep } from './plan.ts';
 import { readDrift } from './prediction_drift.ts';
 import { replayLog } from './replay_log.ts';
 import type { Rollout } from './rollout_store.ts';
 import { errorCluster, secondsWithCalls, slowCalls } from './slow_calls.ts';
+import { pairedVariance } from './stratum_of.ts';
 
 export interface EvidenceDependencies {
   database: Database;
@@ -28,9 +27,6 @@ export interface EvidenceDependencies {
   /** Moves every answered prediction into the database. */
   flushLog: () => Promise<unknown>;
 }
-
-/** Below this p-value the calls were not shared out by the weights. */
-const mismatchLevel = 0.001;
 
 /**
  * What the log says of the present step of a rollout, from all processes.
@@ -108,7 +104,6 @@ async function readCanary(
   }
   const [ours, theirs] = arms.map(({ version }) => assigned.find((one) => one.version === version));
   if (ours === undefined || theirs === undefined) return { ...noEvidence, share: step.share };
-  const units = sampleRatioTest([ours.units, theirs.units], weights);
   return {
     ...noEvidence,
     ...singleErrors(ours, theirs),
@@ -117,7 +112,6 @@ async function readCanary(
       ? slowCalls(ours.timed, theirs.timed, step.share, p95Limits(step))
       : { slow: undefined, p95: undefined }),
     metrics,
-    isMismatched: units !== undefined && units.pValue < mismatchLevel,
   };
 }
 
@@ -195,8 +189,8 @@ function shadowCalls(
     errorRate: shareOf(errors, calls),
   };
   const { share } = shadow.agreement;
-  // Of the shadow nobody says which calls are one entity's: both are counted by calls.
-  const other: ArmEvidence = { ...theirs, units: theirs.calls, failedUnits: theirs.errors };
+  // Of the shadow nobody says which calls are one entity's: errors of both are counted by calls.
+  const other: ArmEvidence = { ...theirs, failedUnits: theirs.errors };
   return {
     ...noEvidence,
     candidate: ours,

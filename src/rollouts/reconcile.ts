@@ -60,7 +60,7 @@ export async function reconcile(dependencies: ReconcileDependencies, read: Rollo
     const evidence = await readEvidence(dependencies, rollout, step, clock() + 1);
     const decision = decide(
       rollout.plan,
-      { step: rollout.step, ranMs: rollout.ranMs, shown: rollout.progress.shown },
+      { ...rollout.progress, step: rollout.step, ranMs: rollout.ranMs },
       evidence,
     );
     await carryOut(dependencies, rollout, step, decision, evidence);
@@ -118,7 +118,7 @@ function isUnfit({ code }: ModelYardError): boolean {
 }
 
 function decisionOf(action: Decision['action'], reason: string): Decision {
-  return { action, reason, findings: [], shown: {}, expectedMs: undefined };
+  return { action, reason, findings: [], shown: {}, strata: [], expectedMs: undefined };
 }
 
 async function carryOut(
@@ -254,8 +254,8 @@ function stepOf(rollout: Rollout, decision: Decision, step: number): Step {
   };
 }
 
-function progressOf({ shown, findings, expectedMs }: Decision) {
-  return { shown, findings, expectedMs: expectedMs ?? null };
+function progressOf({ shown, strata, findings, expectedMs }: Decision) {
+  return { shown, strata: [...strata], findings, expectedMs: expectedMs ?? null };
 }
 
 /** Keeps what was seen, without a decision. */

@@ -25,7 +25,7 @@ const planSchema = z.strictObject({
       share: z.number(),
       leastMs: z.number(),
       longestMs: z.number(),
-      leastUnits: z.number(),
+      leastCalls: z.number(),
       margins,
     }),
   ),
@@ -42,12 +42,27 @@ const finding = z.strictObject({
   detail: z.string(),
 });
 const findings = z.array(finding);
+const events = z.strictObject({ candidate: z.number(), incumbent: z.number(), share: z.number() });
+const harm = z.strictObject({
+  mean: z.number(),
+  variance: z.number(),
+  degrees: z.number(),
+  between: z.number(),
+});
+const stratum = z.strictObject({
+  errors: events,
+  errorRate: harm.optional(),
+  slow: events.optional(),
+  metrics: z.array(z.strictObject({ name: z.string(), harm: harm.optional() })),
+  areCalls: z.boolean(),
+});
 type StoredFinding = z.output<typeof finding>;
 
 /** What is known beside the columns of a rollout. */
 const progressSchema = z.strictObject({
   /** As in decide.ts. */
   shown: z.record(z.string(), z.number()),
+  strata: z.array(stratum),
   /** By the last look. */
   findings,
   waiting: z.string(),

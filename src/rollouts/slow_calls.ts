@@ -22,9 +22,7 @@ export function slowCalls(
   share: number,
   limits: { tolerated: number; margin: number },
 ): Pick<StepEvidence, 'slow' | 'p95'> {
-  const [own, other] = [candidate, incumbent].map(({ latencyMs }) =>
-    quantileOf(latencyMs.filter(Number.isFinite)),
-  );
+  const [own, other] = [candidate, incumbent].map(({ latencyMs }) => quantileOf(latencyMs));
   const isShort = [candidate, incumbent].some(({ second }) => countOf(second) < leastSeconds);
   if (own === undefined || other === undefined || isShort) return { slow: undefined, p95: undefined };
   const theirs = beyond(incumbent, other);
@@ -39,8 +37,14 @@ export function slowCalls(
   };
 }
 
-function quantileOf(values: Float64Array): number | undefined {
-  return select(values.slice(), Math.ceil(quantile * values.length) - 1);
+function quantileOf(latencyMs: Float64Array): number | undefined {
+  const finite = new Float64Array(latencyMs.length);
+  let count = 0;
+  for (let call = 0; call < latencyMs.length; call++) {
+    const value = latencyMs[call] ?? Number.NaN;
+    if (Number.isFinite(value)) finite[count++] = value;
+  }
+  return select(finite.subarray(0, count), Math.ceil(quantile * count) - 1);
 }
 
 /** The value that would stand at `position` if they were sorted (Hoare 1961, algorithm 65); reorders them. */

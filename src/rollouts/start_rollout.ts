@@ -12,6 +12,7 @@ import type { VersionRecord } from '../registry/version_record.ts';
 import type { Route } from '../serving/routing.ts';
 import { readRoute } from '../serving/stored_route.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
+import { gatesAhead } from './gates_ahead.ts';
 import { makePlan, type PlanChoices, type RolloutPlan } from './plan.ts';
 import { findRollout, openStates, type Rollout, rolloutOf, type StoredProgress } from './rollout_store.ts';
 
@@ -30,6 +31,8 @@ export interface StartedRollout {
   plan: RolloutPlan;
   version: string;
   incumbent: string | undefined;
+  /** What will hold it, as far as that is known. */
+  warnings: string[];
 }
 
 /**
@@ -55,15 +58,24 @@ export async function startRollout(
   // Without an incumbent there is nothing to compare with: it is simply deployed.
   const plan = makePlan(
     incumbent === undefined
-      ? { ...choices, backtest: false, shadow: false, shares: [1], leastSeconds: 0, leastUnits: 0 }
+      ? { ...choices, backtest: false, shadow: false, shares: [1], leastSeconds: 0, leastCalls: 0 }
       : choices,
   );
   await requireNoOther(database, modelId);
-  if (dryRun) return { rollout: undefined, plan, version, incumbent };
-  // Later nobody is there to be asked, so the person at the client is asked for all of it now.
   const approver = approvals.approverOf(call);
   const wanted = planOf(record, choices, await readStanding(database, modelId));
-  const approval = approver.needs(wanted.change) === 'client' ? await approver.obtain(wanted) : undefined;
+  const needed = approver.needs(wanted.change);
+  const warnings = [
+    ...(choices.promote ? await gatesAhead(database, record, dependencies.clock()) : []),
+    ...(needed === 'person'
+      ? [
+          'Steps forward that change who answers wait for a person, by id in get_rollout; going back does not.',
+        ]
+      : []),
+  ];
+  if (dryRun) return { rollout: undefined, plan, version, incumbent, warnings };
+  // Later nobody is there to be asked, so the person at the client is asked for all of it now.
+  const approval = needed === 'client' ? await approver.obtain(wanted) : undefined;
   const rolloutId = uuidv7();
   try {
     await changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
@@ -110,7 +122,7 @@ export async function startRollout(
     await requireNoOther(database, modelId);
     throw error;
   }
-  return { rollout: await findRollout(database, { rolloutId }), plan, version, incumbent };
+  return { rollout: await findRollout(database, { rolloutId }), plan, version, incumbent, warnings };
 }
 
 /** @throws INVALID_INPUT where a plan contradicts itself */
@@ -209,6 +221,7 @@ async function firstProgress(
     .executeTakeFirst();
   return {
     shown: {},
+    strata: [],
     findings: [],
     waiting: '',
     expectedMs: null,

@@ -18,6 +18,8 @@ export interface ArmEvents {
 
 /** Rates of the candidate, in rates of the incumbent, that harm may have: from half as many again to where only the candidate fails. */
 export const worseRatios = [1.5, 2, 3, 5, 10, 30, 200];
+/** Rates apart from 1 to either side, by little or much: of calls that are not shared out as they should be. */
+export const apartRatios = [0.1, 0.5, 0.8, 0.9, 0.95, 1.05, 1.1, 1.25, 2, 10];
 /** The same of what is better. */
 export const betterRatios = [0.67, 0.5, 0.33, 0.2, 0.1, 0.03, 0.001];
 
@@ -26,13 +28,17 @@ export const betterRatios = [0.67, 0.5, 0.33, 0.2, 0.1, 0.03, 0.001];
  * event, the candidate's it is with probability share·θ/(share·θ + 1 − share), θ being the ratio; the likelihood ratio
  * against θ = 1, averaged over the ratios (Robbins 1970), is a martingale for any number of events, also few: nothing
  * here is asymptotic.
+ *
+ * @param strata events one after the other, of units that are new in each; one whose share is 0 or 1 says nothing
  */
-export function logEventRatio({ candidate, incumbent, share }: ArmEvents, ratios: readonly number[]): number {
-  if (!(share > 0 && share < 1)) return 0;
-  const events = candidate + incumbent;
-  return logMean(
-    ratios.map((ratio) => candidate * Math.log(ratio) - events * Math.log1p(share * (ratio - 1))),
-  );
+export function logEventRatio(strata: readonly ArmEvents[], ratios: readonly number[]): number {
+  const shared = strata.filter(({ share }) => share > 0 && share < 1);
+  const logOf = (ratio: number) =>
+    shared.reduce((sum, { candidate, incumbent, share }) => {
+      const events = candidate + incumbent;
+      return sum + candidate * Math.log(ratio) - events * Math.log1p(share * (ratio - 1));
+    }, 0);
+  return logMean(ratios.map(logOf));
 }
 
 /**
@@ -84,7 +90,8 @@ function logNormalBelow(z: number): number {
   return z > 0 ? Math.log1p(-tail) : Math.log(tail);
 }
 
-function logMean(logs: readonly number[]): number {
+/** The logarithm of the mean of numbers of which the logarithms are given. */
+export function logMean(logs: readonly number[]): number {
   const most = Math.max(...logs);
   return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / logs.length);
 }

@@ -137,9 +137,10 @@ describe('people and a rollout', { timeout: 240_000 }, () => {
       model_id: 'gated',
       gates: { production: { require_staging: true } },
     });
-    const { rollout_id } = await start('gated', {
+    const { rollout_id, warnings } = await start('gated', {
       plan: { ...quickPlan, shadow: false, shares: [1], least_calls: 1 },
     });
+    expect(warnings).toEqual([expect.stringMatching(/^Gate require_staging of production fails .*held/)]);
     const calling = clients(server, 'gated', 1, () => 0.5);
     const held = await untilState(server, 'gated', ['held', 'succeeded']);
     expect(held).toMatchObject({
@@ -161,7 +162,8 @@ describe('people and a rollout', { timeout: 240_000 }, () => {
       model_id: 'guarded',
       gates: { production: { approval: true } },
     });
-    await start('guarded', { plan: { ...quickPlan, shadow: false, shares: [1] } });
+    const { warnings } = await start('guarded', { plan: { ...quickPlan, shadow: false, shares: [1] } });
+    expect(warnings).toEqual([expect.stringContaining('wait for a person')]);
     const calling = clients(server, 'guarded', 2, () => 0.5);
     for (;;) {
       const rollout = await untilState(server, 'guarded', ['held', 'succeeded']);
@@ -201,14 +203,11 @@ describe('people and a rollout', { timeout: 240_000 }, () => {
       await server.call('control_rollout', { rollout_id, action: 'abort', reason: 'not today' });
     // A class that the candidate has no label for.
     const calling = clients(server, modelId, 4, (call) => (cause === 'harm' && call % 20 === 7 ? 3 : 0.5));
-    await untilState(server, modelId, ['rolled_back', 'aborted', 'held']);
+    // It may be held meanwhile, since going on wants a person.
+    await untilState(server, modelId, ['rolled_back', 'aborted']);
     await calling.stop();
     expect(await weights(modelId)).toEqual({ 1: 1 });
     const { decisions } = await server.call('get_rollout', { rollout_id });
-    expect(decisions.map(({ action }) => action)).toEqual([
-      'hold',
-      'go_on',
-      cause === 'harm' ? 'go_back' : 'aborted',
-    ]);
+    expect(decisions.at(-1)?.action).toBe(cause === 'harm' ? 'go_back' : 'aborted');
   });
 });

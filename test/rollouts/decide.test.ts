@@ -3,6 +3,7 @@ import { decide, type RolloutProgress } from '../../src/rollouts/decide.ts';
 import { type ArmEvidence, noEvidence, type StepEvidence } from '../../src/rollouts/evidence.ts';
 import { defaultChoices, makePlan, p95Limits, type RolloutStep, stepName } from '../../src/rollouts/plan.ts';
 import { errorCluster, slowCalls } from '../../src/rollouts/slow_calls.ts';
+import { stratumOf } from '../../src/rollouts/stratum_of.ts';
 import { seededRandom } from '../../src/statistics/random.ts';
 import { shareOfUnits } from '../../src/statistics/unit_estimate.ts';
 
@@ -24,7 +25,7 @@ function timed(calls: number, slower: number, seed: number) {
 
 function at(kind: RolloutStep['kind'], ranMs: number, share = 0): RolloutProgress {
   const step = plan.steps.findIndex((one) => one.kind === kind && (share === 0 || one.share === share));
-  return { step, ranMs, shown: { error_rate: 0.001 } };
+  return { step, ranMs, shown: { error_rate: 0.001 }, strata: [] };
 }
 
 const canary = (calls: number, errors: [number, number], slower = 1): StepEvidence => ({
@@ -40,7 +41,7 @@ describe('the next action of a rollout', () => {
     const decision = decide(plan, at('canary', 120_000, 0.25), canary(500, [2, 6]));
     expect(decision).toMatchObject({ action: 'go_on' });
     expect(decision.shown).toMatchObject({ error_rate: 0.001 });
-    expect(decision.shown.p95).toBeCloseTo(1 + 0.5 * Math.SQRT2);
+    expect(decision.shown.p95).toBeCloseTo(2);
   });
 
   test('waits for its least time and its least evidence, and says for about how long', () => {
@@ -147,7 +148,7 @@ describe('the next action of a rollout', () => {
     });
     const next = (candidate: number) => decide(plan, at('canary', 120_000, 0.25), measured(candidate)).action;
     expect(next(1250)).toBe('go_back');
-    expect(next(1360)).toBe('not_enough_yet');
+    expect(next(1320)).toBe('not_enough_yet');
     expect(next(1420)).toBe('go_on');
   });
 
@@ -159,15 +160,39 @@ describe('the next action of a rollout', () => {
     expect(next(0.5)).toBe('not_enough_yet');
   });
 
-  test('nothing compares while calls are not shared out by the weights', () => {
-    const decision = decide(plan, at('canary', 120_000, 0.25), {
-      ...canary(500, [2, 6]),
-      isMismatched: true,
+  test('calls that are not shared out by the weights hold it, with what to do', () => {
+    const shared = canary(500, [2, 6]);
+    const missing = { ...shared, incumbent: { ...shared.incumbent, units: 700 } };
+    const next = (evidence: StepEvidence) => decide(plan, at('canary', 120_000, 0.25), evidence);
+    expect(next(missing)).toMatchObject({
+      action: 'hold',
+      reason: expect.stringMatching(/not shared out by the weights: 500 of 1200 .* then resume/),
     });
-    expect(decision).toMatchObject({
-      action: 'not_enough_yet',
-      reason: expect.stringContaining('by the weights'),
+    // A breaker sends calls elsewhere.
+    expect(next({ ...missing, trips: { candidate: false, incumbent: true } }).action).toBe('go_on');
+    expect(next(shared).action).toBe('go_on');
+  });
+
+  test('what earlier steps saw counts in later ones', () => {
+    const early = decide(plan, at('canary', 120_000, 0.25), canary(500, [2, 6]));
+    expect(early.strata).toEqual([stratumOf(canary(500, [2, 6]))]);
+    // Alone neither has seen enough.
+    const worse: StepEvidence = { ...noEvidence, candidate: arm(40, 8), incumbent: arm(120, 5), share: 0.25 };
+    const alone = decide(plan, at('canary', 1000, 0.25), worse);
+    expect(alone.action).toBe('not_enough_yet');
+    const after = decide(plan, { ...at('canary', 1000, 0.25), strata: [stratumOf(worse)] }, worse);
+    expect(after).toMatchObject({ action: 'go_back', reason: expect.stringContaining('error_rate') });
+    // The same entities in both steps are no more evidence than one step has.
+    const entities = (found: StepEvidence) => ({
+      ...found,
+      candidate: { ...found.candidate, units: 20 },
     });
+    const again = decide(
+      plan,
+      { ...at('canary', 1000, 0.25), strata: [stratumOf(entities(worse))] },
+      entities(worse),
+    );
+    expect(again.action).toBe('not_enough_yet');
   });
 });
 

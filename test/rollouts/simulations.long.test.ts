@@ -17,20 +17,18 @@ function isAbove(share: number, limit: number): boolean {
 
 describe('simulated rollouts', () => {
   const alike = Object.keys(worlds).filter((name) => name.startsWith('alike'));
-  test.each(alike)('%s: sent back in at most 5 %', (name) => {
-    expect(isAbove(counted(name).sentBack, 0.05)).toBe(false);
+  // Of these more cannot be had: decision 0041.
+  const beyond = 'alike, 300 entities, without shadow';
+  test.each(alike)('%s: sent back in at most 5 %, promoted in 90 % by 20 000 calls', (name) => {
+    const { sentBack, promoted } = counted(name);
+    expect(isAbove(sentBack, 0.05)).toBe(false);
+    if (name !== beyond) expect(promoted).toBeGreaterThanOrEqual(0.9);
   });
 
-  test('versions that are alike are promoted by 20 000 calls', () => {
-    expect(counted('alike').promoted).toBeGreaterThanOrEqual(0.9);
+  const worse = Object.keys(worlds).filter((name) => /less|more|times/.test(name));
+  test.each(worse)('%s: sent back in 80 %', (name) => {
+    expect(counted(name).sentBack).toBeGreaterThanOrEqual(0.8);
   });
-
-  test.each(['3 points less accurate', '1 point more errors', '1.5 times the p95, 5000 calls'])(
-    '%s: sent back',
-    (name) => {
-      expect(counted(name).sentBack).toBeGreaterThanOrEqual(0.8);
-    },
-  );
 
   test('20 calls a day: held, never promoted', () => {
     expect(counted('20 calls a day')).toMatchObject({ held: 1, promoted: 0, sentBack: 0 });

@@ -16,7 +16,7 @@ test("evidence about a mean is the integral over the prior, as SciPy's quad comp
 
 test("evidence about events is the average likelihood ratio, by SciPy's binomial distribution", () => {
   for (const { log, ...events } of cases.event_ratio)
-    expect(logEventRatio(events, worseRatios)).toBeCloseTo(log, 9);
+    expect(logEventRatio([events], worseRatios)).toBeCloseTo(log, 9);
 });
 
 test('of few units the same distance says less', () => {
@@ -41,7 +41,7 @@ test('where nothing is the matter, evidence reaches log(1/level) in at most that
       if (random() < 0.25) candidate++;
       else incumbent++;
       sum += Math.sqrt(12) * (random() - 0.5);
-      byEvents ||= logEventRatio({ candidate, incumbent, share: 0.25 }, worseRatios) >= -Math.log(level);
+      byEvents ||= logEventRatio([{ candidate, incumbent, share: 0.25 }], worseRatios) >= -Math.log(level);
       const estimate = { mean: sum / count, variance: 1 / count, degrees: 1e12 };
       byMean ||= count >= 10 && logMeanAbove(estimate, 0, spreadFor(0.3, level)) >= -Math.log(level);
     }

@@ -9,12 +9,12 @@ export const rolloutState = z.enum(['running', 'paused', 'held', 'succeeded', 'r
 export function describeSteps({ steps, metrics }: RolloutPlan): string[] {
   return steps.map((step) => {
     const name = stepName(step);
-    const { leastMs, longestMs, leastUnits, margins } = step;
+    const { leastMs, longestMs, leastCalls, margins } = step;
     if (step.kind === 'probe') return `${name}: deployed as standby, loaded and probed`;
     if (step.kind === 'backtest')
       return `${name}: calls of the last week, where there are some, replayed on both; back when the candidate is worse`;
     if (step.kind === 'production') return `${name}: promote_model's gates and approvals`;
-    const least = `at least ${leastMs / 1000} s and ${leastUnits} entities or calls, held after ${longestMs / 1000} s`;
+    const least = `at least ${leastMs / 1000} s and ${leastCalls} calls, held after ${longestMs / 1000} s`;
     if (step.kind === 'full') return `${name}: no breaker opens; ${least}`;
     const latency = step.kind === 'canary' ? `, p95 × ${short(margins.p95)}` : '';
     const outcomes = metrics.length > 0 ? metrics.join(', ') : 'the metric, where outcomes come,';
