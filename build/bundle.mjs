@@ -31,6 +31,11 @@ const leftOut = [
   },
 ];
 
+/** The published definitions of gRPC's messages, which are read when it is served. */
+const protocolFiles = ['open_inference_grpc', 'model_repository', 'health'].map(
+  (file) => `src/open_inference/protobuf/${file}.proto`,
+);
+
 const leavingOut = {
   name: 'leaving out',
   setup(making) {
@@ -115,6 +120,8 @@ export async function bundle(root, folder) {
   rmSync(toolListFile);
   mkdirSync(join(folder, 'fonts'));
   for (const font of fonts) copyFileSync(join(root, font), join(folder, 'fonts', basename(font)));
+  mkdirSync(join(folder, 'protobuf'));
+  for (const file of protocolFiles) copyFileSync(join(root, file), join(folder, 'protobuf', basename(file)));
   const files = shipped.flatMap(({ metafile }) => Object.keys(metafile.inputs));
   writeFileSync(join(folder, 'LICENSES.txt'), noticesOf(root, [...files, ...fonts]));
   return [

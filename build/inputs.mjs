@@ -28,7 +28,9 @@ export function sourcesIn(root) {
             `${input}/${path}`.replaceAll(sep, '/'),
           ),
     )
-    .filter((path) => (path.startsWith('test/') ? path.endsWith('.mjs') : /\.(ts|mjs|json)$/.test(path)))
+    .filter((path) =>
+      path.startsWith('test/') ? path.endsWith('.mjs') : /\.(ts|mjs|json|proto)$/.test(path),
+    )
     .sort();
 }
 
