@@ -64,6 +64,8 @@ const partBytes = 16_000_000;
 const maxParts = 9_000;
 
 export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
+  // Of what it says of Node's versions nothing is of concern to those who run a server: the client comes with it.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   const { bucket, prefix, endpoint } = settings;
   // Stores that are not AWS's have no regions to speak of, and names of buckets in no name server.
   const region = settings.region ?? (endpoint === undefined ? undefined : 'us-east-1');

@@ -7,7 +7,7 @@ import { referredArtifacts } from '../../storage/referred_artifacts.ts';
 import { type ArtifactReport, type ArtifactState, type ArtifactWatch, versionsOf } from './artifact_watch.ts';
 
 /** What the store listed is believed for so long, and that it did not answer, milliseconds. */
-const believedMs = { listed: 30_000, silent: 5_000 };
+const believedMs = { listed: 10_000, silent: 5_000 };
 /** Longest that whoever asks for health waits for the store, milliseconds. */
 const patienceMs = 3_000;
 /** Artifacts that are named in a report. */
@@ -72,8 +72,10 @@ export function createRemoteArtifactWatch({
       if (size !== undefined) return size === bytes ? 'unverified' : 'damaged';
       return (await artifacts.isElsewhere()) ? 'unreachable' : 'missing';
     } catch (error) {
-      if (error instanceof ModelYardError) return 'unreachable';
-      throw error;
+      if (!(error instanceof ModelYardError)) throw error;
+      // It has gone since it listed them.
+      last = { listing: Promise.resolve({ fault: error }), until: clock() + believedMs.silent };
+      return 'unreachable';
     }
   }
 
@@ -82,11 +84,14 @@ export function createRemoteArtifactWatch({
 
     async report() {
       const { address } = artifacts.remote;
+      const away = ({ fault: { message, hint } }: { fault: ModelYardError }): ArtifactReport => ({
+        total: 0,
+        verified: 0,
+        faults: [],
+        remote: { address, fault: `${message} ${hint}` },
+      });
       const found = await listing();
-      if ('fault' in found) {
-        const { message, hint } = found.fault;
-        return { total: 0, verified: 0, faults: [], remote: { address, fault: `${message} ${hint}` } };
-      }
+      if ('fault' in found) return away(found);
       let total = 0;
       const faults: ArtifactReport['faults'] = [];
       for await (const artifact of referredArtifacts(database)) {
@@ -97,6 +102,8 @@ export function createRemoteArtifactWatch({
         const users = await versionsOf(database, artifact.sha256);
         if (users.length > 0) faults.push({ state, versions: users.map(({ name }) => name) });
       }
+      const since = await listing();
+      if ('fault' in since) return away(since);
       return { total, verified: 0, faults, remote: { address, fault: undefined } };
     },
 
