@@ -5,8 +5,8 @@ import { type Random, seededRandom } from '../chaos/random.ts';
 import type { TestServer } from '../e2e/client.ts';
 import { isThere, type Machine, openSite, type Site } from './machines.ts';
 
-/** How many servers are killed; CI does more. */
-const kills = Number(process.env.KILL_ROUNDS ?? 24);
+/** How many servers are killed, each after a start of its own. */
+const kills = Number(process.env.DEPLOY_KILL_ROUNDS ?? 24);
 const seed = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 const row = { f0: 1, f1: 2, f2: 3 };
