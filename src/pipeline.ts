@@ -17,7 +17,10 @@ import type { Logger } from './telemetry/logger.ts';
 import { errorAnswer, type ToolAnswer, toolAnswer } from './tool_answer.ts';
 
 /** A call as a front hands it in. */
-export type IncomingCall = Pick<CallContext, 'caller' | 'ask' | 'progress' | 'cancelling' | 'traceId'>;
+export type IncomingCall = Pick<
+  CallContext,
+  'caller' | 'ask' | 'progress' | 'cancelling' | 'traceId' | 'front'
+>;
 
 export interface PipelineDependencies {
   services: () => Promise<Services>;
@@ -222,15 +225,21 @@ class HandledCall implements CallContext {
   readonly cancelling: CallContext['cancelling'];
   readonly progress: CallContext['progress'];
   readonly traceId: CallContext['traceId'];
+  readonly front: CallContext['front'];
   readonly show: CallContext['show'];
 
-  constructor({ caller, ask, cancelling, progress, traceId }: IncomingCall, origin: Origin, drawn: Buffer[]) {
+  constructor(
+    { caller, ask, cancelling, progress, traceId, front }: IncomingCall,
+    origin: Origin,
+    drawn: Buffer[],
+  ) {
     this.caller = caller;
     this.origin = origin;
     this.ask = ask;
     this.cancelling = cancelling;
     this.progress = progress;
     this.traceId = traceId;
+    this.front = front;
     this.show = (png) => drawn.push(png);
   }
 

@@ -52,8 +52,15 @@ export async function openServices(
   });
   await serving.warming;
   hostStarts();
-  const { openBacktest, openLivePerformance, openMlflow, openMonitoring, openRegistry, openRollouts } =
-    await import('./later_rooms.ts');
+  const {
+    openBacktest,
+    openLivePerformance,
+    openMlflow,
+    openMonitoring,
+    openOverview,
+    openRegistry,
+    openRollouts,
+  } = await import('./later_rooms.ts');
   const livePerformance = openLivePerformance(settings, { database, address, flushLog, clock });
   const mlflow = openMlflow(settings, {
     database,
@@ -111,6 +118,9 @@ export async function openServices(
     clock,
   });
 
+  const { standings, latestMeasurements, storeHealth: checks } = monitoring;
+  const overview = openOverview({ database, standings, latestMeasurements, checks, clock });
+
   return {
     settings,
     startedAt,
@@ -124,6 +134,7 @@ export async function openServices(
     mlflow,
     rollouts,
     sessions: openSessions({ database, clock }),
+    overview,
     async close(): Promise<void> {
       store.hurry();
       serving.stopProbes();

@@ -11,6 +11,8 @@ export interface CallContext extends Call {
   signal: AbortSignal;
   /** The same, for a handler that takes no longer than a signal does to be made. */
   cancelling: AbortSignal | CallCancelling;
+  /** The protocol that the call came by, as metrics name it; undefined: MCP. */
+  front?: string | undefined;
   /** The trace that the caller says the call belongs to. */
   traceId?: string | undefined;
   /** Reports progress to the client; does nothing when the client did not ask for it. */

@@ -54,7 +54,7 @@ export const predict = defineTool({
   async handle(
     services,
     { model_id, version: pinned, entity_key, prediction_ids, outputs, inputs, tensors },
-    { cancelling, traceId },
+    { cancelling, traceId, front },
   ) {
     const answer = await services.serving.predict({
       modelId: model_id,
@@ -64,6 +64,7 @@ export const predict = defineTool({
       predictionIds: prediction_ids,
       input: parseRows('predict', { inputs, tensors }),
       traceId,
+      front,
       signal: cancelling,
     });
     return {

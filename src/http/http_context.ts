@@ -20,6 +20,8 @@ export interface HttpContext {
   isReady(): boolean;
   /** Aborted when streams that are held open have to end. */
   stopping: AbortSignal;
+  /** The numbers of every process of this server, as prom-client's JSON. */
+  metricsOfAll(): Promise<object[][]>;
   /** Who calls, of a front that is not of Fastify. @throws HttpRefusal 401, 429 */
   admit(authorization: string | undefined, address: string): Promise<Caller>;
   /** The caller of a request. @throws PERMISSION_DENIED when it may not do this */

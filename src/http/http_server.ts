@@ -23,6 +23,8 @@ import { checkRequest, preflightHeaders } from './access/check_request.ts';
 import { rateLimit } from './access/rate_limit.ts';
 import type { HttpContext } from './http_context.ts';
 import { errorOf, HttpRefusal, statusOf } from './http_error.ts';
+import { processMetrics } from './metrics/process_metrics.ts';
+import { workerMetrics } from './metrics/worker_metrics.ts';
 import type { ServeOptions } from './serve_options.ts';
 
 declare module 'fastify' {
@@ -31,6 +33,8 @@ declare module 'fastify' {
     permission?: Permission | 'none';
     /** As the log and the audit trail name what the route does. */
     operation?: string;
+    /** The protocol, as metrics name it. */
+    front?: string;
     /** Held open as long as the client wants: the end of the server does not wait for it. */
     isStream?: boolean;
     /** How long the body may take to come in, milliseconds. */
@@ -109,6 +113,9 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     return caller;
   };
 
+  const metrics = processMetrics(() => ({ pools: services.serving.pools(), log: services.log.waiting() }));
+  services.serving.observe(metrics.calls);
+
   const context: HttpContext = {
     settings,
     options,
@@ -117,6 +124,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     clock,
     isReady: () => !stopping.signal.aborted,
     stopping: stopping.signal,
+    metricsOfAll: workerMetrics(() => metrics.registry.getMetricsAsJSON()),
     async admit(authorization, address) {
       await tokens.refresh();
       return admitted(authorization, address);
@@ -133,6 +141,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
       progress: nobodyWatches,
       cancelling: cancelledWhenGone(reply),
       traceId: traceIdOf(request.headers.traceparent),
+      front: request.routeOptions.config.front,
     }),
     carryOut: (operation, given, call, handle) =>
       carryOut(
@@ -156,6 +165,11 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
       ),
   };
 
+  app.addHook('onResponse', (request, reply, done) => {
+    const { url = '(none)', config } = request.routeOptions;
+    if (!config.isStream) metrics.responded(request.method, url, reply.statusCode, reply.elapsedTime);
+    done();
+  });
   app.decorateRequest('caller', undefined);
   app.addHook('onRoute', ({ config, url }) => {
     if (config?.permission === undefined) throw new Error(`the route ${url} does not say who may call it`);

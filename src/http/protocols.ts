@@ -1,6 +1,7 @@
 import { healthRoutes } from './health.ts';
 import type { Protocol } from './http_server.ts';
+import { metricsRoutes } from './metrics/metrics_routes.ts';
 import { recordRoutes } from './records.ts';
 
 /** Everything that is served over HTTP, a protocol a line. */
-export const protocols: readonly Protocol[] = [healthRoutes, recordRoutes];
+export const protocols: readonly Protocol[] = [healthRoutes, recordRoutes, metricsRoutes];

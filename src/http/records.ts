@@ -18,18 +18,22 @@ export function recordRoutes(app: FastifyInstance, context: HttpContext): void {
 const inPath = z.object({ id: z.string() });
 
 function addToolRoute(app: FastifyInstance, context: HttpContext, url: string, tool: Tool): void {
-  app.post(url, { config: { permission: tool.permission, operation: tool.name } }, async (request, reply) => {
-    const answer = await context.callTool(
-      tool,
-      withModel(inPath.parse(request.params).id, request.body),
-      context.callOf(request, reply),
-    );
-    if (answer.error !== undefined) {
-      const { status, headers } = statusOf(answer.error);
-      reply.code(status).headers(headers);
-    }
-    return reply.type('application/json; charset=utf-8').send(answer.json ?? JSON.stringify(answer.facts));
-  });
+  app.post(
+    url,
+    { config: { permission: tool.permission, operation: tool.name, front: 'records' } },
+    async (request, reply) => {
+      const answer = await context.callTool(
+        tool,
+        withModel(inPath.parse(request.params).id, request.body),
+        context.callOf(request, reply),
+      );
+      if (answer.error !== undefined) {
+        const { status, headers } = statusOf(answer.error);
+        reply.code(status).headers(headers);
+      }
+      return reply.type('application/json; charset=utf-8').send(answer.json ?? JSON.stringify(answer.facts));
+    },
+  );
 }
 
 /** The arguments of the tool. */

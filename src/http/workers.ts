@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { z } from 'zod';
 import type { Logger } from '../telemetry/logger.ts';
+import { relayMetrics } from './metrics/worker_metrics.ts';
 
 /** What a worker is told when it is to end. */
 const stopMessage = z.object({ modelyard: z.literal('stop'), drains: z.boolean() });
@@ -27,6 +28,7 @@ export function superviseWorkers(
   listening: (port: number) => void,
 ): Promise<number> {
   return new Promise((resolve) => {
+    relayMetrics();
     let stopping = false;
     let pauseMs = 100;
     let begun = 0;

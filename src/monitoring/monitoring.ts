@@ -14,9 +14,15 @@ import {
   openAlerts,
 } from './alerts/index.ts';
 import { criticalDrift, type DriftRequest, detectDrift, driftedFeatures } from './drift/index.ts';
-import { type HealthDependencies, readHealth } from './health/health.ts';
+import { type HealthDependencies, readHealth, readModelsHealth, readStoreHealth } from './health/health.ts';
 import { openHealth } from './health/open_health.ts';
-import { keepLatest, keptDrift, type Measurement } from './latest/latest_measurements.ts';
+import {
+  keepLatest,
+  keptDrift,
+  type LatestMeasurements,
+  type Measurement,
+  readLatest,
+} from './latest/latest_measurements.ts';
 import { type LivePerformance, type PerformanceRequest, readPerformance } from './live_performance/index.ts';
 import type { GivenOutcomes } from './outcomes/given_outcomes.ts';
 import { recordOutcomes } from './outcomes/record_outcomes.ts';
@@ -110,6 +116,15 @@ export async function openMonitoring(settings: Settings, dependencies: Monitorin
     performance: (request: PerformanceRequest) => readPerformance(livePerformance.measuring, request),
     /** @throws MODEL_NOT_FOUND */
     health: (modelId: string | undefined) => readHealth(health.reading, modelId),
+    /** What is deployed of some models: its health, and what was measured of it last, by `model@version`. */
+    async standings(modelIds: readonly string[]) {
+      if (modelIds.length === 0) return { versions: [], latest: new Map<string, LatestMeasurements>() };
+      const versions = await readModelsHealth(health.reading, modelIds);
+      return { versions, latest: await readLatest(database, modelIds) };
+    },
+    /** Of the store: database, disk, installation, artifacts. */
+    storeHealth: () => readStoreHealth(health.reading),
+    latestMeasurements: (modelIds: readonly string[]) => readLatest(database, modelIds),
     listAlerts: (query: AlertQuery) => listAlerts(database, query),
     acknowledgeAlert: (acknowledgement: Acknowledgement, origin: Origin) =>
       acknowledgeAlert({ database, clock }, acknowledgement, origin),

@@ -43,6 +43,8 @@ export interface PredictionLog extends PredictionSink, BlockLog {
   readWindow: WindowReader;
   /** What callers' own ids were used for. */
   callerIds: CallerIds;
+  /** Answered calls that this process has not moved yet, and for how long the first of them has waited, milliseconds. */
+  waiting(): { waitingCalls: number; lagMs: number };
   /** Moves what is left, then stops. */
   close(): Promise<void>;
 }
@@ -74,6 +76,10 @@ export function openPredictionLog(options: {
   const log = { address: { directory, databaseUrl }, retention };
   let appended = 1; // the first round looks for journals that a killed process left behind
   let appendedBytes = 0;
+  /** The first round's look is no call. */
+  let uncounted = 1;
+  /** When the first call that is not moved was appended, by performance.now(). */
+  let oldestAt: number | undefined;
   let moving: Promise<void> = Promise.resolve();
   /** A requested move that has not begun. */
   let nextMove: Promise<void> | undefined;
@@ -89,6 +95,7 @@ export function openPredictionLog(options: {
     try {
       appendedBytes += journal.append(written.map(({ line }) => line));
       appended += written.length;
+      oldestAt ??= performance.now();
       for (const { resolve } of written) resolve();
     } catch (error) {
       for (const { reject } of written) reject(error);
@@ -114,6 +121,7 @@ export function openPredictionLog(options: {
   const move = async () => {
     options.requireIntact?.();
     const [moved, movedBytes] = [appended, appendedBytes];
+    const began = performance.now();
     if (!closed && (moved > busyCalls || movedBytes > busyBytes)) withThread();
     let unreadable: number;
     try {
@@ -126,6 +134,8 @@ export function openPredictionLog(options: {
       throw error;
     }
     appended -= moved;
+    if (moved > 0) uncounted = 0;
+    oldestAt = appended > 0 ? began : undefined;
     appendedBytes -= movedBytes;
     if (unreadable > 0)
       logger.warn('journal lines could not be read and were left out', { lines: unreadable });
@@ -206,6 +216,7 @@ export function openPredictionLog(options: {
     blocks: () =>
       blockLog(directory, without, (calls, bytes) => {
         appended += calls;
+        oldestAt ??= performance.now();
         appendedBytes += bytes;
       }),
     flush,
@@ -216,6 +227,10 @@ export function openPredictionLog(options: {
     },
     readWindow: windowReader({ database, ...log.address }),
     callerIds: callerIds(database, flush),
+    waiting: () => ({
+      waitingCalls: Math.max(0, appended - uncounted),
+      lagMs: oldestAt === undefined ? 0 : performance.now() - oldestAt,
+    }),
     async close() {
       closed = true;
       clearInterval(moveTimer);

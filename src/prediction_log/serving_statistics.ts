@@ -1,4 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Database } from '../storage/database.ts';
+import type { ServingMinuteRow } from '../storage/schema.ts';
 import { latencyQuantiles, latencySketch, type Quantiles, sketchFromText } from './latency.ts';
 
 /** What all processes together served of one version. */
@@ -20,11 +22,13 @@ export interface ServingStatistics {
 }
 
 const recentMs = 3_600_000;
+/** Minutes whose sketches are read before other calls have a turn. */
+const minutesATurn = 200;
 
-/** Statistics by `model@version`, for one model or all; a version that was never called has none. */
+/** Statistics by `model@version`, for some models or all; a version that was never called has none. */
 export async function readServingStatistics(
   database: Database,
-  modelId: string | undefined,
+  modelIds: readonly string[] | undefined,
   now: number,
 ): Promise<Map<string, ServingStatistics>> {
   let totals = database.selectFrom('serving_totals').selectAll();
@@ -32,19 +36,28 @@ export async function readServingStatistics(
     .selectFrom('serving_minutes')
     .selectAll()
     .where('minute', '>=', now - recentMs);
-  if (modelId !== undefined) {
-    totals = totals.where('model_id', '=', modelId);
-    minutes = minutes.where('model_id', '=', modelId);
+  if (modelIds !== undefined) {
+    totals = totals.where('model_id', 'in', modelIds);
+    minutes = minutes.where('model_id', 'in', modelIds);
   }
-  const recent = await minutes.execute();
+  const recent = new Map<string, ServingMinuteRow[]>();
+  for (const row of await minutes.execute()) {
+    const key = `${row.model_id}@${row.version}`;
+    const own = recent.get(key);
+    if (own === undefined) recent.set(key, [row]);
+    else own.push(row);
+  }
+  let read = 0;
   const statistics = new Map<string, ServingStatistics>();
   for (const row of await totals.execute()) {
-    const own = recent.filter((minute) => minute.model_id === row.model_id && minute.version === row.version);
+    const own = recent.get(`${row.model_id}@${row.version}`) ?? [];
     const sketch = latencySketch();
     const queue = latencySketch();
     for (const minute of own) {
       sketch.merge(sketchFromText(minute.latency));
       queue.merge(sketchFromText(minute.queue));
+      read++;
+      if (read % minutesATurn === 0) await turn();
     }
     statistics.set(`${row.model_id}@${row.version}`, {
       calls: row.calls,

@@ -40,6 +40,8 @@ export interface PredictRequest {
   input: GivenInput;
   /** Only these outputs are computed and sent; undefined: all. */
   outputs?: readonly string[] | undefined;
+  /** The protocol that it came by, as metrics name it. */
+  front?: string | undefined;
   /** The trace that the call belongs to; logged. */
   traceId?: string | undefined;
   /** Aborted when the caller no longer waits. */
@@ -57,6 +59,8 @@ export interface PredictAnswer {
   /** … and where typed tensors were. */
   tensors: NamedTensors | undefined;
   latencyMs: number;
+  /** How much of that it waited for a host. */
+  queueMs: number;
   warnings: string[];
 }
 
@@ -255,6 +259,7 @@ async function answer(
     predictionIds,
     ...sent,
     latencyMs,
+    queueMs,
     warnings: [
       ...call.warnings,
       ...(isRepeated

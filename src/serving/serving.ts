@@ -19,7 +19,8 @@ import { describeTraffic, totalAgreement } from './describe_traffic.ts';
 import { type LogRequest, logPredictions } from './elsewhere/log_predictions.ts';
 import { createEngine } from './engine/engine.ts';
 import { createFilePredictor } from './file/predict_file.ts';
-import { type PredictRequest, predict } from './predict.ts';
+import { type CallObserver, observed } from './observed_calls.ts';
+import { predict } from './predict.ts';
 import type { BlockLog, PredictionSink } from './prediction_sink.ts';
 import { startProbeRounds } from './probe_rounds.ts';
 import type { Progress } from './registered_version.ts';
@@ -72,6 +73,7 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
   const files = createFilePredictor({ ...answering, allowedRoots, temporaryRoot, directory });
   const traffic = { database, engine, served, clock };
   const deploying = { ...traffic, register };
+  let observer: CallObserver | undefined;
   const stopProbes = startProbeRounds({
     database,
     engine,
@@ -107,7 +109,16 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
       await flushLog();
       return describeTraffic(database, modelId);
     },
-    predict: (request: PredictRequest) => predict(answering, request),
+    predict: observed(
+      (request) => predict(answering, request),
+      () => observer,
+    ),
+    /** Tells somebody of every call of `predict` from now on. */
+    observe(hears: CallObserver) {
+      observer = hears;
+    },
+    /** The hosts of every version that was loaded here, by `model@version`. */
+    pools: engine.pools,
     predictFile: files.predict,
     logPredictions: (request: LogRequest) =>
       logPredictions({ ...logging, allowedRoots, keptMs: settings.logRetentionMs }, request),

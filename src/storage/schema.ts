@@ -438,7 +438,7 @@ interface ServingTotalsRow {
   last_error: string | null;
 }
 
-interface ServingMinuteRow {
+export interface ServingMinuteRow {
   model_id: string;
   version: string;
   /** Start of the minute, milliseconds since 1970. */

@@ -285,7 +285,7 @@ describeOnEachDatabase('moving journals', (store) => {
 
         const failures = entries.filter(({ error }) => error !== null);
         const lastFailure = failures.toSorted((a, b) => a.at - b.at).at(-1);
-        const statistics = (await readServingStatistics(database, modelId, start)).get(`${modelId}@1`);
+        const statistics = (await readServingStatistics(database, [modelId], start)).get(`${modelId}@1`);
         expect(statistics).toMatchObject({
           calls: entries.length,
           errors: failures.length,

@@ -27,6 +27,7 @@ function doubling(rows: RowIndependence, shape: number[]) {
     },
     unload: async () => undefined,
     status: () => ({ state: 'ready', hosts: 1, waiting: 0, runningMs: undefined }),
+    pools: () => [],
     close: () => undefined,
   };
   const model: EngineModel = {

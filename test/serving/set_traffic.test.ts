@@ -35,6 +35,7 @@ function notingEngine(): { engine: Engine; did: string[]; failOn(key: string): v
         did.push(`unload ${key}`);
       },
       status: () => ({ state: 'ready', hosts: 1, waiting: 0, runningMs: undefined }),
+      pools: () => [],
       close: () => undefined,
     },
   };

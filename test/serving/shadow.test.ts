@@ -67,6 +67,7 @@ const engineThat = (run: (tensors: NamedTensors) => Promise<NamedTensors>): Engi
   known: () => ({ good: undefined, inputs: [] }),
   unload: async () => undefined,
   status: () => ({ state: 'ready', hosts: 1, waiting: 0, runningMs: undefined }),
+  pools: () => [],
   close: () => undefined,
 });
 const doubling = engineThat(async (tensors) => {

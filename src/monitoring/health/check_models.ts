@@ -1,7 +1,6 @@
 import { readFindings, type StreamFinding } from '../../change_detectors/index.ts';
 import { messageOf } from '../../errors.ts';
 import { readServingStatistics, type ServingStatistics } from '../../prediction_log/serving_statistics.ts';
-import { requireModel } from '../../registry/lookup.ts';
 import { type BreakerState, breakerState } from '../../serving/breaker.ts';
 import { routeOfDeployed, selectDeployed } from '../../serving/deployed_rows.ts';
 import { readStoredVersion } from '../../serving/deployed_version.ts';
@@ -31,6 +30,8 @@ export interface ModelHealth {
     reason: string | null;
     trippedAt: number | null;
   };
+  /** Whether it is the route's shadow. */
+  isShadow: boolean;
   /** As the shadow version: the share of rows whose prediction agrees with the answer given; null without any. */
   shadowAgreement: number | null;
   statistics: ServingStatistics | undefined;
@@ -50,16 +51,14 @@ export interface ModelCheckDependencies {
 const changesMs = 24 * 3_600_000;
 
 /**
- * The health of every deployed version (of one model, when named), by this process's engine and all processes' calls.
- * @throws MODEL_NOT_FOUND
+ * The health of every deployed version (of some models, when named), by this process's engine and all processes' calls.
  */
 export async function checkModels(
   dependencies: ModelCheckDependencies,
-  modelId: string | undefined,
+  modelIds: readonly string[] | undefined,
   allowance: Allowance,
 ): Promise<ModelHealth[]> {
   const { database, clock, thresholds } = dependencies;
-  if (modelId !== undefined) await requireModel(database, modelId);
   let query = selectDeployed(database)
     .selectAll('versions')
     .select([
@@ -78,11 +77,13 @@ export async function checkModels(
       'breakers.last_reason',
       'breakers.last_tripped_at',
     ]);
-  if (modelId !== undefined) query = query.where('deployments.model_id', '=', modelId);
+  if (modelIds !== undefined) query = query.where('deployments.model_id', 'in', modelIds);
   const now = clock();
-  const statistics = await readServingStatistics(database, modelId, now);
+  const statistics = await readServingStatistics(database, modelIds, now);
   const damaged = new Map<string, string>();
-  const findings = await readFindings(database, { modelId, since: now - changesMs }, (of, error) =>
+  const [modelId, ...others] = modelIds ?? [];
+  const ofOne = others.length === 0 ? modelId : undefined;
+  const findings = await readFindings(database, { modelId: ofOne, since: now - changesMs }, (of, error) =>
     damaged.set(`${of.modelId}@${of.version}`, messageOf(error)),
   );
   const rows = await query.orderBy('deployments.deployed_at', 'desc').execute();
@@ -123,6 +124,7 @@ export async function checkModels(
         active: row.active_version === version,
         weight: weights.find(([name]) => name === version)?.[1] ?? 0,
         deployedAt: row.deployed_at,
+        isShadow: row.shadow_version === version,
         breaker: {
           state: breaker,
           trips: row.trips ?? 0,

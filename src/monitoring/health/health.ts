@@ -1,4 +1,6 @@
+import { requireModel } from '../../registry/lookup.ts';
 import { readAlertHealth } from '../alerts/index.ts';
+import type { Allowance } from './artifact_watch.ts';
 import { checkModels, type ModelCheckDependencies, type ModelHealth } from './check_models.ts';
 import {
   checkArtifacts,
@@ -24,13 +26,15 @@ export async function readHealth(
   dependencies: HealthDependencies,
   modelId: string | undefined,
 ): Promise<{ status: HealthStatus; checks: HealthCheck[]; models: ModelHealth[] }> {
+  const { database } = dependencies;
   const store = await checkDatabase(dependencies);
-  const checks = [store, await checkDisk(dependencies.directory), ...checkInstallation()];
+  const isAway = store.status === 'unhealthy';
+  if (modelId !== undefined && !isAway) await requireModel(database, modelId);
   const allowance = { bytes: hashedAtOnce };
-  const models = store.status !== 'unhealthy' ? await checkModels(dependencies, modelId, allowance) : [];
-  if (store.status !== 'unhealthy') checks.push(await checkArtifacts(dependencies, allowance));
-  if (store.status !== 'unhealthy')
-    checks.push({ name: 'alerts', ...(await readAlertHealth(dependencies.database, modelId)) });
+  const named = modelId === undefined ? undefined : [modelId];
+  const models = isAway ? [] : await checkModels(dependencies, named, allowance);
+  const checks = await checksOfStore(dependencies, store, allowance);
+  if (!isAway) checks.push({ name: 'alerts', ...(await readAlertHealth(database, modelId)) });
   const judged = [...checks, ...models].map(({ status }) => status);
   const status = worst(judged);
   const isUncalled =
@@ -38,8 +42,31 @@ export async function readHealth(
   return { status: isUncalled && status !== 'unhealthy' ? 'unknown' : status, checks, models };
 }
 
+async function checksOfStore(
+  dependencies: HealthDependencies,
+  store: HealthCheck,
+  allowance: Allowance,
+): Promise<HealthCheck[]> {
+  const checks = [store, await checkDisk(dependencies.directory), ...checkInstallation()];
+  if (store.status !== 'unhealthy') checks.push(await checkArtifacts(dependencies, allowance));
+  return checks;
+}
+
+/** The health of the store alone: database, disk, installation, artifacts. */
+export async function readStoreHealth(dependencies: HealthDependencies): Promise<HealthCheck[]> {
+  return checksOfStore(dependencies, await checkDatabase(dependencies), { bytes: hashedAtOnce });
+}
+
 /** A model without calls is `unknown`, which does not make the overall status worse. */
 function worst(statuses: readonly HealthStatus[]): HealthStatus {
   if (statuses.includes('unhealthy')) return 'unhealthy';
   return statuses.includes('degraded') ? 'degraded' : 'healthy';
+}
+
+/** Each deployed version of some models, as health_check judges it. */
+export function readModelsHealth(
+  dependencies: HealthDependencies,
+  modelIds: readonly string[],
+): Promise<ModelHealth[]> {
+  return checkModels(dependencies, modelIds, { bytes: hashedAtOnce });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ModelYardError } from '../../errors.ts';
 import type { Database } from '../../storage/database.ts';
 import type { LatestMeasurementRow } from '../../storage/schema.ts';
 import { readStored } from '../../storage/stored_json.ts';
@@ -113,8 +114,8 @@ export async function keepLatest(database: Database, measurement: Measurement): 
 }
 
 /**
- * What was measured last of the versions of some models, by `model@version`.
- * @throws INTERNAL when what is kept is damaged
+ * What was measured last of the versions of some models, by `model@version`. What is damaged is left out: it is soon measured
+ * again.
  */
 export async function readLatest(
   database: Database,
@@ -131,19 +132,21 @@ export async function readLatest(
     const key = `${row.model_id}@${row.version}`;
     const at = Number(row.at);
     const before = found.get(key);
-    if (row.kind === 'drift') found.set(key, { ...before, drift: { ...read(drift, row), at } });
-    else found.set(key, { ...before, performance: { ...read(performance, row), at } });
+    const read = row.kind === 'drift' ? readKept(drift, row) : readKept(performance, row);
+    if (read !== undefined) found.set(key, { ...before, [row.kind]: { ...read, at } });
   }
   return found;
 }
 
-function read<Schema extends z.ZodType>(
+function readKept<Schema extends z.ZodType>(
   schema: Schema,
   { model_id, version, facts }: LatestMeasurementRow,
-): z.output<Schema> {
-  return readStored(schema, facts, {
-    table: 'latest_measurements',
-    column: 'facts',
-    of: `${model_id} ${version}`,
-  });
+): z.output<Schema> | undefined {
+  try {
+    const of = `${model_id} ${version}`;
+    return readStored(schema, facts, { table: 'latest_measurements', column: 'facts', of });
+  } catch (error) {
+    if (error instanceof ModelYardError) return undefined;
+    throw error;
+  }
 }

@@ -28,7 +28,7 @@ export async function readLivePerformance(
       .execute();
     const route = new Map((await readRoute(database, modelId))?.weights ?? []);
     for (const { version } of deployed) weights.set(`${modelId}@${version}`, route.get(version) ?? 0);
-    for (const [key, { calls, errors, recent }] of await readServingStatistics(database, modelId, now))
+    for (const [key, { calls, errors, recent }] of await readServingStatistics(database, [modelId], now))
       statistics.set(key, { calls, errors, latencyMs: recent.latencyMs });
   }
   // There is no reference here, so no drop is judged.

@@ -46,6 +46,8 @@ export interface Engine extends ModelInspector {
   /** Finishes running and waiting calls, then ends the hosts of a version. */
   unload(key: string): Promise<void>;
   status(key: string): PoolStatus;
+  /** Of every version that was loaded. */
+  pools(): (PoolStatus & { key: string })[];
   close(): void;
 }
 
@@ -202,6 +204,8 @@ export function createEngine(settings: EngineSettings): Engine {
 
     status: (key) =>
       pools.get(key)?.status() ?? { state: 'not_loaded', hosts: 0, waiting: 0, runningMs: undefined },
+
+    pools: () => [...pools].map(([key, pool]) => ({ key, ...pool.status() })),
 
     close() {
       clearInterval(sweep);

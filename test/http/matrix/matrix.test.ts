@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Caller, may, roles } from '../../../src/access/roles.ts';
 import { scratchDirectory } from '../../e2e/environment.ts';
 import { createToken, startHttpServer, type TestHttpServer } from '../http_server.ts';
+import { metricsOperations } from './metrics.ts';
 import type { MatrixOperation } from './operations.ts';
 import { recordOperations } from './records.ts';
 
 /** Every operation of every protocol: who adds one adds it here. */
-const operations: readonly MatrixOperation[] = [...recordOperations];
+const operations: readonly MatrixOperation[] = [...metricsOperations, ...recordOperations];
 
 /** Whether the caller may do what the permission stands for; undefined: a caller without a token where tokens exist. */
 function mayDo({ permission }: MatrixOperation, caller: Caller | undefined): 'allowed' | 'refused' {
