@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { mkdirSync } from 'node:fs';
 import { hasTokens } from './access/tokens.ts';
+import { compileSooner } from './compile_sooner.ts';
 import { SettingsError } from './errors.ts';
 import { isLoopback } from './http/access/addresses.ts';
 import { createHttpServer } from './http/http_server.ts';
@@ -74,6 +75,7 @@ async function serveHere(
     openServices(settings, logger),
     import('../tools/index.ts'),
   ]);
+  compileSooner();
   const server = createHttpServer({
     settings,
     options,

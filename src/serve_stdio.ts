@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { Tool } from '../tools/define_tool.ts';
+import { compileSooner } from './compile_sooner.ts';
 import { defaultDirectory } from './default_directory.ts';
 import { ModelYardError } from './errors.ts';
 import { createServer, tellAlert } from './server.ts';
@@ -54,8 +55,10 @@ export async function serveStdio(settings: Settings): Promise<void> {
     if (isNeeded) return;
     isNeeded = true;
     clearTimeout(timer);
-    prepare().catch(() => undefined);
-    services().catch((error: unknown) => {
+    const prepared = prepare();
+    const opened = services();
+    Promise.all([prepared, opened]).then(compileSooner, () => undefined);
+    opened.catch((error: unknown) => {
       if (error instanceof ModelYardError)
         logger.error(`the store could not be opened: ${error.message} ${error.hint}`);
       else logger.error('the store could not be opened', { error });
