@@ -138,7 +138,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
 
   server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
     const { settings } = await services();
-    const content = await files.read(uri, settings.allowedRoots).catch((error: unknown) => {
+    const content = await files.read(uri, settings).catch((error: unknown) => {
       if (!(error instanceof ModelYardError)) throw error;
       throw new McpError(ErrorCode.InvalidParams, `${error.code}: ${error.message} ${error.hint}`);
     });

@@ -6,6 +6,7 @@ import { openSessions } from './sessions/sessions.ts';
 import type { Settings } from './settings.ts';
 import { openStore } from './storage/store.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { openUploads } from './uploads/uploads.ts';
 
 /** How long a report on many calls waits for the last of them while others write, milliseconds. */
 const reportPatienceMs = 500;
@@ -36,6 +37,13 @@ export async function openServices(
     retention: { maxAgeMs: settings.logRetentionMs, maxBytes: settings.logMaxBytes },
     exclude: settings.logExcludedFeatures,
   });
+  const uploads = openUploads({
+    database,
+    directory: settings.directory,
+    maxBytes: settings.maxUploadBytes,
+    clock,
+  });
+  const files = { allowedRoots: settings.allowedRoots, openUpload: uploads.open };
   const flushLog = () => log.flushForReading(reportPatienceMs);
   // The registry is opened last, for it needs the hosts of serving to look into files: those that call it do so later.
   const register: Register = (...registration) => registry.register(...registration);
@@ -44,6 +52,7 @@ export async function openServices(
     artifacts,
     log,
     flushLog,
+    files,
     approvals,
     register,
     logger,
@@ -74,6 +83,7 @@ export async function openServices(
   });
   const monitoring = await openMonitoring(settings, {
     store,
+    files,
     log,
     serving,
     livePerformance,
@@ -82,12 +92,12 @@ export async function openServices(
     clock,
     random,
   });
-  const backtest = openBacktest(settings, { database, address, artifacts, flushLog, clock });
+  const backtest = openBacktest(settings, { database, address, artifacts, files, flushLog, clock });
   const { inspector, deployer, served, probeFailure, shadowAgreement } = serving;
   const registry = openRegistry({
     database,
     artifacts,
-    allowedRoots: settings.allowedRoots,
+    files,
     approvals,
     withFile: mlflow.withFile,
     inspector,
@@ -126,6 +136,7 @@ export async function openServices(
     startedAt,
     store: { kind: store.kind, requireIntact: store.requireIntact },
     access: { approvals, audit, tokens },
+    uploads,
     log,
     registry,
     serving,

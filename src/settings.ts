@@ -82,6 +82,7 @@ export const settingsSchema = z.strictObject({
     .transform((text) => text.split(',').map((name) => name.trim()))
     .refine((names) => !names.includes(''), 'must be names separated by commas, none of them empty')
     .default([]),
+  MODELYARD_MAX_UPLOADS_MB: z.coerce.number().int().min(1).max(1_000_000).default(2000),
   MODELYARD_MAX_ARTIFACT_MB: z.coerce.number().int().min(1).max(1_000_000).default(2000),
   MODELYARD_ARTIFACTS: z
     .string()
@@ -158,6 +159,8 @@ export interface Settings {
   maxLoaded: number;
   idleUnloadMs: number;
   maxArtifactBytes: number;
+  /** Of all files together that callers over HTTP have uploaded. */
+  maxUploadBytes: number;
   /** Where the artifacts are; undefined: in `directory`. */
   objectStore: ObjectStoreSettings | undefined;
   /** What is kept in `directory` of the artifacts of the object store. */
@@ -272,6 +275,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     maxQueue: values.MODELYARD_MAX_QUEUE,
     maxLoaded: values.MODELYARD_MAX_LOADED,
     idleUnloadMs: values.MODELYARD_IDLE_UNLOAD_S * 1000,
+    maxUploadBytes: values.MODELYARD_MAX_UPLOADS_MB * 1_000_000,
     maxArtifactBytes: values.MODELYARD_MAX_ARTIFACT_MB * 1_000_000,
     objectStore: objectStoreIn(values),
     artifactCacheBytes: values.MODELYARD_ARTIFACT_CACHE_MB * 1_000_000,

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ResourceLink } from '../tools/define_tool.ts';
 import { ModelYardError } from './errors.ts';
-import { withReadable } from './files/file_access.ts';
+import { type ReadableFiles, withReadable } from './files/file_access.ts';
 import { maxAnswerBytes, megabytes } from './message_size.ts';
 
 /** A file's content as a resource has it. */
@@ -47,17 +47,17 @@ interface WrittenFiles extends KnownLinks {
    * @returns undefined for a URI that no answer of this session had
    * @throws PATH_NOT_ALLOWED, INVALID_INPUT when it has been moved or removed, LIMIT_EXCEEDED when a message has no room for it
    */
-  read(uri: string, allowedRoots: readonly string[]): Promise<FileContent | undefined>;
+  read(uri: string, files: ReadableFiles): Promise<FileContent | undefined>;
 }
 
 export function writtenFiles(links: KnownLinks = linksInMemory()): WrittenFiles {
   return {
     ...links,
-    async read(uri, allowedRoots) {
+    async read(uri, files) {
       const link = (await links.list()).find((one) => one.uri === uri);
       if (link === undefined) return undefined;
       const path = fileURLToPath(uri);
-      const content = await withReadable(path, allowedRoots, ({ fd, bytes }) => {
+      const content = await withReadable(path, files, ({ fd, bytes }) => {
         if (bytes > largestFileBytes)
           throw new ModelYardError(
             'LIMIT_EXCEEDED',

@@ -28,26 +28,32 @@ test('tables of text are read as text, Parquet as bytes, empty files as empty', 
     link(write('empty.csv', '')),
   ];
   await files.remember([text, parquet, empty]);
-  expect(await files.read(text.uri, [directory])).toEqual({
+  expect(await files.read(text.uri, { allowedRoots: [directory] })).toEqual({
     uri: text.uri,
     mimeType: 'text/csv',
     text: 'é\n',
   });
-  expect(await files.read(parquet.uri, [directory])).toMatchObject({ blob: bytes.toString('base64') });
-  expect(await files.read(empty.uri, [directory])).toMatchObject({ text: '' });
+  expect(await files.read(parquet.uri, { allowedRoots: [directory] })).toMatchObject({
+    blob: bytes.toString('base64'),
+  });
+  expect(await files.read(empty.uri, { allowedRoots: [directory] })).toMatchObject({ text: '' });
 });
 
 test('a file is read only if an answer linked to it, it is where it was, and below a root', async () => {
   const files = writtenFiles();
   const path = write('rows.csv', 'x\n1\n');
   const { uri } = link(path);
-  expect(await files.read(uri, [directory])).toBeUndefined();
+  expect(await files.read(uri, { allowedRoots: [directory] })).toBeUndefined();
   await files.remember([link(path)]);
   const elsewhere = join(directory, 'elsewhere');
   mkdirSync(elsewhere);
-  await expect(files.read(uri, [elsewhere])).rejects.toMatchObject({ code: 'PATH_NOT_ALLOWED' });
+  await expect(files.read(uri, { allowedRoots: [elsewhere] })).rejects.toMatchObject({
+    code: 'PATH_NOT_ALLOWED',
+  });
   renameSync(path, join(elsewhere, 'rows.csv'));
-  await expect(files.read(uri, [directory])).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  await expect(files.read(uri, { allowedRoots: [directory] })).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+  });
 });
 
 test('a file for which a message has no room is named, not read', async () => {
@@ -55,7 +61,7 @@ test('a file for which a message has no room is named, not read', async () => {
   const path = write('large.csv', '');
   truncateSync(path, maxMessageBytes);
   await files.remember([link(path)]);
-  await expect(files.read(link(path).uri, [directory])).rejects.toMatchObject({
+  await expect(files.read(link(path).uri, { allowedRoots: [directory] })).rejects.toMatchObject({
     code: 'LIMIT_EXCEEDED',
     message: expect.stringMatching(/large\.csv has 8\.4 MB, more than the 4\.2 MB/),
   });

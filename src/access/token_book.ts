@@ -38,6 +38,8 @@ export function tokenBook({
   let byId: ReadonlyMap<string, TokenRow> | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
+  /** Until when nobody waits for a database that did not answer, by performance.now(). */
+  let goesOnUntil = Number.NEGATIVE_INFINITY;
   const notedAt = new Map<string, number>();
 
   const read = () => {
@@ -53,6 +55,7 @@ export function tokenBook({
     return reading;
   };
   const age = () => performance.now() - readAt;
+  const isFresh = () => age() < freshForMs || performance.now() < goesOnUntil;
 
   const noteUse = (row: TokenRow) => {
     const now = clock();
@@ -69,7 +72,7 @@ export function tokenBook({
 
   return {
     async refresh() {
-      if (age() < freshForMs) return;
+      if (isFresh()) return;
       const underWay = read();
       if (age() < usableForMs) {
         underWay.catch(() => undefined);
@@ -77,13 +80,15 @@ export function tokenBook({
       }
       try {
         await (byId === undefined ? underWay : inTime(underWay));
+        if (age() > usableForMs) goesOnUntil = performance.now() + freshForMs;
       } catch (error) {
         const reason = storageError(error);
         const isAway = reason instanceof ModelYardError && reason.code === 'STORAGE_UNAVAILABLE';
         if (!isAway || byId === undefined) throw reason;
+        goesOnUntil = performance.now() + freshForMs;
       }
     },
-    isFresh: () => age() < freshForMs,
+    isFresh,
     hasTokens: () => byId === undefined || byId.size > 0,
     find(text) {
       const row = byId?.get(tokenIdIn(text) ?? '');

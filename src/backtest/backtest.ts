@@ -1,6 +1,6 @@
 import { builtFile } from '../built_file.ts';
 import { ModelYardError } from '../errors.ts';
-import { withReadable } from '../files/file_access.ts';
+import { type ReadableFiles, withReadable } from '../files/file_access.ts';
 import { listedClasses } from '../registry/actual_value.ts';
 import type { GateEvidence } from '../registry/gates.ts';
 import { findVersion } from '../registry/lookup.ts';
@@ -22,6 +22,7 @@ export interface BacktestDependencies {
   database: Database;
   address: DatabaseAddress;
   artifacts: ArtifactStore;
+  files: ReadableFiles;
   /** Brings every prediction that was answered into the database, if that is soon done. */
   flushLog: () => Promise<string[]>;
   clock: () => number;
@@ -58,7 +59,7 @@ const sampleSeed = 1;
 
 export function openBacktest(settings: Settings, dependencies: BacktestDependencies): Backtest {
   const threads = openThreads<BacktestTasks>(builtFile('backtest_thread.js'), { threads: 1, idleMs: 0 });
-  const { database, address, artifacts, flushLog, clock } = dependencies;
+  const { database, address, artifacts, files, flushLog, clock } = dependencies;
   const run: Backtest['run'] = async (request, options = {}) => {
     const candidate = await findVersion(database, request.modelId, request.version);
     const incumbent = await resolveVersion(database, request.modelId, request.against);
@@ -88,7 +89,7 @@ export function openBacktest(settings: Settings, dependencies: BacktestDependenc
     const [found, behind] =
       rows.kind === 'window'
         ? await flushLog().then(async (warnings) => [await replay(rows), warnings] as const)
-        : await withReadable(rows.path, settings.allowedRoots, async ({ fd, bytes }) => {
+        : await withReadable(rows.path, files, async ({ fd, bytes }) => {
             const file = { format: formatOf(rows.path), path: fd, shownPath: rows.path, bytes };
             const { outcomeColumn, entityColumn } = rows;
             return [

@@ -107,6 +107,12 @@ export function isBelowAny(
 }
 
 export function notAllowed(path: string, roots: readonly string[]): ModelYardError {
+  if (roots.length === 0)
+    return new ModelYardError(
+      'PATH_NOT_ALLOWED',
+      `${path} is not read: this server takes no files of its machine.`,
+      'Upload the file (PUT /v1/files/NAME) and name it upload:NAME, name a source in MLflow, or have the server started with MODELYARD_ALLOWED_ROOTS.',
+    );
   if (!isAbsolute(path))
     return new ModelYardError(
       'PATH_NOT_ALLOWED',

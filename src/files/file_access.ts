@@ -38,23 +38,36 @@ export interface HeldDirectory {
   close(): Promise<void>;
 }
 
-/** Directories that callers' files may be in. */
-export interface FileRoots {
-  /** Real paths. */
+/** Where files that callers name for reading may be. */
+export interface ReadableFiles {
+  /** Real paths of the directories that they may be in. */
   allowedRoots: readonly string[];
+  /** Opens what was uploaded under a name, which a path gives as `upload:NAME`; undefined: nothing was. */
+  openUpload?: (name: string) => Promise<OpenedFile>;
+}
+
+/** Directories that callers' files may be in. */
+export interface FileRoots extends ReadableFiles {
   /**
    * The one of the roots that other users can write to as well: results go only into folders there that are our own.
    */
   temporaryRoot: string | undefined;
 }
 
+const uploadPath = /^upload:(.*)$/s;
+
 /**
- * Opens a file that a caller names for reading. What was opened is checked, not the name, so that swapping a
+ * Opens a file that a caller names for reading: one that was uploaded, or one of this machine. What was opened is checked, not the name, so that swapping a
  * directory for a link meanwhile achieves nothing.
  *
  * @throws as readableFile
  */
-export async function openReadable(path: string, allowedRoots: readonly string[]): Promise<OpenedFile> {
+export async function openReadable(
+  path: string,
+  { allowedRoots, openUpload }: ReadableFiles,
+): Promise<OpenedFile> {
+  const [, uploaded] = uploadPath.exec(path) ?? [];
+  if (uploaded !== undefined && openUpload !== undefined) return openUpload(uploaded);
   const real = await readableFile(path, allowedRoots);
   const handle = await openRealFile(real).catch(() => {
     throw unreadable(path);
@@ -82,10 +95,10 @@ export async function openReadable(path: string, allowedRoots: readonly string[]
 /** Opens a file for reading, uses it and closes it. */
 export async function withReadable<T>(
   path: string,
-  allowedRoots: readonly string[],
+  files: ReadableFiles,
   use: (file: OpenedFile) => Promise<T>,
 ): Promise<T> {
-  const file = await openReadable(path, allowedRoots);
+  const file = await openReadable(path, files);
   try {
     return await use(file);
   } finally {

@@ -20,6 +20,8 @@ export interface HttpContext {
   isReady(): boolean;
   /** Aborted when streams that are held open have to end. */
   stopping: AbortSignal;
+  /** Has something done at the end, beside what is under way: other ports are closed then. */
+  onClose(close: () => Promise<void>): void;
   /** The numbers of every process of this server, as prom-client's JSON. */
   metricsOfAll(): Promise<object[][]>;
   /** Who calls, of a front that is not of Fastify. @throws HttpRefusal 401, 429 */

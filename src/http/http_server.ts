@@ -97,6 +97,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
   const authentication = { tokens, loopbackOnly: isLoopback(options.host), readOnly: settings.readOnly };
   const limit = options.maxRate === undefined ? undefined : rateLimit(options.maxRate);
   const stopping = new AbortController();
+  const closings: (() => Promise<void>)[] = [];
   const load = { underWay: 0, isIdle: nobodyWatches as () => void };
   const lacking = new Map<string, readonly string[]>();
   const lackingOf = (caller: Caller): readonly string[] => {
@@ -124,6 +125,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     clock,
     isReady: () => !stopping.signal.aborted,
     stopping: stopping.signal,
+    onClose: (close) => closings.push(close),
     metricsOfAll: workerMetrics(() => metrics.registry.getMetricsAsJSON()),
     async admit(authorization, address) {
       await tokens.refresh();
@@ -249,7 +251,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
         await within(drainMs, (done) => {
           load.isIdle = done;
         });
-      const closed = app.close();
+      const closed = Promise.allSettled([app.close(), ...closings.map((close) => close())]);
       await within(endMs, (done) => void closed.then(done, done));
       app.server.closeAllConnections();
     },

@@ -1,7 +1,8 @@
+import { fileRoutes } from './files.ts';
 import { healthRoutes } from './health.ts';
 import type { Protocol } from './http_server.ts';
 import { metricsRoutes } from './metrics/metrics_routes.ts';
 import { recordRoutes } from './records.ts';
 
 /** Everything that is served over HTTP, a protocol a line. */
-export const protocols: readonly Protocol[] = [healthRoutes, recordRoutes, metricsRoutes];
+export const protocols: readonly Protocol[] = [healthRoutes, recordRoutes, fileRoutes, metricsRoutes];

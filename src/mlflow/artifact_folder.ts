@@ -142,7 +142,7 @@ function localFolder(path: string, allowedRoots: readonly string[], signal?: Abo
       }
     },
     async *read(below) {
-      const file = await openReadable(inside(below), allowedRoots);
+      const file = await openReadable(inside(below), { allowedRoots });
       try {
         for await (const chunk of piecesOf(file.fd, 1 << 20)) {
           if (signal?.aborted)

@@ -1,5 +1,6 @@
 import type { Origin } from '../access/origin.ts';
 import { type Caller, may } from '../access/roles.ts';
+import type { ReadableFiles } from '../files/file_access.ts';
 import type { WindowReader } from '../prediction_log/window_reader.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Settings } from '../settings.ts';
@@ -37,6 +38,8 @@ export interface MonitoringDependencies {
     /** What has become of the database's file; undefined while all is well. */
     fault: () => string | undefined;
   };
+  /** Where files that callers name are read from. */
+  files: ReadableFiles;
   /** The prediction log. */
   log: {
     flush: () => Promise<void>;
@@ -54,16 +57,16 @@ export interface MonitoringDependencies {
 
 /** What happened: drift, outcomes, performance, alerts, health. @throws STORAGE_UNAVAILABLE */
 export async function openMonitoring(settings: Settings, dependencies: MonitoringDependencies) {
-  const { store, log, serving, livePerformance, driftMeasured, logger, clock, random } = dependencies;
+  const { store, files, log, serving, livePerformance, driftMeasured, logger, clock, random } = dependencies;
   const { database, artifacts, address, fault: storeFault } = store;
-  const { allowedRoots, driftThreshold: significance, missingThreshold } = settings;
+  const { driftThreshold: significance, missingThreshold } = settings;
   const comparing = {
     database,
     flushLog: log.flushForReading,
     readWindow: log.readWindow,
     scorer: serving.scorer,
     rowsMixedBy: serving.rowsMixedBy,
-    allowedRoots,
+    ...files,
     clock,
   };
   const keep = (measurement: Measurement) => {
@@ -112,7 +115,7 @@ export async function openMonitoring(settings: Settings, dependencies: Monitorin
     criticalDrift: (record: VersionRecord) =>
       criticalDrift(comparing, record, { significance, missingThreshold }),
     recordOutcomes: (modelId: string, given: GivenOutcomes, origin: Origin) =>
-      recordOutcomes({ database, flushLog: log.flush, allowedRoots, clock }, modelId, given, origin),
+      recordOutcomes({ database, flushLog: log.flush, ...files, clock }, modelId, given, origin),
     performance: (request: PerformanceRequest) => readPerformance(livePerformance.measuring, request),
     /** @throws MODEL_NOT_FOUND */
     health: (modelId: string | undefined) => readHealth(health.reading, modelId),

@@ -1,6 +1,6 @@
 import type { Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
-import { type OpenedFile, openReadable } from '../files/file_access.ts';
+import { type OpenedFile, openReadable, type ReadableFiles } from '../files/file_access.ts';
 import type { FileRef } from '../files/opened_file.ts';
 import type { Artifact } from '../storage/artifact.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
@@ -16,11 +16,10 @@ import type { Registration } from './registration.ts';
 import { deriveFeatures, type TensorSpec } from './signature.ts';
 import { type VersionRecord, versionRecord } from './version_record.ts';
 
-export interface RegisterDependencies {
+export interface RegisterDependencies extends ReadableFiles {
   database: Database;
   artifacts: ArtifactStore;
   inspector: ModelInspector;
-  allowedRoots: readonly string[];
   clock: () => number;
 }
 
@@ -39,7 +38,7 @@ export async function registerVersion(
 ): Promise<{ record: VersionRecord; created: boolean }> {
   const { file } = registration;
   if (file !== undefined) return registerFile(dependencies, registration, file, origin, signal);
-  const opened = await localFile(registration.source, dependencies.allowedRoots);
+  const opened = await localFile(registration.source, dependencies);
   try {
     const whole = await dependencies.inspector.wholeFile(opened, signal);
     try {
@@ -159,7 +158,7 @@ async function readVersion(
   return row === undefined ? undefined : versionRecord(row);
 }
 
-async function localFile(source: string, allowedRoots: readonly string[]): Promise<OpenedFile> {
+async function localFile(source: string, files: ReadableFiles): Promise<OpenedFile> {
   if (/^(runs|models):/.test(source))
     throw new ModelYardError(
       'MLFLOW_UNAVAILABLE',
@@ -172,7 +171,7 @@ async function localFile(source: string, allowedRoots: readonly string[]): Promi
       `source=${source} is a URL; only files on this machine can be registered.`,
       'Download the ONNX file and give its path.',
     );
-  return openReadable(source, allowedRoots);
+  return openReadable(source, files);
 }
 
 async function requireParent(database: Database, registration: Registration): Promise<void> {

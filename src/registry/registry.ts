@@ -1,6 +1,7 @@
 import type { Approvals, Call } from '../access/approval.ts';
 import type { Follower } from '../access/change_model.ts';
 import type { Origin } from '../access/origin.ts';
+import type { ReadableFiles } from '../files/file_access.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { Database } from '../storage/database.ts';
 import { type Comparison, compareVersions, type LivePerformance } from './compare.ts';
@@ -21,7 +22,7 @@ import type { VersionRecord } from './version_record.ts';
 export interface RegistryDependencies {
   database: Database;
   artifacts: ArtifactStore;
-  allowedRoots: readonly string[];
+  files: ReadableFiles;
   approvals: Approvals;
   withFile: WithFile;
   /** Serving's part: inspecting a file, moving the traffic with a stage, following where calls go. */
@@ -42,7 +43,7 @@ export interface RegistryDependencies {
 
 /** Models, versions and their stages, and the changes of them. */
 export function openRegistry(dependencies: RegistryDependencies) {
-  const { database, artifacts, allowedRoots, approvals, inspector, deployer, served, flushLog, clock } =
+  const { database, artifacts, files, approvals, inspector, deployer, served, flushLog, clock } =
     dependencies;
   const stages = {
     database,
@@ -57,8 +58,7 @@ export function openRegistry(dependencies: RegistryDependencies) {
   const register: Register = (registration, origin, signal, downloaded) =>
     dependencies.withFile(
       registration,
-      (whole) =>
-        registerVersion({ database, artifacts, inspector, allowedRoots, clock }, whole, origin, signal),
+      (whole) => registerVersion({ database, artifacts, inspector, ...files, clock }, whole, origin, signal),
       downloaded,
       signal,
     );

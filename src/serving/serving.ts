@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Approvals, Call } from '../access/approval.ts';
 import type { Origin } from '../access/origin.ts';
 import { may } from '../access/roles.ts';
+import type { ReadableFiles } from '../files/file_access.ts';
 import { findVersionName } from '../registry/lookup.ts';
 import type { Register } from '../registry/registration.ts';
 import type { Deployer } from '../registry/stage_change.ts';
@@ -40,6 +41,8 @@ export interface ServingDependencies {
   /** Brings every prediction that was answered into the database, if that is soon done. */
   flushLog: () => Promise<unknown>;
   approvals: Approvals;
+  /** Where files that callers name are read from. */
+  files: ReadableFiles;
   /** The registry's, for a version that is deployed and not there yet. */
   register: Register;
   logger: Logger;
@@ -50,7 +53,7 @@ export interface ServingDependencies {
 /** What runs: the engine, who answers which call, and the changes of it. */
 export function openServing(settings: Settings, dependencies: ServingDependencies) {
   const { database, artifacts, log, flushLog, approvals, register, logger, clock, random } = dependencies;
-  const { directory, allowedRoots, temporaryRoot, maxArtifactBytes } = settings;
+  const { directory, temporaryRoot, maxArtifactBytes } = settings;
   const engine = createEngine({
     withFile: artifacts.withFile,
     isFetching: artifacts.isFetching,
@@ -70,7 +73,7 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
   const breakers = createBreakers({ database, served, clock, logger });
   const logging = { database, sink: log, callerIds: log.callerIds, clock };
   const answering = { ...logging, served, engine, breakers, random, logger };
-  const files = createFilePredictor({ ...answering, allowedRoots, temporaryRoot, directory });
+  const files = createFilePredictor({ ...answering, ...dependencies.files, temporaryRoot, directory });
   const traffic = { database, engine, served, clock };
   const deploying = { ...traffic, register };
   let observer: CallObserver | undefined;
@@ -121,7 +124,7 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
     pools: engine.pools,
     predictFile: files.predict,
     logPredictions: (request: LogRequest) =>
-      logPredictions({ ...logging, allowedRoots, keptMs: settings.logRetentionMs }, request),
+      logPredictions({ ...logging, ...dependencies.files, keptMs: settings.logRetentionMs }, request),
     deploy: (deployment: Deployment, call: Call, progress: Progress, signal: AbortSignal) =>
       deployVersion(deploying, deployment, call.origin, approvals.approverOf(call), progress, signal),
     setTraffic: (request: TrafficRequest, call: Call) =>

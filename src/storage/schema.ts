@@ -53,6 +53,7 @@ export interface Tables {
   rollout_lease: { id: number; holder: string | null; expires_at: number };
   tokens: TokenRow;
   uploads: UploadRow;
+  upload_pieces: UploadPieceRow;
   mcp_sessions: McpSessionRow;
   mcp_messages: { message_id: string; session_id: string; message: string; at: number };
   mcp_links: { session_id: string; uri: string; name: string; mime_type: string; at: number };
@@ -73,13 +74,25 @@ export interface TokenRow {
   last_used_at: number | null;
 }
 
-/** A file that was uploaded over HTTP; its bytes are an artifact. */
+/** A file that was uploaded over HTTP, in pieces; see src/uploads/uploads.ts. */
 interface UploadRow {
+  upload_id: string;
   name: string;
-  sha256: string;
+  /** 0: it is coming in. */
+  complete: number;
+  /** Null until it is complete. */
+  sha256: string | null;
+  /** That have come in. */
   bytes: number;
   uploaded_at: number;
   uploaded_by: string;
+}
+
+interface UploadPieceRow {
+  upload_id: string;
+  /** 0, 1, 2 … */
+  piece: number;
+  content: ColumnType<Buffer | ArrayBuffer, Buffer, Buffer>;
 }
 
 export interface McpSessionRow {

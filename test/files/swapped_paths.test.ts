@@ -45,7 +45,7 @@ async function counted(times: number, attempt: (turn: number) => Promise<string>
   return counts;
 }
 
-const read = () => withReadable(join(swapped, 'data.csv'), roots.allowedRoots, ({ fd }) => textOf(fd));
+const read = () => withReadable(join(swapped, 'data.csv'), roots, ({ fd }) => textOf(fd));
 
 async function write(name: string): Promise<string> {
   const held = await holdWritable(join(swapped, name), roots, registry);
@@ -117,7 +117,7 @@ describe('what was opened stays what it is', () => {
   test.skipIf(process.platform !== 'linux')('a file, a directory to read and one to write', async () => {
     const held = await holdReadableDirectory(folder, roots.allowedRoots);
     const output = await holdWritable(join(folder, 'out.csv'), roots, registry);
-    const content = await withReadable(join(folder, 'data.csv'), roots.allowedRoots, async ({ fd }) => {
+    const content = await withReadable(join(folder, 'data.csv'), roots, async ({ fd }) => {
       swap();
       return [await textOf(fd), await textOf(fd)];
     });

@@ -201,7 +201,7 @@ describe('a model whose tensors are in files beside it', () => {
       incoming,
       maxArtifactBytes: 3000,
     });
-    await withReadable(source, [join(source, '..')], (opened) =>
+    await withReadable(source, { allowedRoots: [join(source, '..')] }, (opened) =>
       expect(small.wholeFile(opened)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' }),
     );
     small.close();

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { ModelYardError } from '../../errors.ts';
-import { withReadable } from '../../files/file_access.ts';
+import { type ReadableFiles, withReadable } from '../../files/file_access.ts';
 import { formatOf } from '../../tables/formats.ts';
 import { withTable } from '../../tables/open_table.ts';
 import type { Table } from '../../tables/table.ts';
@@ -23,17 +23,14 @@ const idColumn = 'prediction_id';
 const actualColumn = 'actual';
 
 /** @throws INVALID_INPUT, PATH_NOT_ALLOWED, LIMIT_EXCEEDED */
-export async function readGivenOutcomes(
-  given: GivenOutcomes,
-  allowedRoots: readonly string[],
-): Promise<GivenOutcome[]> {
+export async function readGivenOutcomes(given: GivenOutcomes, files: ReadableFiles): Promise<GivenOutcome[]> {
   if (given.kind === 'records') {
     requireLimit(given.outcomes.length);
     return given.outcomes.map((outcome, index) => ({ ...outcome, place: `outcomes[${index}]` }));
   }
   const { path: shownPath } = given;
   const format = formatOf(shownPath);
-  return withReadable(shownPath, allowedRoots, ({ fd, bytes }) =>
+  return withReadable(shownPath, files, ({ fd, bytes }) =>
     withTable({ format, path: fd, shownPath, bytes }, (table) => readTable(table, shownPath)),
   );
 }

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { appendAudit } from '../../access/audit.ts';
 import type { Origin } from '../../access/origin.ts';
 import { ModelYardError } from '../../errors.ts';
+import type { ReadableFiles } from '../../files/file_access.ts';
 import { readUnchanged } from '../../prediction_log/changing.ts';
 import { type LocatedRows, locatePredictions } from '../../prediction_log/locate.ts';
 import { type OutcomeTimes, whereOutcomesLie } from '../../prediction_log/where_outcomes_lie.ts';
@@ -13,11 +14,10 @@ import { type GivenOutcome, type GivenOutcomes, readGivenOutcomes } from './give
 import { recordShadows } from './record_shadows.ts';
 import { nothingIfCancelled, writeOutcomes } from './write_outcomes.ts';
 
-export interface OutcomeDependencies {
+export interface OutcomeDependencies extends ReadableFiles {
   database: Database;
   /** Brings every prediction that was answered into the database. */
   flushLog: () => Promise<void>;
-  allowedRoots: readonly string[];
   clock: () => number;
 }
 
@@ -45,13 +45,14 @@ export interface OutcomeReport {
  * @throws MODEL_NOT_FOUND, INVALID_INPUT naming the first rows that are wrong, PATH_NOT_ALLOWED, LIMIT_EXCEEDED
  */
 export async function recordOutcomes(
-  { database, flushLog, allowedRoots, clock }: OutcomeDependencies,
+  dependencies: OutcomeDependencies,
   modelId: string,
   given: GivenOutcomes,
   origin: Origin,
 ): Promise<OutcomeReport> {
+  const { database, flushLog, clock } = dependencies;
   await requireModel(database, modelId);
-  const rows = await readGivenOutcomes(given, allowedRoots);
+  const rows = await readGivenOutcomes(given, dependencies);
   await flushLog();
   requireWanted(origin.signal);
   const wanted = await byPredictionId(database, modelId, rows);

@@ -1,6 +1,6 @@
 import { builtFile } from '../../built_file.ts';
 import { ModelYardError } from '../../errors.ts';
-import { withReadable } from '../../files/file_access.ts';
+import { type ReadableFiles, withReadable } from '../../files/file_access.ts';
 import type { WindowReader } from '../../prediction_log/window_reader.ts';
 import { featureKinds } from '../../registry/feature_kinds.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
@@ -14,11 +14,10 @@ export type RowSource =
   | { kind: 'path'; path: string }
   | { kind: 'window'; since: number; until: number };
 
-export interface SourceDependencies {
+export interface SourceDependencies extends ReadableFiles {
   /** Brings every prediction that was answered into the database. */
   flushLog: () => Promise<string[]>;
   readWindow: WindowReader;
-  allowedRoots: readonly string[];
 }
 
 /** Rows as columns, one value a row. */
@@ -73,7 +72,7 @@ export async function readSource(
       source: `${source.records.length} records of the call`,
     };
   }
-  const given = await withReadable(source.path, dependencies.allowedRoots, ({ fd, bytes }) => {
+  const given = await withReadable(source.path, dependencies, ({ fd, bytes }) => {
     const file = { path: fd, shownPath: source.path, bytes, wanted };
     return readHeavyFile(file, bytes <= bytesInPlace, signal);
   });

@@ -1,4 +1,5 @@
 import { ModelYardError } from '../../errors.ts';
+import type { ReadableFiles } from '../../files/file_access.ts';
 import { findVersion } from '../../registry/lookup.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
 import type { Database } from '../../storage/database.ts';
@@ -8,11 +9,10 @@ import type { PredictionSink } from '../prediction_sink.ts';
 import { type CheckedPrediction, predictionChecker } from './check_prediction.ts';
 import { readTold, type ToldPredictions, type ToldRow } from './told_predictions.ts';
 
-export interface LogDependencies {
+export interface LogDependencies extends ReadableFiles {
   database: Database;
   sink: Pick<PredictionSink, 'append'>;
   callerIds: CallerIds;
-  allowedRoots: readonly string[];
   /** How long the log keeps rows, milliseconds; undefined: for ever. */
   keptMs: number | undefined;
   clock: () => number;
@@ -46,7 +46,7 @@ export const shownIds = 100;
  *   the version could not have answered so, and ids that were used for something else: then nothing is logged.
  */
 export async function logPredictions(dependencies: LogDependencies, request: LogRequest): Promise<LogReport> {
-  const { database, sink, callerIds, allowedRoots, keptMs, clock } = dependencies;
+  const { database, sink, callerIds, keptMs, clock } = dependencies;
   const { modelId, predictions } = request;
   const record = await findVersion(database, modelId, request.version);
   const now = clock();
@@ -63,7 +63,7 @@ export async function logPredictions(dependencies: LogDependencies, request: Log
   };
   const unlisted = new Set<string>();
   let actualsPassedOver = 0;
-  await readTold(predictions, record, allowedRoots, async (rows) => {
+  await readTold(predictions, record, dependencies, async (rows) => {
     const checked = rows.map((row) => soundRow(check, row));
     const known = await callerIds.claim({ modelId, version: record.version, at: now }, claimsOf(checked));
     const appended: Promise<void>[] = [];
@@ -101,15 +101,16 @@ export async function logPredictions(dependencies: LogDependencies, request: Log
 
 /** Checks all rows first, so that nothing is logged when one is wrong. */
 async function checkAll(
-  { callerIds, allowedRoots }: LogDependencies,
+  dependencies: LogDependencies,
   record: VersionRecord,
   predictions: ToldPredictions,
   check: ReturnType<typeof predictionChecker>,
 ): Promise<void> {
+  const { callerIds } = dependencies;
   const faults: string[] = [];
   const digests = new Map<string, { digest: string; place: string }>();
   let [rows, wrong] = [0, 0];
-  await readTold(predictions, record, allowedRoots, async (some) => {
+  await readTold(predictions, record, dependencies, async (some) => {
     rows += some.length;
     if (rows > maxRows)
       throw new ModelYardError(

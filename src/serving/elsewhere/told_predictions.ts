@@ -1,5 +1,5 @@
 import { ModelYardError } from '../../errors.ts';
-import { withReadable } from '../../files/file_access.ts';
+import { type ReadableFiles, withReadable } from '../../files/file_access.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
 import { formatOf } from '../../tables/formats.ts';
 import { withTable } from '../../tables/open_table.ts';
@@ -31,7 +31,7 @@ const facts = ['prediction_id', 'prediction', 'actual', 'latency_ms', 'at', 'ent
 export async function readTold(
   given: ToldPredictions,
   record: VersionRecord,
-  allowedRoots: readonly string[],
+  files: ReadableFiles,
   take: (rows: readonly ToldRow[]) => Promise<void>,
 ): Promise<void> {
   if (given.kind === 'records') {
@@ -45,7 +45,7 @@ export async function readTold(
     return;
   }
   const { path: shownPath } = given;
-  await withReadable(shownPath, allowedRoots, ({ fd, bytes }) =>
+  await withReadable(shownPath, files, ({ fd, bytes }) =>
     withTable({ format: formatOf(shownPath), path: fd, shownPath, bytes }, async (table) => {
       const read = rowReader(table, record, shownPath);
       for await (const { rows } of table.chunks(read.mapping)) await take(rows.map(read.row));

@@ -95,7 +95,7 @@ async function predictFile(
 ): Promise<FileReport> {
   const { inputPath, outputPath = defaultOutputPath(inputPath) } = request;
   requireSameFormat(formatOf(inputPath), inputPath, outputPath);
-  const input = await openReadable(inputPath, dependencies.allowedRoots);
+  const input = await openReadable(inputPath, dependencies);
   try {
     return await answerOpened(dependencies, request, input, outputPath, progress, signal);
   } finally {

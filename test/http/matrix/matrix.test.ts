@@ -4,10 +4,10 @@ import { scratchDirectory } from '../../e2e/environment.ts';
 import { createToken, startHttpServer, type TestHttpServer } from '../http_server.ts';
 import { metricsOperations } from './metrics.ts';
 import type { MatrixOperation } from './operations.ts';
-import { recordOperations } from './records.ts';
+import { fileOperations, recordOperations } from './records.ts';
 
 /** Every operation of every protocol: who adds one adds it here. */
-const operations: readonly MatrixOperation[] = [...metricsOperations, ...recordOperations];
+const operations: readonly MatrixOperation[] = [...metricsOperations, ...recordOperations, ...fileOperations];
 
 /** Whether the caller may do what the permission stands for; undefined: a caller without a token where tokens exist. */
 function mayDo({ permission }: MatrixOperation, caller: Caller | undefined): 'allowed' | 'refused' {

@@ -8,3 +8,9 @@ export const recordOperations = [
     outcomes: [{ prediction_id: 'one', actual: 1 }],
   }),
 ];
+
+export const fileOperations = [
+  httpOperation('files', 'READ', 'GET', '/v1/files'),
+  httpOperation('files', 'WRITE', 'PUT', '/v1/files/one', { a: 1 }),
+  httpOperation('files', 'WRITE', 'DELETE', '/v1/files/one'),
+];

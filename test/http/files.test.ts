@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { startServer, type TestServer } from '../e2e/client.ts';
+import { runCommand } from '../e2e/command.ts';
+import { nbaFile, scratchDirectory } from '../e2e/environment.ts';
+import { facts } from '../e2e/nba.ts';
+import { until } from '../e2e/until.ts';
+import { bearer, createToken, startHttpServer, type TestHttpServer } from './http_server.ts';
+
+const scratch = scratchDirectory();
+const settings = { MODELYARD_MAX_UPLOADS_MB: '3' };
+let server: TestHttpServer;
+let agent: TestServer;
+let token = '';
+beforeAll(async () => {
+  token = createToken(scratch.path, 'ada', 'operator');
+  server = await startHttpServer({ directory: scratch.path, settings, flags: ['--workers', '2'] });
+  agent = await startServer({ directory: scratch.path });
+});
+afterAll(async () => {
+  await agent.close();
+  await server.close();
+  scratch.remove();
+});
+
+const put = (name: string, body: Uint8Array<ArrayBuffer> | string) =>
+  fetch(`${server.url}/v1/files/${name}`, { method: 'PUT', headers: bearer(token), body });
+const list = async () =>
+  z
+    .object({ files: z.array(z.looseObject({ name: z.string(), bytes: z.number(), sha256: z.string() })) })
+    .parse(await (await fetch(`${server.url}/v1/files`, { headers: bearer(token) })).json())
+    .files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 }));
+const sha256Of = (content: Uint8Array) => createHash('sha256').update(content).digest('hex');
+
+test('a file is there when it is whole, is replaced and is deleted, and the audit trail says by whom', async () => {
+  const large = Buffer.alloc(2_500_000, 'abc');
+  const put1 = await put('rows.csv', large);
+  expect([put1.status, await put1.json()]).toMatchObject([
+    201,
+    { name: 'rows.csv', path: 'upload:rows.csv', bytes: 2_500_000, sha256: sha256Of(large) },
+  ]);
+  // Until it is whole, the one before is there too.
+  expect((await put('rows.csv', Buffer.alloc(1_000_000))).status).toBe(413);
+  expect((await put('small', 'a')).status).toBe(201);
+  expect(await list()).toEqual([
+    { name: 'rows.csv', bytes: 2_500_000, sha256: sha256Of(large) },
+    { name: 'small', bytes: 1, sha256: sha256Of(Buffer.from('a')) },
+  ]);
+  for (const name of ['rows.csv', 'small'])
+    expect(
+      (await fetch(`${server.url}/v1/files/${name}`, { method: 'DELETE', headers: bearer(token) })).status,
+    ).toBe(200);
+  expect(await list()).toEqual([]);
+  const { output } = runCommand(scratch.path, ['audit', '--client', 'token ada', '--json']);
+  expect(
+    output
+      .trim()
+      .split('\n')
+      .map((line) => z.looseObject({ action: z.string() }).parse(JSON.parse(line)).action),
+  ).toEqual(['upload_file', 'upload_file', 'upload_file', 'delete_file', 'delete_file']);
+});
+
+test('no more comes in than there is room for, also in many uploads at once; what was broken off is gone', async () => {
+  const statuses = await Promise.all(
+    Array.from(
+      { length: 6 },
+      async (_, index) => (await put(`f${index}`, Buffer.alloc(1_200_000, index))).status,
+    ),
+  );
+  expect(statuses.filter((status) => status === 201).length).toBeLessThanOrEqual(2);
+  expect(statuses.every((status) => status === 201 || status === 413)).toBe(true);
+  for (const { name } of await list())
+    await fetch(`${server.url}/v1/files/${name}`, { method: 'DELETE', headers: bearer(token) });
+
+  const socket = connect(server.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  const sent = Buffer.alloc(1_500_000);
+  socket.write(
+    `PUT /v1/files/half HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Length: 2500000\r\n\r\n`,
+  );
+  await new Promise<void>((resolve) => socket.write(sent, () => resolve()));
+  socket.destroy();
+  // Its room is free again: two files that together need it.
+  await until(
+    'the room is free',
+    async () => (await put('whole', Buffer.alloc(2_900_000, 1))).status === 201,
+  );
+  expect((await list()).map(({ name }) => name)).toEqual(['whole']);
+  await fetch(`${server.url}/v1/files/whole`, { method: 'DELETE', headers: bearer(token) });
+});
+
+test('names and empty bodies are judged', async () => {
+  expect((await put('.hidden', 'x')).status).toBe(400);
+  expect((await put('a%2Fb', 'x')).status).toBe(400);
+  expect((await put('none', '')).status).toBe(400);
+  const absent = await fetch(`${server.url}/v1/files/absent`, { method: 'DELETE', headers: bearer(token) });
+  expect([absent.status, await absent.text()]).toEqual([
+    400,
+    expect.stringContaining('no uploaded file absent'),
+  ]);
+});
+
+test('a model and rows that were uploaded are what the tools of any process of the store take', async () => {
+  await put('model.onnx', new Uint8Array(readFileSync(nbaFile('home_win_v2.onnx'))));
+  await agent.call('deploy_model', {
+    model_id: 'nba',
+    version: '1',
+    source: 'upload:model.onnx',
+    feature_names: facts.feature_names,
+    class_labels: facts.class_labels,
+  });
+  const asked = await fetch(`${server.url}/v1/models/nba/predict`, {
+    method: 'POST',
+    headers: { ...bearer(token), 'content-type': 'application/json' },
+    body: JSON.stringify({
+      inputs: [Object.fromEntries(facts.feature_names.map((name) => [name, 1]))],
+      prediction_ids: ['game-1'],
+    }),
+  });
+  expect([asked.status, await asked.json()]).toMatchObject([
+    200,
+    { model_id: 'nba', version: '1', predictions: [{ prediction_id: 'game-1' }] },
+  ]);
+  await put('outcomes.csv', 'prediction_id,actual\ngame-1,home_win\n');
+  const outcomes = await fetch(`${server.url}/v1/models/nba/outcomes`, {
+    method: 'POST',
+    headers: { ...bearer(token), 'content-type': 'application/json' },
+    body: JSON.stringify({ path: 'upload:outcomes.csv' }),
+  });
+  expect([outcomes.status, await outcomes.json()]).toMatchObject([200, { matched: 1, unknown: [] }]);
+  expect(await agent.fail('record_outcomes', { model_id: 'nba', path: 'upload:gone.csv' })).toMatchObject({
+    code: 'INVALID_INPUT',
+    message: expect.stringContaining('gone.csv'),
+  });
+});
+
+test('without roots no file of the machine is read', async () => {
+  const closed = await startHttpServer({
+    directory: scratch.path,
+    settings: { MODELYARD_ALLOWED_ROOTS: '' },
+  });
+  try {
+    const refused = await fetch(`${closed.url}/v1/models/nba/outcomes`, {
+      method: 'POST',
+      headers: { ...bearer(token), 'content-type': 'application/json' },
+      body: JSON.stringify({ path: '/etc/passwd.csv' }),
+    });
+    expect([refused.status, await refused.json()]).toMatchObject([
+      403,
+      { error: { code: 'PATH_NOT_ALLOWED', hint: expect.stringContaining('upload:NAME') } },
+    ]);
+  } finally {
+    await closed.close();
+  }
+});
