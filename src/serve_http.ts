@@ -4,7 +4,8 @@ import { hasTokens } from './access/tokens.ts';
 import { compileSooner } from './compile_sooner.ts';
 import { SettingsError } from './errors.ts';
 import { isLoopback } from './http/access/addresses.ts';
-import { createHttpServer } from './http/http_server.ts';
+import type { HttpContext } from './http/http_context.ts';
+import { createHttpServer, readPem } from './http/http_server.ts';
 import { protocols } from './http/protocols.ts';
 import type { ServeOptions } from './http/serve_options.ts';
 import { isStopMessage, superviseWorkers } from './http/workers.ts';
@@ -24,11 +25,12 @@ const endMs = 35_000;
 export async function serveHttp(settings: Settings, options: ServeOptions): Promise<number> {
   if (cluster.isWorker) return serveHere(settings, options, () => undefined);
   const haveTokens = await requireTokens(settings, options);
-  const tell = (port: number) =>
-    process.stderr.write(`modelyard: ${greeting(settings, options, port, haveTokens)}\n`);
+  const tell = (ports: readonly number[]) =>
+    process.stderr.write(`modelyard: ${greeting(settings, options, ports, haveTokens)}\n`);
   return options.workers > 1
     ? superviseWorkers(
         options.workers,
+        options.grpcPort === undefined ? 1 : 2,
         createLogger({ directory: settings.directory, level: settings.logLevel }),
         tell,
       )
@@ -54,21 +56,21 @@ async function requireTokens(settings: Settings, { host }: ServeOptions): Promis
 function greeting(
   { directory, databaseUrl }: Settings,
   { host, tls }: ServeOptions,
-  port: number,
+  [port, grpcPort]: readonly number[],
   haveTokens: boolean,
 ) {
   const shown = host.includes(':') ? `[${host}]` : host;
   const who = haveTokens
     ? 'callers need a token'
     : 'this machine may read and predict without a token (modelyard token create makes one)';
-  return `serving on ${tls === undefined ? 'http' : 'https'}://${shown}:${port}; the store is in ${databaseUrl === undefined ? directory : `PostgreSQL, its files in ${directory}`}; ${who}`;
+  return `serving on ${tls === undefined ? 'http' : 'https'}://${shown}:${port};${grpcPort === undefined ? '' : ` gRPC on ${shown}:${grpcPort};`} the store is in ${databaseUrl === undefined ? directory : `PostgreSQL, its files in ${directory}`}; ${who}`;
 }
 
-/** Serves in this process. @param listening is told the port */
+/** Serves in this process. @param listening is told the ports */
 async function serveHere(
   settings: Settings,
   options: ServeOptions,
-  listening: (port: number) => void,
+  listening: (ports: readonly number[]) => void,
 ): Promise<number> {
   const logger = createLogger({ directory: settings.directory, level: settings.logLevel });
   const [services, { catalogue }] = await Promise.all([
@@ -86,15 +88,30 @@ async function serveHere(
     protocols,
   });
   const { port } = await server.listen();
-  listening(port);
+  const grpc = await listenForGrpc(server.context);
+  listening(grpc === undefined ? [port] : [port, grpc.port]);
   // A log line that nobody reads is no reason to fail.
   process.stderr.on('error', () => undefined);
   await stopWanted(async (drains) => {
-    await server.close(drains ? options.drainMs : 0, endMs);
+    await Promise.all([server.close(drains ? options.drainMs : 0, endMs), grpc?.close(endMs)]);
     await services.close();
     await logger.close();
   });
   process.exit(0);
+}
+
+/** Serves gRPC where that is wanted; what it needs is loaded only then. */
+async function listenForGrpc(context: HttpContext) {
+  const { host, grpcPort, tls } = context.options;
+  if (grpcPort === undefined) return undefined;
+  const { createGrpcServer } = await import('./http/open_inference/grpc_server.ts');
+  const server = createGrpcServer(context, {
+    host,
+    port: grpcPort,
+    tls: tls && { key: readPem(tls.keyFile), cert: readPem(tls.certFile) },
+  });
+  const { port } = await server.listen();
+  return { port, close: server.close };
 }
 
 /** Waits for a signal or the word of the process that started this one. A second signal does not wait. */

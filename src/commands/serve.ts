@@ -15,6 +15,7 @@ only this machine is served, reading and predicting.
 
   --host HOST            name or address to listen on (127.0.0.1)
   --port PORT            0: a free one, which is printed (8080)
+  --grpc-port PORT       serves the Open Inference Protocol by gRPC too (8081 by custom; 0: a free one)
   --workers N            processes that share the port (1)
   --tls-cert FILE        certificate chain (PEM); with --tls-key FILE: HTTPS only
   --tls-key FILE
@@ -31,6 +32,7 @@ export const serveCommand = { usage, run: runServe };
 const options = {
   host: { type: 'string' },
   port: { type: 'string' },
+  'grpc-port': { type: 'string' },
   workers: { type: 'string' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
@@ -53,6 +55,7 @@ const flags = z
       )
       .default('127.0.0.1'),
     port: number.int().min(0).max(65_535).default(8080),
+    'grpc-port': number.int().min(0).max(65_535).optional(),
     workers: number.int().min(1).max(256).default(1),
     'tls-cert': z.string().min(1).optional(),
     'tls-key': z.string().min(1).optional(),
@@ -106,6 +109,7 @@ function optionsOf(given: z.output<typeof flags>): ServeOptions {
   return {
     host: given.host,
     port: given.port,
+    grpcPort: given['grpc-port'],
     workers: given.workers,
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     allowedHosts: given['allowed-host'],

@@ -327,7 +327,7 @@ const plainError: ErrorBody = ({ code, message, hint, retryable }) => ({
 });
 
 /** Turns anything thrown into an answer, for `setErrorHandler` of a protocol's scope. */
-function errorHandler({ options, logger }: HttpContext, bodyOf: ErrorBody) {
+export function errorHandler({ options, logger }: HttpContext, bodyOf: ErrorBody) {
   return (thrown: FastifyError, _: FastifyRequest, reply: FastifyReply): void => {
     const error = errorOf(thrown, options.maxBodyBytes);
     if (error.code === 'INTERNAL' && error.cause !== undefined && error !== thrown)
@@ -337,7 +337,7 @@ function errorHandler({ options, logger }: HttpContext, bodyOf: ErrorBody) {
   };
 }
 
-function readPem(file: string): string {
+export function readPem(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

@@ -2,7 +2,16 @@ import { fileRoutes } from './files.ts';
 import { healthRoutes } from './health.ts';
 import type { Protocol } from './http_server.ts';
 import { metricsRoutes } from './metrics/metrics_routes.ts';
+import { openInferenceRoutes } from './open_inference/rest.ts';
 import { recordRoutes } from './records.ts';
 
 /** Everything that is served over HTTP, a protocol a line. */
-export const protocols: readonly Protocol[] = [healthRoutes, recordRoutes, fileRoutes, metricsRoutes];
+
+/** Everything that is served over HTTP, a protocol a line. */
+export const protocols: readonly Protocol[] = [
+  healthRoutes,
+  recordRoutes,
+  fileRoutes,
+  metricsRoutes,
+  openInferenceRoutes,
+];

@@ -4,6 +4,8 @@ export interface ServeOptions {
   host: string;
   /** 0: a free one. */
   port: number;
+  /** Of gRPC; 0: a free one; undefined: gRPC is not served. */
+  grpcPort: number | undefined;
   workers: number;
   /** Files of the certificate chain and the key (PEM); undefined: plain HTTP. */
   tls: { certFile: string; keyFile: string } | undefined;

@@ -19,13 +19,15 @@ const longestEndMs = 3_700_000;
 /**
  * Keeps `count` workers running, which share the port, until a signal comes: then has them end, each with its calls.
  *
- * @param listening is told the port when all workers listen for the first time
+ * @param ports how many each listens on
+ * @param listening is told them when all workers listen for the first time
  * @returns the exit code: of a worker that could not even begin, else 0
  */
 export function superviseWorkers(
   count: number,
+  ports: number,
   logger: Logger,
-  listening: (port: number) => void,
+  listening: (ports: readonly number[]) => void,
 ): Promise<number> {
   return new Promise((resolve) => {
     relayMetrics();
@@ -33,12 +35,12 @@ export function superviseWorkers(
     let pauseMs = 100;
     let begun = 0;
     let exitCode = 0;
-    const running = new Map<Worker, { startedAt: number; listens: boolean }>();
+    const running = new Map<Worker, { startedAt: number; listens: number[] }>();
     const pauses = new Set<NodeJS.Timeout>();
 
     const start = () => {
       const worker = cluster.fork();
-      running.set(worker, { startedAt: performance.now(), listens: false });
+      running.set(worker, { startedAt: performance.now(), listens: [] });
     };
     const stop = (drains: boolean) => {
       stopping = true;
@@ -57,16 +59,15 @@ export function superviseWorkers(
 
     cluster.on('listening', (worker, { port }) => {
       const state = running.get(worker);
-      if (state === undefined || state.listens) return;
-      state.listens = true;
+      if (state === undefined || state.listens.push(port) !== ports) return;
       begun += 1;
-      if (begun === count) listening(port);
+      if (begun === count) listening(state.listens);
     });
     cluster.on('exit', (worker, code, signal) => {
       const state = running.get(worker);
       running.delete(worker);
       if (stopping) return endIfDone();
-      if (state?.listens !== true && begun === 0) {
+      if ((state?.listens.length ?? 0) < ports && begun === 0) {
         // It has said why, and the others would say the same.
         exitCode = code === 0 ? 1 : code;
         return stop(false);

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { ModelYardError } from '../errors.ts';
 import { parseExactJson } from '../exact_json.ts';
@@ -148,8 +149,10 @@ function readJson(body: Buffer, headerLength = body.length): { value: unknown; b
       `Inference-Header-Content-Length is ${headerLength}, but the body has ${body.length} bytes.`,
       'Give the length of the JSON, without the binary tensors that follow it.',
     );
+  const json = body.subarray(0, headerLength);
+  if (!isUtf8(json)) throw invalid('The JSON is not UTF-8.', 'Encode it as UTF-8.');
   try {
-    const { value } = parseExactJson(body.toString('utf8', 0, headerLength));
+    const { value } = parseExactJson(json.toString('utf8'));
     return { value, binary: body.subarray(headerLength) };
   } catch (error) {
     throw invalid(

@@ -28,6 +28,7 @@ import type { Progress } from './registered_version.ts';
 import { type Retirement, retireVersion } from './retire_version.ts';
 import { scoreRecords } from './score_version.ts';
 import { servedModels } from './served_models.ts';
+import { listServed, servedStatus } from './served_status.ts';
 import { setTraffic, type TrafficRequest } from './set_traffic.ts';
 import { storedInput } from './stored_input.ts';
 import { activateVersion } from './stored_route.ts';
@@ -122,6 +123,9 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
     },
     /** The hosts of every version that was loaded here, by `model@version`. */
     pools: engine.pools,
+    status: (modelId: string, version: string | undefined) =>
+      servedStatus({ database, served, breakers }, modelId, version),
+    listServed: () => listServed(database, clock()),
     predictFile: files.predict,
     logPredictions: (request: LogRequest) =>
       logPredictions({ ...logging, ...dependencies.files, keptMs: settings.logRetentionMs }, request),

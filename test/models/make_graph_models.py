@@ -82,6 +82,20 @@ def shapes():
     add("any_batch", twice, [value("x", FLOAT, ["N", 2])], [value("y", FLOAT, ["N", 2])])
     e.run("any_batch", {"x": np.zeros((0, 2), np.float32)}, {"y": np.zeros((0, 2), np.float32)})
 
+    # What Triton's examples call "simple": one row of sixteen, and their sums and differences.
+    sixteen = lambda name: value(name, TensorProto.INT32, [1, 16])
+    add(
+        "add_sub",
+        [
+            helper.make_node("Add", ["INPUT0", "INPUT1"], ["OUTPUT0"]),
+            helper.make_node("Sub", ["INPUT0", "INPUT1"], ["OUTPUT1"]),
+        ],
+        [sixteen("INPUT0"), sixteen("INPUT1")],
+        [sixteen("OUTPUT0"), sixteen("OUTPUT1")],
+    )
+    a, b = np.arange(16, dtype=np.int32).reshape(1, 16), np.full((1, 16), -7, np.int32)
+    e.run("add_sub", {"INPUT0": a, "INPUT1": b}, {"OUTPUT0": a + b, "OUTPUT1": a - b})
+
     # An input with a constant of its own is optional: it is no feature.
     add(
         "optional_input",

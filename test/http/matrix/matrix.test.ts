@@ -3,11 +3,17 @@ import { type Caller, may, roles } from '../../../src/access/roles.ts';
 import { scratchDirectory } from '../../e2e/environment.ts';
 import { createToken, startHttpServer, type TestHttpServer } from '../http_server.ts';
 import { metricsOperations } from './metrics.ts';
+import { openInferenceOperations } from './open_inference.ts';
 import type { MatrixOperation } from './operations.ts';
 import { fileOperations, recordOperations } from './records.ts';
 
 /** Every operation of every protocol: who adds one adds it here. */
-const operations: readonly MatrixOperation[] = [...metricsOperations, ...recordOperations, ...fileOperations];
+const operations: readonly MatrixOperation[] = [
+  ...metricsOperations,
+  ...recordOperations,
+  ...fileOperations,
+  ...openInferenceOperations,
+];
 
 /** Whether the caller may do what the permission stands for; undefined: a caller without a token where tokens exist. */
 function mayDo({ permission }: MatrixOperation, caller: Caller | undefined): 'allowed' | 'refused' {
