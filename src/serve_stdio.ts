@@ -1,8 +1,10 @@
 import { rmSync } from 'node:fs';
 import type { Tool } from '../tools/define_tool.ts';
+import { may } from './access/roles.ts';
 import { compileSooner } from './compile_sooner.ts';
 import { defaultDirectory } from './default_directory.ts';
 import { ModelYardError } from './errors.ts';
+import { lastJournaled } from './prediction_log/journal_directory.ts';
 import { createServer, tellAlert } from './server.ts';
 import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
@@ -12,6 +14,9 @@ import { stdioTransport } from './transports/stdio.ts';
 
 /** How long a signal leaves calls that are under way, milliseconds. The end of input leaves them all their time. */
 const signalGraceMs = 3000;
+
+/** A server that was used within this time starts a host before it knows whether one is needed, milliseconds. */
+const latelyMs = 3_600_000;
 
 /** How long a client may take to list or call tools until what calls need is loaded without, milliseconds. */
 const patienceMs = 500;
@@ -33,8 +38,12 @@ export async function serveStdio(settings: Settings): Promise<void> {
     return (await import('../tools/index.ts')).catalogue;
   });
   const services = once<Services>(async () => {
+    const hostAhead = hasPredictedLately(settings)
+      ? (await import('./serving/engine/host_ahead.ts')).startHostAhead(settings.engineMemoryBytes)
+      : undefined;
     try {
-      const opened = await (await import('./services.ts')).openServices(settings, logger, hostStarts);
+      const { openServices } = await import('./services.ts');
+      const opened = await openServices(settings, logger, { hostAhead, hostStarts });
       if (settings.directory === defaultDirectory())
         // Not through the logger, which is loaded with its first line.
         process.stderr.write(
@@ -104,6 +113,12 @@ export async function serveStdio(settings: Settings): Promise<void> {
 
   transport.directCalls = directCalls;
   await server.connect(transport);
+}
+
+/** Whether the model that was called last is about to be loaded: the store tells for certain, once it is open. */
+function hasPredictedLately(settings: Settings): boolean {
+  const since = may(settings, 'PREDICT') ? lastJournaled(settings.directory) : undefined;
+  return since !== undefined && Date.now() - since < latelyMs;
 }
 
 /** Runs `make` at the first call and shares its result; a failure is forgotten, so that the next call tries again. */

@@ -1,6 +1,7 @@
 import { openAccess } from './access/access.ts';
 import { openPredictionLog } from './prediction_log/prediction_log.ts';
 import type { Register } from './registry/registration.ts';
+import type { HostAhead } from './serving/engine/host_ahead.ts';
 import { openServing } from './serving/serving.ts';
 import { openSessions } from './sessions/sessions.ts';
 import type { Settings } from './settings.ts';
@@ -15,13 +16,17 @@ export type Services = Awaited<ReturnType<typeof openServices>>;
 
 /**
  * Joins the rooms: each opens itself, and takes what it needs of the others from here.
+ * @param hostAhead a host that was started already; ended with the services
  * @param hostStarts called when the host of the version that was called last has begun to start, where there is one
  * @throws STORAGE_UNAVAILABLE when the database cannot be opened.
  */
 export async function openServices(
   settings: Settings,
   logger: Logger,
-  hostStarts: () => void = () => undefined,
+  {
+    hostAhead,
+    hostStarts = () => undefined,
+  }: { hostAhead?: HostAhead | undefined; hostStarts?: () => void } = {},
 ) {
   const clock = Date.now;
   const random = Math.random;
@@ -58,6 +63,7 @@ export async function openServices(
     logger,
     clock,
     random,
+    hostAhead,
   });
   await serving.warming;
   hostStarts();

@@ -7,10 +7,10 @@ import {
   isAbandoned,
   isJournal,
   isSegmentFile,
-  journalDirectory,
   parseEntry,
   unfinishedSuffix,
 } from '../prediction_log/journal.ts';
+import { journalDirectory } from '../prediction_log/journal_directory.ts';
 import { isReserve } from '../prediction_log/reserve.ts';
 import { readSegmentFile } from '../prediction_log/segment_file.ts';
 import { note, problem, type Report } from './finding.ts';

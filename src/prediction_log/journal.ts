@@ -15,6 +15,7 @@ import { ModelYardError, systemCodeOf } from '../errors.ts';
 import { isPlainObject } from '../plain_object.ts';
 import type { PredictionEntry } from '../serving/prediction_sink.ts';
 import { storeIdOf } from '../storage/store_identity.ts';
+import { journalDirectory } from './journal_directory.ts';
 import { openReserve } from './reserve.ts';
 
 /**
@@ -37,10 +38,6 @@ export interface Journal {
   finished(): string[];
   /** Whether nothing will be appended any more to the journal of that name. */
   isFinished(name: string): boolean;
-}
-
-export function journalDirectory(directory: string): string {
-  return join(directory, 'journals');
 }
 
 /** A file that reaches this size is finished, so that it can be deleted once it is moved. */

@@ -9,14 +9,8 @@ import type { PredictionEntry } from '../serving/prediction_sink.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 import { loggedByAnother, markLogged, withoutLogged } from './caller_ids.ts';
-import {
-  isJournal,
-  isLeftover,
-  isSegmentFile,
-  type Journal,
-  journalDirectory,
-  parseEntry,
-} from './journal.ts';
+import { isJournal, isLeftover, isSegmentFile, type Journal, parseEntry } from './journal.ts';
+import { journalDirectory } from './journal_directory.ts';
 import { segmentsOf } from './segment.ts';
 import { readSegmentFile } from './segment_file.ts';
 import { type EncodedSegment, encodeSegment, insertSegments } from './segment_store.ts';

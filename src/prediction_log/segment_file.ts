@@ -6,7 +6,8 @@ import { isPlainObject } from '../plain_object.ts';
 import type { PredictionEntry } from '../serving/prediction_sink.ts';
 import { renameFile } from '../storage/rename_file.ts';
 import type { PredictionSegmentRow } from '../storage/schema.ts';
-import { journalDirectory, newSegmentName, unfinishedSuffix } from './journal.ts';
+import { newSegmentName, unfinishedSuffix } from './journal.ts';
+import { journalDirectory } from './journal_directory.ts';
 import type { EncodedSegment } from './segment_store.ts';
 
 /**

@@ -19,6 +19,7 @@ import { engineKey, engineModel } from './deployed_version.ts';
 import { describeTraffic, totalAgreement } from './describe_traffic.ts';
 import { type LogRequest, logPredictions } from './elsewhere/log_predictions.ts';
 import { createEngine } from './engine/engine.ts';
+import type { HostAhead } from './engine/host_ahead.ts';
 import { createFilePredictor } from './file/predict_file.ts';
 import { type CallObserver, observed } from './observed_calls.ts';
 import { predict } from './predict.ts';
@@ -49,6 +50,8 @@ export interface ServingDependencies {
   logger: Logger;
   clock: () => number;
   random: () => number;
+  /** A host that was started already. */
+  hostAhead: HostAhead | undefined;
 }
 
 /** What runs: the engine, who answers which call, and the changes of it. */
@@ -62,6 +65,7 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
     runTimeoutMs: settings.predictTimeoutMs,
     threads: settings.engineThreads,
     memoryBytes: settings.engineMemoryBytes,
+    ahead: dependencies.hostAhead,
     batching: settings.batching,
     maxQueue: settings.maxQueue,
     maxLoaded: settings.maxLoaded,

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import { journalDirectory } from '../../src/prediction_log/journal.ts';
+import { journalDirectory } from '../../src/prediction_log/journal_directory.ts';
 import type { PredictionEntry } from '../../src/serving/prediction_sink.ts';
 
 /** A journaled call of one answered row. */

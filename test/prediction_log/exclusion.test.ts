@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { exclusion } from '../../src/prediction_log/exclusion.ts';
-import { journalDirectory } from '../../src/prediction_log/journal.ts';
+import { journalDirectory } from '../../src/prediction_log/journal_directory.ts';
 import { openPredictionLog } from '../../src/prediction_log/prediction_log.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   isJournal,
-  journalDirectory,
   journalLine,
   maxJournalBytes,
   openJournal,
   parseEntry,
 } from '../../src/prediction_log/journal.ts';
+import { journalDirectory } from '../../src/prediction_log/journal_directory.ts';
 import { temporaryDirectory } from '../temporary.ts';
 import { answered, failed, linesOf } from './entries.ts';
 

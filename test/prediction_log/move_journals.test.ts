@@ -2,7 +2,8 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSy
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { journalDirectory, journalLine, openJournal } from '../../src/prediction_log/journal.ts';
+import { journalLine, openJournal } from '../../src/prediction_log/journal.ts';
+import { journalDirectory } from '../../src/prediction_log/journal_directory.ts';
 import { moveJournals } from '../../src/prediction_log/move_journals.ts';
 import { openPredictionLog } from '../../src/prediction_log/prediction_log.ts';
 import { readServingStatistics } from '../../src/prediction_log/serving_statistics.ts';

@@ -211,6 +211,7 @@ export function createEngine(settings: EngineSettings): Engine {
       clearInterval(sweep);
       for (const pool of pools.values()) pool.unload();
       for (const spare of spares.values()) spare.host.kill();
+      settings.ahead?.take()?.kill();
       pools.clear();
       spares.clear();
     },

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js';
 import { builtFile } from '../../built_file.ts';
@@ -46,8 +46,8 @@ const hostFile = fileURLToPath(builtFile('host.js'));
 /** What a host needs of the environment. A model gets no secrets: not the database's address, no tokens. */
 const passedOn = ['PATH', 'SystemRoot', 'TMPDIR', 'TEMP', 'TMP', 'LD_LIBRARY_PATH', 'LANG', 'LC_ALL'];
 
-/** @param memoryBytes resident memory at which the host ends itself. */
-export function spawnHost(memoryBytes: number): HostProcess {
+/** @param memoryBytes resident memory at which the host ends itself; by default half of the machine's. */
+export function spawnHost(memoryBytes = totalmem() / 2): HostProcess {
   const environment = {
     ...Object.fromEntries(
       passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),

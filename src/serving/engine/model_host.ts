@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { ModelYardError } from '../../errors.ts';
 import { noteRuntime } from '../../native_parts.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
@@ -8,6 +7,7 @@ import type { ArtifactStore } from '../../storage/artifact_store.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { RowIndependence } from '../graph/rows/row_independence.ts';
 import { batchRows, hasFreeBatch, splitRows } from './batching.ts';
+import type { HostAhead } from './host_ahead.ts';
 import { type HostProcess, spawnHost } from './host_process.ts';
 import type { NamedDimensions } from './protocol.ts';
 import {
@@ -42,6 +42,8 @@ export interface HostSettings {
   threads?: number | undefined;
   /** A host whose resident memory passes this is ended, bytes; undefined: half of the machine's. */
   memoryBytes?: number | undefined;
+  /** The first to need a host gets this one. */
+  ahead?: HostAhead | undefined;
 }
 
 /**
@@ -74,7 +76,7 @@ async function startHostOn(
   threads: number,
 ): Promise<LoadedHost> {
   const started = performance.now();
-  const host = spawnHost(settings.memoryBytes ?? totalmem() / 2);
+  const host = settings.ahead?.take() ?? spawnHost(settings.memoryBytes);
   try {
     const { header } = await host.request(
       {
