@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -35,6 +35,9 @@ const leftOut = [
 const protocolFiles = ['open_inference_grpc', 'model_repository', 'health'].map(
   (file) => `src/open_inference/protobuf/${file}.proto`,
 );
+
+/** The page for people, which is served as it is. */
+const pageFiles = 'src/http/page/files';
 
 const leavingOut = {
   name: 'leaving out',
@@ -120,6 +123,7 @@ export async function bundle(root, folder) {
   rmSync(toolListFile);
   mkdirSync(join(folder, 'fonts'));
   for (const font of fonts) copyFileSync(join(root, font), join(folder, 'fonts', basename(font)));
+  cpSync(join(root, pageFiles), join(folder, 'page'), { recursive: true });
   mkdirSync(join(folder, 'protobuf'));
   for (const file of protocolFiles) copyFileSync(join(root, file), join(folder, 'protobuf', basename(file)));
   const files = shipped.flatMap(({ metafile }) => Object.keys(metafile.inputs));

@@ -16,7 +16,7 @@ const inputs = [
 ];
 
 /**
- * Sources that are compiled, relative to the root, in one order on every machine: TypeScript, and of the tests the programs
+ * Sources that are compiled or copied, relative to the root, in one order on every machine: TypeScript, and of the tests the programs
  * that they run in processes and threads of their own.
  */
 export function sourcesIn(root) {
@@ -29,7 +29,9 @@ export function sourcesIn(root) {
           ),
     )
     .filter((path) =>
-      path.startsWith('test/') ? path.endsWith('.mjs') : /\.(ts|mjs|json|proto)$/.test(path),
+      path.startsWith('test/')
+        ? path.endsWith('.mjs')
+        : /\.(ts|mjs|json|proto)$|^src\/http\/page\/files\//.test(path),
     )
     .sort();
 }

@@ -3,9 +3,8 @@ import { healthRoutes } from './health.ts';
 import type { Protocol } from './http_server.ts';
 import { metricsRoutes } from './metrics/metrics_routes.ts';
 import { openInferenceRoutes } from './open_inference/rest.ts';
+import { pageRoutes } from './page/page_routes.ts';
 import { recordRoutes } from './records.ts';
-
-/** Everything that is served over HTTP, a protocol a line. */
 
 /** Everything that is served over HTTP, a protocol a line. */
 export const protocols: readonly Protocol[] = [
@@ -14,4 +13,5 @@ export const protocols: readonly Protocol[] = [
   fileRoutes,
   metricsRoutes,
   openInferenceRoutes,
+  pageRoutes,
 ];

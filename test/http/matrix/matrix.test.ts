@@ -5,11 +5,13 @@ import { createToken, startHttpServer, type TestHttpServer } from '../http_serve
 import { metricsOperations } from './metrics.ts';
 import { openInferenceOperations } from './open_inference.ts';
 import type { MatrixOperation } from './operations.ts';
+import { pageOperations } from './page.ts';
 import { fileOperations, recordOperations } from './records.ts';
 
 /** Every operation of every protocol: who adds one adds it here. */
 const operations: readonly MatrixOperation[] = [
   ...metricsOperations,
+  ...pageOperations,
   ...recordOperations,
   ...fileOperations,
   ...openInferenceOperations,
