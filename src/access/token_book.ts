@@ -22,6 +22,8 @@ export interface TokenBook {
   isFresh(): boolean;
   /** Whether there are tokens, or were. */
   hasTokens(): boolean;
+  /** Whether callers with the token of that name still come in; null: callers without one. */
+  isAdmitted(name: string | null): boolean;
   /** Who has this token, and whether it may still be used; undefined: nobody. */
   find(text: string): { name: string; role: TokenRow['role']; state: TokenState } | undefined;
 }
@@ -54,6 +56,7 @@ export function tokenBook({
       });
     return reading;
   };
+  const hasTokens = () => byId === undefined || byId.size > 0;
   const age = () => performance.now() - readAt;
   const isFresh = () => age() < freshForMs || performance.now() < goesOnUntil;
 
@@ -89,7 +92,12 @@ export function tokenBook({
       }
     },
     isFresh,
-    hasTokens: () => byId === undefined || byId.size > 0,
+    hasTokens,
+    isAdmitted(name) {
+      if (name === null) return !hasTokens();
+      const row = [...(byId?.values() ?? [])].find((one) => one.name === name);
+      return row !== undefined && stateOf(row, clock()) === 'valid';
+    },
     find(text) {
       const row = byId?.get(tokenIdIn(text) ?? '');
       if (row === undefined || !isToken(row, text)) return undefined;

@@ -37,6 +37,8 @@ export interface HttpContext {
     call: GuardedCall,
     handle: (services: Services, origin: Origin) => Promise<T>,
   ): Promise<T>;
+  /** All tools. */
+  catalogue: readonly Tool[];
   /** The tool of that name. */
   tool(name: string): Tool;
   /** Calls a tool. */

@@ -75,6 +75,9 @@ const longestBodyMs = 3_600_000;
 /** How long a connection is kept for the next call, milliseconds: longer than load balancers keep theirs. */
 const keepAliveMs = 75_000;
 
+/** How often connections that have become idle are looked for while the server ends, milliseconds. */
+const sweepMs = 100;
+
 /** Calls of different clients have no order. */
 const noOrder: CallOrder = { change: (_, change) => change(), use: (_, use) => use() };
 
@@ -153,6 +156,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
         call,
         handle,
       ),
+    catalogue,
     tool(name) {
       const found = catalogue.find((tool) => tool.name === name);
       if (found === undefined) throw new Error(`there is no tool ${name}`);
@@ -252,7 +256,10 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
           load.isIdle = done;
         });
       const closed = Promise.allSettled([app.close(), ...closings.map((close) => close())]);
+      // A connection whose last answer goes out from now on would be kept for a next call that nobody takes.
+      const sweeping = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       await within(endMs, (done) => void closed.then(done, done));
+      clearInterval(sweeping);
       app.server.closeAllConnections();
     },
   };

@@ -1,6 +1,7 @@
 import { fileRoutes } from './files.ts';
 import { healthRoutes } from './health.ts';
 import type { Protocol } from './http_server.ts';
+import { mcpRoutes } from './mcp/mcp.ts';
 import { metricsRoutes } from './metrics/metrics_routes.ts';
 import { openInferenceRoutes } from './open_inference/rest.ts';
 import { pageRoutes } from './page/page_routes.ts';
@@ -11,6 +12,7 @@ export const protocols: readonly Protocol[] = [
   healthRoutes,
   recordRoutes,
   fileRoutes,
+  mcpRoutes,
   metricsRoutes,
   openInferenceRoutes,
   pageRoutes,

@@ -10,6 +10,7 @@ import {
   isJSONRPCResultResponse,
   type JSONRPCMessage,
   JSONRPCMessageSchema,
+  type JSONRPCRequest,
   type JSONRPCResponse,
   LATEST_PROTOCOL_VERSION,
   type RequestId,
@@ -136,6 +137,7 @@ export function streamableHttpTransport(surroundings: SessionSurroundings): Stre
   const takeDirectly = (body: unknown): Promise<HttpAnswer> | undefined => {
     const { directCalls } = transport;
     if (directCalls === undefined || !isRequest(body) || body.method !== 'tools/call') return undefined;
+    if (wantsProgress(body)) return undefined;
     const { id } = body;
     let resolve: (answer: HttpAnswer) => void = () => undefined;
     const promise = new Promise<HttpAnswer>((settled) => {
@@ -268,6 +270,11 @@ function isUsual({
 /** The SDK looks at method and headers; the address is the front's matter. */
 function webRequest({ method, headers }: Pick<HttpRequest, 'method' | 'headers'>): Request {
   return new Request('http://localhost/mcp', { method, headers });
+}
+
+/** Progress needs a stream. */
+function wantsProgress({ params }: JSONRPCRequest): boolean {
+  return params?._meta?.progressToken !== undefined;
 }
 
 function isResponse(message: unknown): message is JSONRPCResponse {

@@ -25,7 +25,7 @@ interface Visitor {
 
 export interface LiveSessionsDependencies extends OpeningDependencies {
   /** Whether the owner may still come in. */
-  isAdmitted: (owner: string) => boolean;
+  isAdmitted: (owner: string) => Promise<boolean>;
 }
 
 /** The sessions of MCP as this process answers them; which there are is in the database. */
@@ -126,7 +126,7 @@ export function liveSessions(dependencies: LiveSessionsDependencies): LiveSessio
     const there = await sessions.read(ids);
     for (const [index, session] of watched.entries()) {
       const stored = there.get(session.stored.sessionId);
-      if (stored === undefined || !isAdmitted(stored.owner)) {
+      if (stored === undefined || !(await isAdmitted(stored.owner))) {
         await forget(session.stored.sessionId);
         continue;
       }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Caller, may, roles } from '../../../src/access/roles.ts';
 import { scratchDirectory } from '../../e2e/environment.ts';
 import { createToken, startHttpServer, type TestHttpServer } from '../http_server.ts';
+import { mcpOperations } from './mcp.ts';
 import { metricsOperations } from './metrics.ts';
 import { openInferenceOperations } from './open_inference.ts';
 import type { MatrixOperation } from './operations.ts';
@@ -15,6 +16,7 @@ const operations: readonly MatrixOperation[] = [
   ...recordOperations,
   ...fileOperations,
   ...openInferenceOperations,
+  ...mcpOperations,
 ];
 
 /** Whether the caller may do what the permission stands for; undefined: a caller without a token where tokens exist. */

@@ -20,7 +20,7 @@ beforeAll(async () => {
     begun: (name) => happened.push(`${name} begun`),
     ended: (name, aborted) => happened.push(`${name} ${aborted ? 'taken back' : 'ended'}`),
   });
-  const more = { clock: () => now, isAdmitted: (owner: string) => admitted(owner) };
+  const more = { clock: () => now, isAdmitted: async (owner: string) => admitted(owner) };
   for (const _ of [0, 1]) processes.push(await startProcess(directory, tools, more));
   const { client } = await connect(processes, { choose: () => 0 });
   const answer = await client.callTool({

@@ -97,7 +97,7 @@ export function testTools({ begun, ended }: Doings): Tool[] {
 export async function startProcess(
   directory: string,
   tools: readonly Tool[],
-  more: { clock?: () => number; isAdmitted?: (owner: string) => boolean } = {},
+  more: { clock?: () => number; isAdmitted?: (owner: string) => Promise<boolean> } = {},
 ): Promise<Process> {
   const all = [...catalogue, ...tools];
   const services = await openServices(readSettings({ MODEL_REGISTRY_DIR: directory }), silent);
@@ -108,7 +108,7 @@ export async function startProcess(
     askTimeoutMs: 20_000,
     logger: silent,
     sessions: services.sessions,
-    isAdmitted: () => true,
+    isAdmitted: async () => true,
     clock: Date.now,
     ...more,
   });
