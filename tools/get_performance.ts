@@ -3,8 +3,8 @@ import { ModelYardError, messageOf } from '../src/errors.ts';
 import { renderChart } from '../src/monitoring/charts/index.ts';
 import { comparableMetricNames } from '../src/monitoring/performance/index.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
-import { comparisonAnswer, versionAnswer } from './answers/performance_answer.ts';
-import { versionFields } from './answers/performance_fields.ts';
+import { comparisonAnswer, versionAnswer, versionAnswers } from './answers/performance_answer.ts';
+import { versionAmongOthers, versionFields } from './answers/performance_fields.ts';
 import { isoTime, warnings } from './answers/schemas.ts';
 import { hoursToMs, modelId, responseFormat, timestamp, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
@@ -13,7 +13,7 @@ export const getPerformance = defineTool({
   name: 'get_performance',
   title: 'Get performance',
   description:
-    "A version's calls, errors, latency; by outcomes (record_outcomes) its metrics, 95 % intervals, drops against the reference; without, estimates. by_version: the others too and the A/B verdict, valid at any look. Inputs: detect_drift.",
+    "A version's calls, errors, latency; by outcomes (record_outcomes) its metrics, 95 % intervals, drops against the reference; without, estimates. by_version: the others and shadows too, A/B verdicts valid at any look, a winner where one is. Inputs: detect_drift.",
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
@@ -32,12 +32,19 @@ export const getPerformance = defineTool({
     model_id: z.string(),
     window: z.strictObject({ since: z.string(), until: z.string() }),
     ...versionFields,
-    versions: z.array(z.strictObject(versionFields)).optional(),
+    versions: z.array(versionAmongOthers).optional(),
     comparison: z
       .strictObject({
         since: z.string(),
         arms: z.array(
-          z.strictObject({ version: z.string(), weight: z.number(), units: z.int(), calls: z.int() }),
+          z.strictObject({
+            version: z.string(),
+            weight: z.number(),
+            units: z.int(),
+            calls: z.int(),
+            value: z.number().nullable().optional(),
+            shadow: z.boolean().optional(),
+          }),
         ),
         sample_ratio: z.strictObject({ p_value: z.number().nullable(), is_mismatch: z.boolean() }),
         verdicts: z.array(
@@ -51,8 +58,10 @@ export const getPerformance = defineTool({
             difference: z.number().nullable(),
             interval: z.array(z.number()).nullable(),
             detail: z.string(),
+            paired: z.boolean().optional(),
           }),
         ),
+        winner: z.string().nullable().optional(),
         notes: z.array(z.string()),
       })
       .optional(),
@@ -74,7 +83,9 @@ export const getPerformance = defineTool({
     );
     const found = [...report.warnings];
     if (input.by_version && report.comparison === undefined)
-      found.push('One version has all traffic: there is nothing to compare. set_traffic splits it.');
+      found.push(
+        'One version has all traffic and there was no shadow: there is nothing to compare. set_traffic splits it.',
+      );
     if (input.metric !== undefined && !input.by_version)
       found.push('metric is what by_version=true compares by; without, it changes nothing.');
     if (input.chart && report.charts.length === 0) found.push('There is no chart: no row has an outcome.');
@@ -86,8 +97,8 @@ export const getPerformance = defineTool({
       window: { since: isoTime(since), until: isoTime(until) },
       ...versionAnswer(report.primary, isDetailed),
       ...(input.by_version && {
-        versions: report.versions.map((one) => versionAnswer(one, isDetailed)),
-        ...(report.comparison && { comparison: comparisonAnswer(report.comparison) }),
+        versions: versionAnswers(report.versions, isDetailed),
+        ...(report.comparison && { comparison: comparisonAnswer(report.comparison, isDetailed) }),
       }),
       warnings: found,
     };

@@ -21,6 +21,11 @@ export interface WindowRequest {
    */
   route?: { setAt: number; sticky: boolean } | undefined;
   /**
+   * Of a shadow's rows those alone whose callers that version answered: `own` reads what the shadow answered, `given` what
+   * the caller got, row by row the same.
+   */
+  beside?: { version: string; answer: 'own' | 'given' } | undefined;
+  /**
    * The wanted features and their kinds; numbers are rounded to the datatype where one is given, as the model saw
    * them.
    */

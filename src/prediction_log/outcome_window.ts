@@ -14,6 +14,7 @@ export interface OutcomeWindowRequest {
   /** See prediction_log/log_window.ts. */
   rows: WindowRequest['rows'];
   route?: WindowRequest['route'];
+  beside?: WindowRequest['beside'];
 }
 
 /** Predicted and actual values, row by row, in one form. */
@@ -43,7 +44,7 @@ export interface OutcomeWindow
 export async function readOutcomeWindow(
   readWindow: WindowReader,
   record: VersionRecord,
-  { since, until, features = [], rows, route }: OutcomeWindowRequest,
+  { since, until, features = [], rows, route, beside }: OutcomeWindowRequest,
 ): Promise<OutcomeWindow> {
   const window = await readWindow({
     modelId: record.modelId,
@@ -52,6 +53,7 @@ export async function readOutcomeWindow(
     until,
     rows,
     route,
+    beside,
     features: featureKinds(record.signature).filter(({ name }) => features.includes(name)),
   });
   const { values, actual, ...rest } = window;

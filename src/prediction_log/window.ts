@@ -56,8 +56,13 @@ const notWanted = new Set(['id', 'layout', 'error_message', ...ofShadows]);
 const ofUnits = new Set(['entity_key', 'call', 'route_set_at']);
 
 /** The columns of the answers that a window needs. */
-function answersWanted({ route }: WindowRequest) {
-  return { has: (name: string) => !notWanted.has(name) && (route !== undefined || !ofUnits.has(name)) };
+function answersWanted({ route, beside }: WindowRequest) {
+  const isBeside = (name: string) =>
+    beside !== undefined && (name === 'primary_version' || name === 'primary_value');
+  return {
+    has: (name: string) =>
+      isBeside(name) || (!notWanted.has(name) && (route !== undefined || !ofUnits.has(name))),
+  };
 }
 
 /**

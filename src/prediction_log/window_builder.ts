@@ -43,10 +43,12 @@ export function windowBuilder(request: WindowRequest, capacity: number) {
       collect('latency:latency_ms', 'numeric', selected, answers.get('latency_ms'));
       collect('error:error_code', 'categorical', selected, answers.get('error_code'));
       collect('actual:actual', 'any', selected, segment.outcomes);
-      collect('value:prediction', 'any', selected, answers.get('value'));
+      const isGiven = request.beside?.answer === 'given';
+      collect('value:prediction', 'any', selected, answers.get(isGiven ? 'primary_value' : 'value'));
       for (const [name, column] of answers)
-        if (name.startsWith('value[')) collect(`value:prediction${name.slice(5)}`, 'any', selected, column);
-      collectProbabilities(probabilities, classes, answers, selected, capacity);
+        if (!isGiven && name.startsWith('value['))
+          collect(`value:prediction${name.slice(5)}`, 'any', selected, column);
+      if (!isGiven) collectProbabilities(probabilities, classes, answers, selected, capacity);
       if (units !== undefined) {
         const unitOf = unitNumbers.of(answers, segment.at);
         for (let index = 0; index < kept; index++)
@@ -119,6 +121,10 @@ function selectRows({ rows, at, answers, outcomes }: OpenSegment, request: Windo
   const isShadow = shadowRows(answers);
   const isKnown = (row: number) => outcomes !== undefined && valueAt(outcomes, row) !== null;
   const hasOutcome = (row: number) => isAnswered(row) && isKnown(row);
+  const primary = answers.get('primary_version');
+  const isBeside = (row: number) =>
+    request.beside === undefined ||
+    (primary !== undefined && valueAt(primary, row) === request.beside.version);
   const isAnsweredShadow = answeredShadowRows(answers);
   const matches = (row: number): boolean => {
     switch (request.rows) {
@@ -133,7 +139,7 @@ function selectRows({ rows, at, answers, outcomes }: OpenSegment, request: Windo
       case 'shadow':
         return isAnsweredShadow(row);
       case 'shadow_with_outcome':
-        return isAnsweredShadow(row) && isKnown(row);
+        return isAnsweredShadow(row) && isKnown(row) && isBeside(row);
     }
   };
   const selection = new Uint32Array(rows);

@@ -9,11 +9,15 @@ import {
 import { type Estimate, type Metric, metricsFor } from '../../src/monitoring/performance/index.ts';
 import { agreementAnswer } from './agreement_answer.ts';
 import { latencyAnswer, queueTimeAnswer } from './latency.ts';
-import type { metric, metrics, versionFields } from './performance_fields.ts';
+import type { metric, metrics, versionAmongOthers, versionFields } from './performance_fields.ts';
 import { isoTime } from './schemas.ts';
 import { streamChangeAnswer } from './stream_change.ts';
 
 type VersionAnswer = z.input<z.ZodObject<typeof versionFields>>;
+
+/** Versions beyond which each is told of in few words, unless all is asked for. */
+const conciseVersions = 3;
+const briefNotes = 1;
 
 /** Segments and changes in a concise answer. */
 const conciseItems = 8;
@@ -55,6 +59,42 @@ export function versionAnswer(given: VersionPerformance, isDetailed: boolean): V
     changes: changes.slice(0, shown).map(streamChangeAnswer),
     notes: [...notesOnSegments(given, isDetailed), ...notesOf(given)],
   };
+}
+
+/** Each version; of many what tells them apart. */
+export function versionAnswers(
+  versions: readonly VersionPerformance[],
+  isDetailed: boolean,
+): z.input<typeof versionAmongOthers>[] {
+  if (isDetailed || versions.length <= conciseVersions)
+    return versions.map((one) => versionAnswer(one, isDetailed));
+  return versions.map((one) => {
+    const { version, count, error_rate, latency_ms, outcomes, task, notes, agreement } = versionAnswer(
+      one,
+      false,
+    );
+    const { note: _, ...quantiles } = latency_ms;
+    return {
+      version,
+      count,
+      error_rate: rounded(error_rate),
+      latency_ms: quantiles,
+      outcomes,
+      task,
+      metrics: Object.fromEntries(
+        Object.entries(shownMetrics(metricsOf(one.measured), false, segmentMetrics)).map(([name, value]) => [
+          name,
+          rounded(value),
+        ]),
+      ),
+      ...(agreement && { agreement }),
+      notes: notes.slice(0, briefNotes),
+    };
+  });
+}
+
+function rounded({ value, ...rest }: z.input<typeof metric>): z.input<typeof metric> {
+  return { ...rest, value: value === null ? null : short(value) };
 }
 
 function segmentAnswer(
@@ -211,23 +251,45 @@ function notesOf(given: VersionPerformance): string[] {
   return said;
 }
 
-export function comparisonAnswer({ since, arms, sampleRatio, comparisons, notes }: VersionComparison) {
+/** Of many versions error rates that are not surely apart are left out, unless all is asked for. */
+export function comparisonAnswer(
+  { since, arms, sampleRatio, comparisons: all, winner, notes }: VersionComparison,
+  isDetailed: boolean,
+) {
+  const isBrief = !isDetailed && arms.length > conciseVersions;
+  const comparisons = isBrief
+    ? all.filter(
+        ({ metric: name, verdict }) =>
+          name !== 'error_rate' || verdict === 'a_better' || verdict === 'b_better',
+      )
+    : all;
+  const left = all.length - comparisons.length;
+  const number = (value: number | null) => (value === null || !isBrief ? value : short(value));
   return {
     since: isoTime(since),
-    arms: arms.map(({ version, weight, units, calls }) => ({ version, weight, units, calls })),
+    arms: arms.map(({ version, weight, units, calls, value, isShadow }) => ({
+      version,
+      weight: number(weight) ?? 0,
+      units,
+      calls,
+      value: number(value ?? null),
+      ...(isShadow && { shadow: true }),
+    })),
     sample_ratio: { p_value: sampleRatio.p_value, is_mismatch: sampleRatio.is_mismatch },
     verdicts: comparisons.map(({ metric: name, versionA, versionB, interval, ...comparison }) => ({
       metric: name,
       a: versionA,
       b: versionB,
       verdict: comparison.verdict,
-      value_a: comparison.a,
-      value_b: comparison.b,
-      difference: comparison.difference,
+      value_a: number(comparison.a),
+      value_b: number(comparison.b),
+      difference: number(comparison.difference),
       interval: interval && [short(interval.low), short(interval.high)],
       detail: comparison.detail,
+      ...(comparison.isPaired && { paired: true }),
     })),
-    notes,
+    winner: winner ?? null,
+    notes: left === 0 ? notes : [...notes, `${left} error rates are not surely apart.`],
   };
 }
 

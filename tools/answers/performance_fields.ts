@@ -19,7 +19,7 @@ const segmentDrop = z.strictObject({
   dropped: z.boolean(),
 });
 
-/** What is said of one version. */
+/** What is said of one version; of one among many less. */
 export const versionFields = {
   version: z.string(),
   count: z.int().describe('Calls'),
@@ -114,3 +114,7 @@ export const versionFields = {
   changes: z.array(streamChange).describe('Of error share or typical ms'),
   notes: z.array(z.string()),
 };
+
+export const versionAmongOthers = z
+  .strictObject(versionFields)
+  .partial({ error_count: true, queue_ms: true, throughput: true, changes: true });

@@ -8,11 +8,11 @@ import type { Database } from '../../storage/database.ts';
 import type { ChartSpec } from '../charts/index.ts';
 import { type ComparableMetricName, comparableMetric, comparableMetricsOf } from '../performance/index.ts';
 import { type CallStatistics, noCalls, readCalls } from './calls.ts';
-import { compareVersions, type VersionComparison } from './compare_versions.ts';
-import type { VersionMeasurement } from './measure_version.ts';
+import { compareVersions, type ShadowPairs, type VersionComparison } from './compare_versions.ts';
+import type { VersionMeasurement, VersionRequest } from './measure_version.ts';
 import type { Measurer } from './measurer.ts';
 import { findReferenceOutcomes } from './reference_outcomes.ts';
-import { readSplit } from './split.ts';
+import { readSplit, type SplitFound } from './split.ts';
 
 export interface LivePerformanceDependencies {
   database: Database;
@@ -39,7 +39,7 @@ export interface PerformanceRequest {
 }
 
 /** The performance of a version in a window. */
-export interface VersionPerformance extends Omit<VersionMeasurement, 'arm' | 'charts'> {
+export interface VersionPerformance extends Omit<VersionMeasurement, 'arm' | 'given' | 'charts'> {
   record: VersionRecord;
   calls: CallStatistics;
   /** The feature that tells its segments apart. */
@@ -79,8 +79,11 @@ export async function readPerformance(
   const behind = await flushLog();
   const calls = await readCalls(database, modelId, since, until);
   const warnings: string[] = [...behind];
-  const records = await recordsOf(database, request, primary, calls, warnings);
-  const split = request.byVersion ? await readSplit(database, modelId, since, until) : undefined;
+  const shadows = request.byVersion ? await shadowVersions(database, request) : [];
+  const records = await recordsOf(database, request, primary, { calls, shadows }, warnings);
+  const split = request.byVersion
+    ? await readSplit(database, modelId, since, until, shadows.length > 0)
+    : undefined;
   const requests = await Promise.all(
     records.map(async (record) => ({
       record,
@@ -91,9 +94,7 @@ export async function readPerformance(
       dropThreshold,
       chart: request.chart && record === primary,
       withShadows: true,
-      arm: split?.versions.some(({ version }) => version === record.version)
-        ? { setAt: split.setAt, sticky: split.sticky, since: split.since, metric: request.metric }
-        : undefined,
+      arm: split && armOf(split, record.version, shadows, request.metric),
     })),
   );
   const { versions: measurements, assigned } = await measure({ versions: requests, split });
@@ -103,7 +104,7 @@ export async function readPerformance(
   const versions = records.flatMap((record, index): VersionPerformance[] => {
     const measurement = measurements[index];
     if (measurement === undefined) return [];
-    const { arm: _, charts: drawn, ...measured } = measurement;
+    const { arm: _, given: __, charts: drawn, ...measured } = measurement;
     charts.push(...drawn);
     const changes = findings.filter(({ version, at }) => version === record.version && at < until);
     return [{ record, calls: calls.get(record.version) ?? noCalls(), segmentBy, changes, ...measured }];
@@ -113,10 +114,33 @@ export async function readPerformance(
   return {
     primary: own,
     versions: request.byVersion ? byCalls(versions) : [],
-    comparison: split && compareVersions(split, assigned, arms),
+    comparison: split && compareVersions(split, assigned, arms, pairsOf(records, measurements)),
     charts,
     warnings,
   };
+}
+
+/** How a version takes part in the comparison: by the calls that it was given, or as a shadow of the baseline. */
+function armOf(
+  { versions, setAt, sticky, since, baseline, kind }: SplitFound,
+  version: string,
+  shadows: readonly string[],
+  metric: ComparableMetricName | undefined,
+): VersionRequest['arm'] {
+  const arm = { setAt, sticky, since, metric };
+  if (versions.some((one) => one.version === version))
+    return kind === 'active' ? { ...arm, rows: 'with_outcome' } : arm;
+  return shadows.includes(version) ? { ...arm, rows: 'shadow_with_outcome', beside: baseline } : undefined;
+}
+
+function pairsOf(
+  records: readonly VersionRecord[],
+  measurements: readonly VersionMeasurement[],
+): ShadowPairs[] {
+  return records.flatMap(({ version }, index) => {
+    const { arm: own, given } = measurements[index] ?? {};
+    return own === undefined || given === undefined ? [] : [{ version, own, given }];
+  });
 }
 
 function byCalls(versions: readonly VersionPerformance[]): VersionPerformance[] {
@@ -130,7 +154,7 @@ async function recordsOf(
   database: Database,
   request: PerformanceRequest,
   primary: VersionRecord,
-  calls: ReadonlyMap<string, CallStatistics>,
+  { calls, shadows }: { calls: ReadonlyMap<string, CallStatistics>; shadows: readonly string[] },
   warnings: string[],
 ): Promise<VersionRecord[]> {
   const { modelId, byVersion } = request;
@@ -145,7 +169,6 @@ async function recordsOf(
       );
     return [primary];
   }
-  const shadows = await shadowVersions(database, request);
   const others = [...new Set([...called, ...shadows])].filter((version) => version !== primary.version);
   if (others.length >= maxVersions)
     warnings.push(

@@ -32,6 +32,8 @@ interface ArmRequest {
   metric: ComparableMetricName | undefined;
   /** Which rows with an outcome; default those that the weights assigned. */
   rows?: 'with_outcome' | 'shadow_with_outcome' | undefined;
+  /** Of a shadow: the version of which the callers' answers to the same rows are measured too. */
+  beside?: string | undefined;
 }
 
 export interface VersionRequest {
@@ -67,6 +69,8 @@ export interface VersionMeasurement extends WindowCounts {
   /** Of all answered rows; undefined when every outcome is known, or where no estimate is possible. */
   estimate: EstimatedPerformance | undefined;
   arm: Arm | undefined;
+  /** What the version that it was the shadow of answered to the same rows, where that was asked for. */
+  given: Arm | undefined;
   charts: ChartSpec[];
   notes: string[];
 }
@@ -140,7 +144,7 @@ export async function measureVersion(
     segments,
     reference: comparison,
     estimate: estimated?.estimate,
-    arm: await readArm(store, request, classes),
+    ...(await readArm(store, request, classes)),
     charts: request.chart ? chartsOf(request, window, measured, comparison, estimated) : [],
     notes,
   };
@@ -270,12 +274,24 @@ async function readArm(
   { readWindow }: MeasuringStore,
   { record, arm, until }: VersionRequest,
   classes: readonly string[] | undefined,
-): Promise<Arm | undefined> {
-  if (arm === undefined) return undefined;
-  const { setAt, sticky, since, metric, rows = 'assigned' } = arm;
-  const route = { setAt, sticky };
-  const window = await readOutcomeWindow(readWindow, record, { since, until, rows, route });
-  return measureArm(window, metric, classes);
+): Promise<Pick<VersionMeasurement, 'arm' | 'given'>> {
+  if (arm === undefined) return { arm: undefined, given: undefined };
+  const { setAt, sticky, since, metric, rows = 'assigned', beside } = arm;
+  const read = (answer: 'own' | 'given') =>
+    readOutcomeWindow(readWindow, record, {
+      since,
+      until,
+      rows,
+      route: { setAt, sticky },
+      ...(beside !== undefined && { beside: { version: beside, answer } }),
+    });
+  const own = await read('own');
+  const measured = measureArm(own, metric, classes);
+  if (beside === undefined) return { arm: measured, given: undefined };
+  const given = await read('given');
+  // Rows may have come between the two readings.
+  const isSame = given.rows === own.rows && given.at.every((at, row) => at === own.at[row]);
+  return { arm: measured, given: isSame ? measureArm(given, metric, classes) : undefined };
 }
 
 function chartsOf(

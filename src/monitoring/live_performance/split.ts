@@ -14,20 +14,26 @@ export interface SplitFound extends Split {
 }
 
 /**
- * The model's split within a window, from when the present weights were set; undefined where one version has all
- * calls.
+ * The model's split within a window, from when the present weights were set. Where one version has all calls it is of the
+ * whole window, which shadows are compared in; undefined where there are none either.
  */
 export async function readSplit(
   database: Database,
   modelId: string,
   since: number,
   until: number,
+  hasShadows: boolean,
 ): Promise<SplitFound | undefined> {
   const route = await readRoute(database, modelId);
   const versions = (route?.weights ?? []).flatMap(([version, weight]) =>
     weight > 0 ? [{ version, weight }] : [],
   );
-  if (route === undefined || versions.length < 2) return undefined;
+  if (route === undefined) return undefined;
+  const { sticky, activeVersion: baseline } = route;
+  if (versions.length < 2)
+    return hasShadows
+      ? splitOf(database, { modelId, versions, sticky, setAt: 0, since, until, baseline, kind: 'active' })
+      : undefined;
   const { changed_at } = await database
     .selectFrom('routes')
     .select('changed_at')
@@ -36,11 +42,11 @@ export async function readSplit(
   return splitOf(database, {
     modelId,
     versions,
-    sticky: route.sticky,
+    sticky,
     setAt: changed_at,
     since: Math.max(since, changed_at),
     until,
-    baseline: route.activeVersion,
+    baseline,
   });
 }
 

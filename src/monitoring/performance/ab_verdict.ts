@@ -34,6 +34,10 @@ export interface ComparisonOptions {
   unitName?: string | undefined;
   /** What the rows are called, and what a unit has of them. Default: rows with an outcome, answered right or wrong. */
   names?: CountedNames | undefined;
+  /** In how many experiments without a difference a winner may be named, at any number of looks. Default 0.05. */
+  level?: number | undefined;
+  /** Variance of the difference, where both arms are of the same rows; else the sum of both. */
+  paired?: number | undefined;
   /** Units of both arms at which the interval is to be tightest. Default 200. Not to be chosen by the data. */
   tunedFor?: number | undefined;
 }
@@ -71,7 +75,7 @@ export function compareArms(
   b: UnitEstimate | undefined,
   options: ComparisonOptions = {},
 ): Comparison {
-  const { higherIsBetter = true, split, unitName = 'units', tunedFor = defaultTunedFor } = options;
+  const { higherIsBetter = true, split, unitName = 'units', level = 1 - confidenceLevel } = options;
   const { names = rowsWithOutcome } = options;
   const ratio = split === undefined ? null : sampleRatio(split.units, split.weights);
   const apart = a === undefined || b === undefined ? Number.NaN : b.value - a.value;
@@ -81,7 +85,7 @@ export function compareArms(
   const facts = { a: shown(a), b: shown(b), difference, sample_ratio: ratio };
   const lacking = whatLacks(a, b, unitName, names);
   const interval =
-    a === undefined || b === undefined || lacking !== undefined ? null : intervalOf(a, b, tunedFor);
+    a === undefined || b === undefined || lacking !== undefined ? null : intervalOf(a, b, level, options);
 
   if (ratio?.is_mismatch) return { ...facts, verdict: null, interval, detail: mismatchDetail(ratio) };
   if (interval === null || difference === null) {
@@ -99,7 +103,7 @@ export function compareArms(
     ...facts,
     verdict,
     interval,
-    detail: `B − A is ${format(difference)}, ${range} with 95 % confidence.`,
+    detail: `B − A is ${format(difference)}, ${range} with ${format(100 * (1 - level))} % confidence.`,
   };
 }
 
@@ -136,13 +140,24 @@ function whatLacks(
  * units the variance is known badly: what is improbable of a normal value is taken of Student's t, with the degrees of
  * freedom of Welch and Satterthwaite.
  */
-function intervalOf(a: UnitEstimate, b: UnitEstimate, tunedFor: number): Comparison['interval'] {
-  const variance = a.variance + b.variance;
-  const [units, rows] = [a.units + b.units, a.rows + b.rows];
+function intervalOf(
+  a: UnitEstimate,
+  b: UnitEstimate,
+  level: number,
+  { tunedFor = defaultTunedFor, paired }: ComparisonOptions,
+): Comparison['interval'] {
+  const apart = a.variance + b.variance;
+  const variance = paired ?? apart;
+  // Of pairs each row counts once.
+  const both = paired === undefined ? 1 : 0.5;
+  const [units, rows] = [both * (a.units + b.units), both * (a.rows + b.rows)];
   const factor = Math.max(
-    ...[units, Math.max(units, rows)].map((count) => sequenceFactor(count, tunedFor, 1 - confidenceLevel)),
+    ...[units, Math.max(units, rows)].map((count) => sequenceFactor(count, tunedFor, level)),
   );
-  const degrees = variance ** 2 / (a.variance ** 2 / (a.units - 1) + b.variance ** 2 / (b.units - 1));
+  const degrees =
+    paired === undefined
+      ? apart ** 2 / (a.variance ** 2 / (a.units - 1) + b.variance ** 2 / (b.units - 1))
+      : Math.min(a.units, b.units) - 1;
   const half = Math.sqrt(variance) * studentFromNormal(factor, degrees);
   const difference = b.value - a.value;
   if (!(half > 0 && Number.isFinite(half) && Number.isFinite(difference))) return null;
