@@ -21,6 +21,8 @@ export interface TestHttpServer {
   /** `http://127.0.0.1:PORT`. */
   url: string;
   port: number;
+  /** Of gRPC, where it is served. */
+  grpcPort: number | undefined;
   directory: string;
   process: ChildProcess;
   /** What it has written to standard error. */
@@ -60,6 +62,7 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
   return {
     url,
     port: Number(new URL(url).port),
+    grpcPort: grpcPortIn(errors),
     directory,
     process: child,
     standardError: () => errors,
@@ -91,4 +94,9 @@ export function createToken(
 /** The header that a token is sent in. */
 export function bearer(token: string | undefined): Record<string, string> {
   return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
+function grpcPortIn(errors: string): number | undefined {
+  const port = /; gRPC on \S+:(\d+);/.exec(errors)?.[1];
+  return port === undefined ? undefined : Number(port);
 }

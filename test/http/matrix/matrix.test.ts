@@ -31,7 +31,7 @@ describe('with tokens, a caller may do what its role may, and nothing without on
   let server: TestHttpServer;
   beforeAll(async () => {
     for (const role of roles) tokens.set(role, createToken(scratch.path, role, role));
-    server = await startHttpServer({ directory: scratch.path });
+    server = await startHttpServer({ directory: scratch.path, flags: ['--grpc-port', '0'] });
   });
   afterAll(async () => {
     await server.close();
@@ -54,7 +54,7 @@ describe('with tokens, a caller may do what its role may, and nothing without on
 describe('without tokens, this machine may read and predict', () => {
   let server: TestHttpServer;
   beforeAll(async () => {
-    server = await startHttpServer();
+    server = await startHttpServer({ flags: ['--grpc-port', '0'] });
   });
   afterAll(() => server.close());
 
@@ -70,7 +70,7 @@ describe('a read-only server changes nothing for anybody', () => {
   let [server, token]: [TestHttpServer | undefined, string] = [undefined, ''];
   beforeAll(async () => {
     token = createToken(scratch.path, 'admin', 'admin');
-    server = await startHttpServer({ directory: scratch.path, flags: ['--read-only'] });
+    server = await startHttpServer({ directory: scratch.path, flags: ['--read-only', '--grpc-port', '0'] });
   });
   afterAll(async () => {
     await server?.close();
@@ -78,7 +78,7 @@ describe('a read-only server changes nothing for anybody', () => {
   });
 
   test.each(operations)('$protocol: $name', async (operation) => {
-    expect(await operation.attempt({ url: server?.url ?? '' }, token)).toBe(
+    expect(await operation.attempt({ url: server?.url ?? '', grpcPort: server?.grpcPort }, token)).toBe(
       mayDo(operation, { role: 'admin', readOnly: true }),
     );
   });

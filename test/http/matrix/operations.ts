@@ -11,7 +11,10 @@ export interface MatrixOperation {
    * Asks, as the caller with that token (undefined: none).
    * @returns whether the server let the caller do it: `allowed` also for an answer that says why it cannot be done
    */
-  attempt(server: { url: string }, token: string | undefined): Promise<'allowed' | 'refused'>;
+  attempt(
+    server: { url: string; grpcPort?: number | undefined },
+    token: string | undefined,
+  ): Promise<'allowed' | 'refused'>;
 }
 
 /** Asks over plain HTTP: 401 and 403 refuse, all else allows. */

@@ -306,15 +306,17 @@ test('a body that is larger than it may be is refused, also when it is only larg
 });
 
 test('a run that fails, a timeout of the caller’s own and a sequence have their statuses', async () => {
+  const column = (data: number[]) => ({
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [data.length, 1], data }],
+  });
+  expect(await refused('/v2/models/fails_run/infer', column([200]))).toMatchObject({
+    status: 422,
+    code: 'INFERENCE_FAILED',
+  });
   expect(
-    await refused('/v2/models/fails_run/infer', {
-      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1], data: [200] }],
-    }),
-  ).toMatchObject({ status: 422, code: 'INFERENCE_FAILED' });
+    await refused('/v2/models/slow_run/infer', { ...column([1e9]), parameters: { timeout: 200_000 } }),
+  ).toMatchObject({ status: 504, code: 'TIMEOUT', error: expect.stringMatching(/own timeout of 200 ms/) });
   expect(
     await refused('/v2/models/add_sub/infer', { ...addSub, parameters: { sequence_id: 4 } }),
-  ).toMatchObject({
-    status: 400,
-    error: expect.stringMatching(/no state/),
-  });
+  ).toMatchObject({ status: 400, error: expect.stringMatching(/no state/) });
 });

@@ -46,10 +46,10 @@ export async function serveModels(
   prepare(scratch.path);
   const flags = ['--grpc-port', '0', ...(options.flags ?? [])];
   const server = await startHttpServer({ ...options, directory: scratch.path, flags });
-  const [, port] = /gRPC on \S+:(\d+);/.exec(server.standardError()) ?? [];
+  if (server.grpcPort === undefined) throw new Error('gRPC is not served');
   return {
     ...server,
-    grpcPort: Number(port),
+    grpcPort: server.grpcPort,
     async close() {
       await server.close();
       scratch.remove();
