@@ -246,3 +246,58 @@ describe('the roots below which files may be read', () => {
     expect(allowedRoots).toEqual([real, directory]);
   });
 });
+
+describe('where the artifacts are', () => {
+  const store = { MODELYARD_ARTIFACTS: 's3://models/a/b/' };
+
+  test('is the directory, whatever AWS is told, unless an object store is named', () => {
+    expect(readSettings({ AWS_ENDPOINT_URL: 'nonsense', AWS_ACCESS_KEY_ID: 'alone' }).objectStore).toBe(
+      undefined,
+    );
+    expect(readSettings({}).artifactCacheBytes).toBe(10e9);
+  });
+
+  test('is a bucket and a prefix, reached as AWS’s names say', () => {
+    expect(readSettings(store).objectStore).toEqual({
+      bucket: 'models',
+      prefix: 'a/b/',
+      endpoint: undefined,
+      region: undefined,
+      credentials: undefined,
+    });
+    expect(readSettings({ MODELYARD_ARTIFACTS: 's3://models' }).objectStore).toMatchObject({ prefix: '' });
+    const told = {
+      AWS_ENDPOINT_URL: 'http://all.example.org',
+      AWS_ENDPOINT_URL_S3: 'https://s3.example.org:9000',
+      AWS_REGION: 'eu-central-2',
+      AWS_ACCESS_KEY_ID: 'key',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+    };
+    expect(readSettings({ ...store, ...told }).objectStore).toMatchObject({
+      endpoint: 'https://s3.example.org:9000',
+      region: 'eu-central-2',
+      credentials: { accessKeyId: 'key', secretAccessKey: 'secret', sessionToken: undefined },
+    });
+  });
+
+  test.each([
+    [
+      { MODELYARD_ARTIFACTS: '/mnt/models' },
+      /^MODELYARD_ARTIFACTS="\/mnt\/models" is not valid: must be local or s3:/,
+    ],
+    [{ MODELYARD_ARTIFACTS: 's3://Upper/a' }, /small letters/],
+    [{ MODELYARD_ARTIFACT_CACHE_MB: '0' }, /^MODELYARD_ARTIFACT_CACHE_MB="0" is not valid/],
+    [
+      { ...store, AWS_ENDPOINT_URL_S3: 'user:secret@host' },
+      /^AWS_ENDPOINT_URL_S3 \(its value is not shown\)/,
+    ],
+    [{ ...store, AWS_ACCESS_KEY_ID: 'key' }, /AWS_SECRET_ACCESS_KEY need each other/],
+  ])('%j is refused by name', (given, sentence) => {
+    expect(() => readSettings(given)).toThrow(SettingsError);
+    expect(() => readSettings(given)).toThrow(sentence);
+  });
+
+  test('is no object store for what goes away with the server', () => {
+    expect(() => readSettings(store, { ephemeral: true })).toThrow(/--ephemeral and MODELYARD_ARTIFACTS/);
+  });
+});
