@@ -49,6 +49,8 @@ interface ShownRollout {
 
 interface ShownChange {
   at: number;
+  /** How often in a row, the last at that time. */
+  times: number;
   by: string;
   action: string;
   modelId: string | null;
@@ -59,6 +61,8 @@ interface ShownChange {
 const shownAlerts = 20;
 const shownRollouts = 20;
 const shownChanges = 15;
+/** Entries that are looked at, since many in a row may be of one kind. */
+const readEntries = 200;
 const hourMs = 3_600_000;
 
 export async function readSummary(
@@ -145,14 +149,22 @@ async function readChanges(database: Database): Promise<ShownChange[]> {
     .selectFrom('audit_entries')
     .select(['at', 'role', 'client', 'action', 'model_id', 'version', 'outcome'])
     .orderBy('sequence', 'desc')
-    .limit(shownChanges)
+    .limit(readEntries)
     .execute();
-  return rows.map(({ at, role, client, action, model_id, version, outcome }) => ({
-    at,
-    by: client === null ? role : `${role}, ${client}`,
-    action,
-    modelId: model_id,
-    version,
-    outcome,
-  }));
+  const changes: ShownChange[] = [];
+  for (const { at, role, client, action, model_id: modelId, version, outcome } of rows) {
+    const by = client === null ? role : `${role}, ${client}`;
+    const last = changes.at(-1);
+    const isSame =
+      last?.action === action &&
+      last.modelId === modelId &&
+      last.version === version &&
+      last.by === by &&
+      last.outcome === outcome;
+    if (isSame) last.times++;
+    else if (changes.length < shownChanges)
+      changes.push({ at, times: 1, by, action, modelId, version, outcome });
+    else break;
+  }
+  return changes;
 }

@@ -253,7 +253,7 @@ function rolloutItem({ model_id, version, incumbent, state, step, steps, step_na
   );
 }
 
-function changeItem({ at, by, action, model_id, version, outcome }) {
+function changeItem({ at, times, by, action, model_id, version, outcome }) {
   const subject = [model_id, version].filter((name) => name !== null).join(' ');
   return element(
     'li',
@@ -261,7 +261,7 @@ function changeItem({ at, by, action, model_id, version, outcome }) {
     element(
       'div',
       { className: 'line' },
-      element('strong', { text: action.replaceAll('_', ' ') }),
+      element('strong', { text: `${action.replaceAll('_', ' ')}${times > 1 ? ` × ${times}` : ''}` }),
       outcome === 'done' ? '' : pill(outcome),
       ago(at),
     ),
@@ -395,7 +395,7 @@ async function refresh() {
     showIfNew('models', models, showModels);
     for (const time of document.querySelectorAll('time')) time.textContent = agoText(time.dateTime);
     lastNewsAt = new Date();
-    tell('live', 'Live', lastNewsAt);
+    tell('live', 'Live,', lastNewsAt);
   } catch (error) {
     if (own !== asking) return;
     if (error instanceof Refused) return askForToken(error.message);
