@@ -81,9 +81,9 @@ with() { # REQUIREMENTS PROGRAM…
     PYTHONDONTWRITEBYTECODE=1 "$environment/bin/python" "test/installed/$program.py" "$modelyard" "$example"
   done
 }
-with mcp with_mcp
+with mcp with_mcp with_mcp_http
 with mcp_2 with_mcp with_mcp_2
-with fastmcp with_fastmcp
+with fastmcp with_fastmcp with_fastmcp_http
 with langchain with_langchain
 
 # Those that are command lines: a store that they share, and a configuration that names what is installed.

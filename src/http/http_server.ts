@@ -217,9 +217,10 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     done(null, payload);
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, ({ method }, body, done) => {
     try {
-      done(null, parseJson(body));
+      // Clients name a type for the body that a DELETE does not have, too.
+      done(null, method === 'DELETE' && body.length === 0 ? undefined : parseJson(body));
     } catch (error) {
       done(error instanceof Error ? error : new Error(messageOf(error)));
     }

@@ -94,7 +94,8 @@ describe.each(stores)('MCP over HTTP, two servers of two workers $name', ({ skip
       await (await post(url, tools, { token: operator, session, headers: inTurn })).text();
     const ended = await fetch(`${second()}/mcp`, {
       method: 'DELETE',
-      headers: { 'mcp-session-id': session, ...bearer(operator) },
+      // As the Python SDK sends it: without a body, but with a type of it.
+      headers: { 'mcp-session-id': session, 'content-type': 'application/json', ...bearer(operator) },
     });
     expect(ended.status).toBe(200);
     let streak = 0;
