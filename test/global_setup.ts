@@ -19,6 +19,10 @@ const usualAddress = 'postgres://postgres@127.0.0.1:5432/postgres';
 export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
   buildIfStale();
   const [closeMlflow] = await Promise.all([findMlflow(), findPostgreSql(), findS3()]);
+  if (process.env.MODELYARD_TEST_SCHEMATHESIS === undefined)
+    process.stderr.write(
+      'Skipped: the fuzz over HTTP, since MODELYARD_TEST_SCHEMATHESIS names no executable of schemathesis.\n',
+    );
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'modelyard-test-')));
   provide('temporaryRoot', root);
   return async () => {

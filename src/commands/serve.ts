@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SettingsError } from '../errors.ts';
 import { hostnameOf } from '../http/access/addresses.ts';
 import type { ServeOptions } from '../http/serve_options.ts';
+import { identifier } from '../identifier.ts';
 import '../plain_messages.ts';
 import { serveHttp } from '../serve_http.ts';
 import { readSettings } from '../settings.ts';
@@ -17,6 +18,7 @@ only this machine is served, reading and predicting.
   --port PORT            0: a free one, which is printed (8080)
   --grpc-port PORT       serves the Open Inference Protocol by gRPC too (8081 by custom; 0: a free one)
   --workers N            processes that share the port (1)
+  --model ID             serves it at /invocations too, as MLflow's server does its one, with /ping, /health and /version
   --tls-cert FILE        certificate chain (PEM); with --tls-key FILE: HTTPS only
   --tls-key FILE
   --allowed-host NAME    a name by which this server is called, besides localhost; may be repeated
@@ -34,6 +36,7 @@ const options = {
   port: { type: 'string' },
   'grpc-port': { type: 'string' },
   workers: { type: 'string' },
+  model: { type: 'string' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
   'allowed-host': { type: 'string', multiple: true },
@@ -57,6 +60,7 @@ const flags = z
     port: number.int().min(0).max(65_535).default(8080),
     'grpc-port': number.int().min(0).max(65_535).optional(),
     workers: number.int().min(1).max(256).default(1),
+    model: identifier.optional(),
     'tls-cert': z.string().min(1).optional(),
     'tls-key': z.string().min(1).optional(),
     'allowed-host': z
@@ -111,6 +115,7 @@ function optionsOf(given: z.output<typeof flags>): ServeOptions {
     port: given.port,
     grpcPort: given['grpc-port'],
     workers: given.workers,
+    model: given.model,
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     allowedHosts: given['allowed-host'],
     allowedOrigins: given['allowed-origin'],

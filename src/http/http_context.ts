@@ -7,6 +7,7 @@ import type { Services } from '../services.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ToolAnswer } from '../tool_answer.ts';
+import type { Route } from './open_api/document.ts';
 import type { ServeOptions } from './serve_options.ts';
 
 /** What a protocol's routes need of the server that they are part of. */
@@ -39,6 +40,8 @@ export interface HttpContext {
   ): Promise<T>;
   /** All tools. */
   catalogue: readonly Tool[];
+  /** Every route of the server, once it listens. */
+  routes: readonly Route[];
   /** The tool of that name. */
   tool(name: string): Tool;
   /** Calls a tool. */

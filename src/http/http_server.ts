@@ -25,6 +25,7 @@ import type { HttpContext } from './http_context.ts';
 import { errorOf, HttpRefusal, statusOf } from './http_error.ts';
 import { processMetrics } from './metrics/process_metrics.ts';
 import { workerMetrics } from './metrics/worker_metrics.ts';
+import type { Route } from './open_api/document.ts';
 import type { ServeOptions } from './serve_options.ts';
 
 declare module 'fastify' {
@@ -120,7 +121,9 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
   const metrics = processMetrics(() => ({ pools: services.serving.pools(), log: services.log.waiting() }));
   services.serving.observe(metrics.calls);
 
+  const routes: Route[] = [];
   const context: HttpContext = {
+    routes,
     settings,
     options,
     services: async () => services,
@@ -177,8 +180,12 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     done();
   });
   app.decorateRequest('caller', undefined);
-  app.addHook('onRoute', ({ config, url }) => {
+  app.addHook('onRoute', ({ config, method, url }) => {
     if (config?.permission === undefined) throw new Error(`the route ${url} does not say who may call it`);
+    // Fastify answers HEAD where there is GET.
+    for (const one of [method].flat())
+      if (one !== 'HEAD' && one !== 'OPTIONS')
+        routes.push({ method: one, url, permission: config.permission, operation: config.operation });
   });
   app.addHook('onRequest', async (request, reply) => {
     const { permission = 'READ', isStream = false } = request.routeOptions.config;

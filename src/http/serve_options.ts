@@ -7,6 +7,8 @@ export interface ServeOptions {
   /** Of gRPC; 0: a free one; undefined: gRPC is not served. */
   grpcPort: number | undefined;
   workers: number;
+  /** The model at the addresses of MLflow's server, which serves one; undefined: none. */
+  model: string | undefined;
   /** Files of the certificate chain and the key (PEM); undefined: plain HTTP. */
   tls: { certFile: string; keyFile: string } | undefined;
   /** Names besides localhost that a Host header may have. */

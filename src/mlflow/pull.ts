@@ -1,4 +1,5 @@
 import { ModelYardError } from '../errors.ts';
+import { isIdentifier } from '../identifier.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Database } from '../storage/database.ts';
 import type { Connection } from './connection.ts';
@@ -95,7 +96,7 @@ async function pullVersion(
 ): Promise<Problem | undefined> {
   const what = `${modelId}: MLflow's version ${theirs.version}`;
   const name = theirs.tags.get(ownTag.version) ?? String(theirs.version);
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name))
+  if (!isIdentifier(name))
     return {
       what,
       why: `It calls itself ${JSON.stringify(name.slice(0, 60))}, which is no name for a version.`,

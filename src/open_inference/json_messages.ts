@@ -36,7 +36,7 @@ const tensor = z.object({
   /** Not looked at one by one: there may be millions, and the datatype says what each must be. */
   data: z.custom<unknown[]>(Array.isArray, { message: 'must be a list' }).nullish(),
 });
-const callSchema = z.object({
+export const callSchema = z.object({
   id,
   parameters,
   inputs: z.array(tensor).min(1).max(10_000),

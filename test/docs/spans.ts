@@ -9,7 +9,7 @@ const settings = Object.keys(settingsSchema.shape);
 const tools = new Map(catalogue.map((tool) => [tool.name, tool.input.shape]));
 /** What else is written in capitals: variables of the tests, of MLflow's own server, of other programs. */
 const otherNames =
-  /^(MODELYARD_(TEST|BENCH)_\w+|KILL_ROUNDS|ROLLOUT_KILL_ROUNDS|EXPORTING_ONLY|CHAOS_\w+|UPDATE_GUIDE|HTTP_PROXY|XDG_\w+|FEATURE_NAMES|RESOURCE_\w+)$/;
+  /^(MODELYARD_(TEST|BENCH)_\w+|((ROLLOUT|DEPLOY)_)?KILL_ROUNDS|FUZZ_EXAMPLES|EXPORTING_ONLY|CHAOS_\w+|UPDATE_GUIDE|HTTP_PROXY|XDG_\w+|FEATURE_NAMES|RESOURCE_\w+)$/;
 const source = (path: string) => readFileSync(join(repository, path), 'utf8');
 
 /**

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { messageOf } from '../../src/errors.ts';
 import { localPath } from '../../src/files/local_path.ts';
+import { identifier } from '../../src/identifier.ts';
 import { depthFault, memberName, shapeFault } from '../../src/json_shape.ts';
 import { comparableMetricNames } from '../../src/monitoring/performance/index.ts';
 import { isPlainObject } from '../../src/plain_object.ts';
@@ -33,11 +34,6 @@ function parsedText(text: string): unknown {
     return text;
   }
 }
-
-/** A refinement and not a pattern: the error explains the rule, and a pattern in every schema would cost tokens. */
-const identifier = z.string().refine((text) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(text), {
-  message: 'must be 1 to 128 letters, digits, ".", "_" or "-", beginning with a letter or digit',
-});
 
 export const modelId = orNumber(identifier);
 /** Versions are names in objects too, such as the weights of a route. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ModelYardError } from '../../errors.ts';
 import { parseExactJson } from '../../exact_json.ts';
+import { identifier } from '../../identifier.ts';
 import { depthFault } from '../../json_shape.ts';
 import { isPlainObject } from '../../plain_object.ts';
 import { maxRowsPerCall } from '../../serving/predict.ts';
@@ -9,8 +10,10 @@ import { readCsvText } from '../../tables/csv_text.ts';
 import { csvInput, recordsInput, splitInput, tensorsInput } from './given_rows.ts';
 
 /** What `params` may hold beside the rows; MLflow's models name theirs in their signature. */
-const scoringParameters = z.strictObject({
-  version: z.union([z.string(), z.int().transform(String)]).optional(),
+export const scoringParameters = z.strictObject({
+  version: z
+    .preprocess((given) => (typeof given === 'number' ? String(given) : given), identifier)
+    .optional(),
   entity_key: z.string().min(1).max(512).optional(),
   prediction_ids: z.array(z.string()).min(1).max(maxRowsPerCall).optional(),
   outputs: z.array(z.string().min(1).max(256)).min(1).max(10_000).optional(),

@@ -4,6 +4,7 @@ import { scratchDirectory } from '../../e2e/environment.ts';
 import { createToken, startHttpServer, type TestHttpServer } from '../http_server.ts';
 import { mcpOperations } from './mcp.ts';
 import { metricsOperations } from './metrics.ts';
+import { mlflowScoringOperations } from './mlflow_scoring.ts';
 import { openInferenceOperations } from './open_inference.ts';
 import type { MatrixOperation } from './operations.ts';
 import { pageOperations } from './page.ts';
@@ -17,6 +18,7 @@ const operations: readonly MatrixOperation[] = [
   ...fileOperations,
   ...openInferenceOperations,
   ...mcpOperations,
+  ...mlflowScoringOperations,
 ];
 
 /** Whether the caller may do what the permission stands for; undefined: a caller without a token where tokens exist. */
