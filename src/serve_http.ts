@@ -1,7 +1,6 @@
 import cluster from 'node:cluster';
 import { mkdirSync } from 'node:fs';
 import { hasTokens } from './access/tokens.ts';
-import { compileSooner } from './compile_sooner.ts';
 import { SettingsError } from './errors.ts';
 import { isLoopback } from './http/access/addresses.ts';
 import type { HttpContext } from './http/http_context.ts';
@@ -77,7 +76,6 @@ async function serveHere(
     openServices(settings, logger),
     import('../tools/index.ts'),
   ]);
-  compileSooner();
   const server = createHttpServer({
     settings,
     options,

@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { Tool } from '../tools/define_tool.ts';
 import { may } from './access/roles.ts';
-import { compileSooner } from './compile_sooner.ts';
 import { defaultDirectory } from './default_directory.ts';
 import { ModelYardError } from './errors.ts';
 import { lastJournaled } from './prediction_log/journal_directory.ts';
@@ -64,10 +63,8 @@ export async function serveStdio(settings: Settings): Promise<void> {
     if (isNeeded) return;
     isNeeded = true;
     clearTimeout(timer);
-    const prepared = prepare();
-    const opened = services();
-    Promise.all([prepared, opened]).then(compileSooner, () => undefined);
-    opened.catch((error: unknown) => {
+    prepare().catch(() => undefined);
+    services().catch((error: unknown) => {
       if (error instanceof ModelYardError)
         logger.error(`the store could not be opened: ${error.message} ${error.hint}`);
       else logger.error('the store could not be opened', { error });
