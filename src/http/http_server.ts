@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import fastify, {
   type FastifyError,
@@ -23,10 +22,12 @@ import { checkRequest, preflightHeaders } from './access/check_request.ts';
 import { rateLimit } from './access/rate_limit.ts';
 import type { HttpContext } from './http_context.ts';
 import { errorOf, HttpRefusal, statusOf } from './http_error.ts';
+import { addJsonParser } from './json_body.ts';
 import { processMetrics } from './metrics/process_metrics.ts';
 import { workerMetrics } from './metrics/worker_metrics.ts';
 import type { Route } from './open_api/document.ts';
 import type { ServeOptions } from './serve_options.ts';
+import { underWay } from './under_way.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -102,7 +103,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
   const limit = options.maxRate === undefined ? undefined : rateLimit(options.maxRate);
   const stopping = new AbortController();
   const closings: (() => Promise<void>)[] = [];
-  const load = { underWay: 0, isIdle: nobodyWatches as () => void };
+  const load = underWay(() => performance.now());
   const lacking = new Map<string, readonly string[]>();
   const lackingOf = (caller: Caller): readonly string[] => {
     const key = `${caller.role} ${caller.readOnly}`;
@@ -190,11 +191,8 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
   app.addHook('onRequest', async (request, reply) => {
     const { permission = 'READ', isStream = false } = request.routeOptions.config;
     if (!isStream) {
-      load.underWay += 1;
-      reply.raw.once('close', () => {
-        load.underWay -= 1;
-        if (load.underWay === 0) load.isIdle();
-      });
+      load.begin();
+      reply.raw.once('close', load.end);
     }
     if (stopping.signal.aborted) reply.header('connection', 'close');
     checkRequest(request, reply, options, permission === 'none');
@@ -224,14 +222,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     done(null, payload);
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, ({ method }, body, done) => {
-    try {
-      // Clients name a type for the body that a DELETE does not have, too.
-      done(null, method === 'DELETE' && body.length === 0 ? undefined : parseJson(body));
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(messageOf(error)));
-    }
-  });
+  addJsonParser(app);
   app.setErrorHandler(errorHandler(context, plainError));
   app.setNotFoundHandler((request) => {
     throw new HttpRefusal(
@@ -253,16 +244,16 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
   return {
     context,
     async listen() {
-      await app.listen({ host: options.host, port: options.port });
+      const { host, port } = options;
+      await app.listen({ host, port }).catch((error: unknown) => {
+        throw new SettingsError(`--host=${host} --port=${port} cannot be listened on: ${messageOf(error)}.`);
+      });
       const address = app.server.address();
       return { port: typeof address === 'object' && address !== null ? address.port : options.port };
     },
     async close(drainMs, endMs) {
       stopping.abort();
-      if (load.underWay > 0 && drainMs > 0)
-        await within(drainMs, (done) => {
-          load.isIdle = done;
-        });
+      await load.untilQuiet(drainMs);
       const closed = Promise.allSettled([app.close(), ...closings.map((close) => close())]);
       // A connection whose last answer goes out from now on would be kept for a next call that nobody takes.
       const sweeping = setInterval(() => app.server.closeIdleConnections(), sweepMs);
@@ -314,23 +305,6 @@ function tooMany(waitMs: number): HttpRefusal {
     'Wait as long as Retry-After says, then go on more slowly.',
     { headers: { 'retry-after': String(Math.ceil(waitMs / 1000)) }, retryable: true },
   );
-}
-
-/** JSON in UTF-8. Names such as __proto__ are only data here: who copies objects looks for them. */
-function parseJson(body: string | Buffer): unknown {
-  const bytes = Buffer.from(body);
-  if (bytes.length === 0) throw badBody('The body is empty.');
-  if (!isUtf8(bytes)) throw badBody('The body is not UTF-8.');
-  try {
-    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
-    return parsed;
-  } catch (error) {
-    throw badBody(`The body is not JSON: ${messageOf(error).slice(0, 200)}.`);
-  }
-}
-
-function badBody(what: string): HttpRefusal {
-  return new HttpRefusal(400, 'INVALID_INPUT', what, 'Send a JSON document.');
 }
 
 /** How a protocol shows an error: the body. */

@@ -29,6 +29,9 @@ export function superviseWorkers(
   logger: Logger,
   listening: (ports: readonly number[]) => void,
 ): Promise<number> {
+  // The workers accept for themselves. Where the primary does and hands connections on, one that is on its way to a worker that
+  // is killed stays open in the primary, and its client waits for ever.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   return new Promise((resolve) => {
     relayMetrics();
     let stopping = false;
