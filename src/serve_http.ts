@@ -71,6 +71,8 @@ async function serveHere(
   options: ServeOptions,
   listening: (ports: readonly number[]) => void,
 ): Promise<number> {
+  // A word that comes before it listens holds too.
+  const stopping = stopWanted();
   const logger = createLogger({ directory: settings.directory, level: settings.logLevel });
   const [services, { catalogue }] = await Promise.all([
     openServices(settings, logger),
@@ -90,11 +92,10 @@ async function serveHere(
   listening(grpc === undefined ? [port] : [port, grpc.port]);
   // A log line that nobody reads is no reason to fail.
   process.stderr.on('error', () => undefined);
-  await stopWanted(async (drains) => {
-    await Promise.all([server.close(drains ? options.drainMs : 0, endMs), grpc?.close(endMs)]);
-    await services.close();
-    await logger.close();
-  });
+  const { drains } = await stopping;
+  await Promise.all([server.close(drains ? options.drainMs : 0, endMs), grpc?.close(endMs)]);
+  await services.close();
+  await logger.close();
   process.exit(0);
 }
 
@@ -113,13 +114,12 @@ async function listenForGrpc(context: HttpContext) {
 }
 
 /** Waits for a signal or the word of the process that started this one. A second signal does not wait. */
-function stopWanted(stop: (drains: boolean) => Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
+function stopWanted(): Promise<{ drains: boolean }> {
+  return new Promise((resolve) => {
     let stopping = false;
     const begin = (drains: boolean) => {
-      if (stopping) return;
       stopping = true;
-      stop(drains).then(resolve, reject);
+      resolve({ drains });
     };
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
       process.on(signal, () => {

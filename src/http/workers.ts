@@ -10,6 +10,11 @@ export function isStopMessage(message: unknown): message is z.output<typeof stop
   return stopMessage.safeParse(message).success;
 }
 
+/** The flags of `modelyard serve` that name the ports; of flags given twice the last one counts. */
+function portFlags([port, grpcPort]: readonly number[]): string[] {
+  return ['--port', String(port), ...(grpcPort === undefined ? [] : ['--grpc-port', String(grpcPort)])];
+}
+
 /** A worker that ran for less has not begun well: the next one waits, milliseconds. */
 const shortLifeMs = 5000;
 const longestPauseMs = 30_000;
@@ -64,6 +69,9 @@ export function superviseWorkers(
       const state = running.get(worker);
       if (state === undefined || state.listens.push(port) !== ports) return;
       begun += 1;
+      // A free port was chosen once, for all that follow.
+      if (begun === 1)
+        cluster.setupPrimary({ args: [...process.argv.slice(2), ...portFlags(state.listens)] });
       if (begun === count) listening(state.listens);
     });
     cluster.on('exit', (worker, code, signal) => {
