@@ -37,10 +37,10 @@ export async function serveStdio(settings: Settings): Promise<void> {
     return (await import('../tools/index.ts')).catalogue;
   });
   const services = once<Services>(async () => {
-    const hostAhead = hasPredictedLately(settings)
-      ? (await import('./serving/engine/host_ahead.ts')).startHostAhead(settings.engineMemoryBytes)
-      : undefined;
     try {
+      const hostAhead = hasPredictedLately(settings)
+        ? (await import('./serving/engine/host_ahead.ts')).startHostAhead(settings.engineMemoryBytes)
+        : undefined;
       const { openServices } = await import('./services.ts');
       const opened = await openServices(settings, logger, { hostAhead, hostStarts });
       if (settings.directory === defaultDirectory())
