@@ -253,9 +253,10 @@ describe.each(stores)('performance $name', ({ skipped, open }) => {
       // Pinned calls are no part of the split.
       expect(report.versions?.map(({ version, count }) => [version, count])).toEqual([['1', 4]]);
       expect(report.comparison?.arms).toEqual([
-        { version: '1', weight: 0.5, units: 0, calls: 0 },
-        { version: '2', weight: 0.5, units: 0, calls: 0 },
+        { version: '1', weight: 0.5, units: 0, calls: 0, value: null },
+        { version: '2', weight: 0.5, units: 0, calls: 0, value: null },
       ]);
+      expect(report.comparison?.winner).toBeNull();
       expect(report.comparison?.verdicts.map(({ verdict }) => verdict)).toEqual(
         report.comparison?.verdicts.map(() => 'not_enough_data'),
       );

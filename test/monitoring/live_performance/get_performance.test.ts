@@ -466,22 +466,26 @@ describeOnEachDatabase('live performance', (store) => {
 
   test('names the better version, by what the weights sent to each', async () => {
     const comparison = await experiment([1000, 1000], [0.6, 0.9]);
+    const half = { weight: 0.5, units: 1000, calls: 1000, errors: 0, isShadow: false };
     expect(comparison?.arms).toEqual([
-      { version: '1', weight: 0.5, units: 1000, calls: 1000, errors: 0 },
-      { version: '2', weight: 0.5, units: 1000, calls: 1000, errors: 0 },
+      { version: '1', ...half, value: expect.closeTo(0.6, 1) },
+      { version: '2', ...half, value: expect.closeTo(0.9, 1) },
     ]);
+    expect(comparison?.winner).toBe('2');
     const [accuracy, errorRate] = comparison?.comparisons ?? [];
     expect(accuracy).toMatchObject({ metric: 'accuracy', versionA: '1', versionB: '2', verdict: 'b_better' });
     expect(accuracy?.interval?.low).toBeGreaterThan(0);
     expect(errorRate).toMatchObject({ metric: 'error_rate', verdict: 'not_enough_data' });
     const same = await experiment([1000, 1000], [0.8, 0.8]);
     expect(same?.comparisons[0]?.verdict).toBe('no_difference_yet');
+    expect(same?.winner).toBeUndefined();
   });
 
   test('gives no verdict where calls were not split as configured, counted in entities', async () => {
     const comparison = await experiment([1000, 700], [0.6, 0.9]);
     expect(comparison?.sampleRatio.is_mismatch).toBe(true);
     expect(comparison?.comparisons.map(({ verdict }) => verdict)).toEqual([null, null]);
+    expect(comparison?.winner).toBeUndefined();
     // The same calls of fifty customers each are shared out as they should be.
     const byEntity = await experiment([1000, 700], [0.6, 0.9], true);
     expect(byEntity?.arms.map(({ units }) => units)).toEqual([50, 50]);
