@@ -3,7 +3,7 @@ import type { Database } from '../storage/database.ts';
 import type { TokenRow } from '../storage/schema.ts';
 import { storageError } from '../storage/storage_error.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { isToken, listTokens, stateOf, type TokenState, tokenIdIn } from './tokens.ts';
+import { isToken, listTokens, stateOf, type TokenState, tokenIdIn, tokenIdWithin } from './tokens.ts';
 
 /** From this age on what is known is read anew, beside the calls that go on with it, milliseconds. */
 const freshForMs = 400;
@@ -11,15 +11,21 @@ const freshForMs = 400;
 const usableForMs = 800;
 /** How long a call waits for a database that does not answer before it goes on with what was known. */
 const patienceMs = 1000;
+/** A token that is not known may have been made since: what is known is read anew for it, this seldom at most, milliseconds. */
+const newTokensEveryMs = 50;
 /** How seldom the last use of a token is written. */
 const noteEveryMs = 60_000;
 
 /** What this process knows of the tokens. */
 export interface TokenBook {
-  /** Makes what is known recent enough. While the database is away, what was known last. @throws STORAGE_UNAVAILABLE */
-  refresh(): Promise<void>;
-  /** Whether what is known is recent enough. */
-  isFresh(): boolean;
+  /**
+   * Makes what is known recent enough. While the database is away, what was known last.
+   * @param text a token that is to be found, or a header with one
+   * @throws STORAGE_UNAVAILABLE
+   */
+  refresh(text?: string): Promise<void>;
+  /** Whether what is known is recent enough, of that token too. */
+  isFresh(text?: string): boolean;
   /** Whether there are tokens, or were. */
   hasTokens(): boolean;
   /** Whether callers with the token of that name still come in; null: callers without one. */
@@ -58,7 +64,12 @@ export function tokenBook({
   };
   const hasTokens = () => byId === undefined || byId.size > 0;
   const age = () => performance.now() - readAt;
-  const isFresh = () => age() < freshForMs || performance.now() < goesOnUntil;
+  const mayBeNew = (text: string | undefined) => {
+    const id = text === undefined ? undefined : tokenIdWithin(text);
+    return id !== undefined && byId?.has(id) !== true && age() >= newTokensEveryMs;
+  };
+  const isFresh = (text?: string) =>
+    performance.now() < goesOnUntil || (age() < freshForMs && !mayBeNew(text));
 
   const noteUse = (row: TokenRow) => {
     const now = clock();
@@ -74,10 +85,10 @@ export function tokenBook({
   };
 
   return {
-    async refresh() {
-      if (isFresh()) return;
+    async refresh(text) {
+      if (isFresh(text)) return;
       const underWay = read();
-      if (age() < usableForMs) {
+      if (age() < usableForMs && !mayBeNew(text)) {
         underWay.catch(() => undefined);
         return;
       }

@@ -13,7 +13,7 @@ import type { Role } from './roles.ts';
 const tokenForm = /^modelyard_([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
 
 /** A token anywhere in a text. */
-export const tokenInText = /modelyard_[0-9a-f]{12}_[A-Za-z0-9_-]{43}/;
+export const tokenInText = /modelyard_([0-9a-f]{12})_[A-Za-z0-9_-]{43}/;
 
 export const tokenName = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
@@ -113,6 +113,11 @@ export async function hasTokens(database: Database): Promise<boolean> {
 /** The id in a token's text; undefined: it is none. */
 export function tokenIdIn(text: string): string | undefined {
   return tokenForm.exec(text)?.[1];
+}
+
+/** The id of a token somewhere in a text, such as a header; undefined: there is none. */
+export function tokenIdWithin(text: string): string | undefined {
+  return tokenInText.exec(text)?.[1];
 }
 
 /** Whether a text is the token of this row, in a time that says nothing of how much of it is right. */

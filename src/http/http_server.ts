@@ -135,7 +135,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     onClose: (close) => closings.push(close),
     metricsOfAll: workerMetrics(() => metrics.registry.getMetricsAsJSON()),
     async admit(authorization, address) {
-      await tokens.refresh();
+      await tokens.refresh(authorization);
       return admitted(authorization, address);
     },
     requirePermission(request, permission) {
@@ -197,8 +197,9 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     if (stopping.signal.aborted) reply.header('connection', 'close');
     checkRequest(request, reply, options, permission === 'none');
     if (permission === 'none') return;
-    if (!tokens.isFresh()) await tokens.refresh();
-    const caller = admitted(request.headers.authorization, request.ip);
+    const { authorization } = request.headers;
+    if (!tokens.isFresh(authorization)) await tokens.refresh(authorization);
+    const caller = admitted(authorization, request.ip);
     request.caller = caller;
     // Before the body is read. Refused changes stand in the audit trail, which the common way of calls sees to.
     if (!may(caller, permission))

@@ -93,6 +93,21 @@ describeOnEachDatabase('tokens', (store) => {
     expect(book.find(revoked.text)?.state).toBe('revoked');
   });
 
+  test('one that was made a moment ago comes in, and a made-up one costs few readings', async () => {
+    const book = openBook();
+    await book.refresh();
+    const { text } = await create();
+    vi.advanceTimersByTime(60);
+    const header = `Bearer ${text}`;
+    expect([book.isFresh(), book.isFresh(header)]).toEqual([true, false]);
+    await book.refresh(header);
+    expect(book.find(text)?.state).toBe('valid');
+    const madeUp = `Bearer modelyard_${'0'.repeat(12)}_${'x'.repeat(43)}`;
+    expect(book.isFresh(madeUp)).toBe(true);
+    vi.advanceTimersByTime(60);
+    expect([book.isFresh(madeUp), book.isFresh(header)]).toEqual([false, true]);
+  });
+
   test('a name is given once', async () => {
     const { name } = await create();
     await revokeToken(database, name, origin, now);
