@@ -6,8 +6,12 @@ const mark = `whole-number-${randomUUID()}:`;
 /** Whether a whole number of sixteen digits or more stands somewhere, or in a text; a double holds fifteen exactly. */
 const longInteger = /(?:^|[\s[,:])-?\d{16,}(?=[\s,}\]]|$)/;
 
-const strings = '"[^"\\\\]*(?:\\\\.[^"\\\\]*)*"';
-const tokens = new RegExp(`${strings}|NaN|-?Infinity|-?\\d+(?:\\.\\d+)?(?:[eE][-+]?\\d+)?`, 'gs');
+/** A text, or a part of one with so many escapes: the engine has no room to remember each of millions. */
+const texts = '(?:"|\\\\.)[^"\\\\]*(?:\\\\.[^"\\\\]*){0,1000}"?';
+const tokens = new RegExp(`${texts}|NaN|-?Infinity|-?\\d+(?:\\.\\d+)?(?:[eE][-+]?\\d+)?`, 'gs');
+
+/** No datatype holds more than twenty digits, and reading many takes the square of their number. */
+const exactInteger = /^-?\d{16,20}$/;
 
 /** What a text of JSON says, and whether some of it is bigint. */
 export interface ExactJson {
@@ -16,8 +20,8 @@ export interface ExactJson {
 }
 
 /**
- * Reads JSON as Python and others write it: whole numbers that a double does not hold are bigint, and NaN, Infinity and
- * -Infinity, for which JSON has no literal, are null, "Infinity" and "-Infinity", as tensors have them.
+ * Reads JSON as Python and others write it: whole numbers of at most twenty digits that a double does not hold are bigint,
+ * and NaN, Infinity and -Infinity, for which JSON has no literal, are null, "Infinity" and "-Infinity", as tensors have them.
  * @throws SyntaxError
  */
 export function parseExactJson(text: string): ExactJson {
@@ -30,9 +34,10 @@ export function parseExactJson(text: string): ExactJson {
   }
   let hasBigIntegers = false;
   const marked = text.replace(tokens, (token) => {
+    if (token.startsWith('"') || token.startsWith('\\')) return token;
     if (token === 'NaN') return 'null';
     if (token.endsWith('Infinity')) return `"${token}"`;
-    if (!/^-?\d{16,}$/.test(token) || Number.isSafeInteger(Number(token))) return token;
+    if (!exactInteger.test(token) || Number.isSafeInteger(Number(token))) return token;
     hasBigIntegers = true;
     return `"${mark}${token}"`;
   });

@@ -10,6 +10,29 @@ test('whole numbers that a double does not hold are bigint; all others are numbe
   });
 });
 
+test('more digits than any datatype holds are a number as JSON.parse reads it, and take no more time', () => {
+  const digits = '1'.repeat(1_000_000);
+  expect(parseExactJson(`[123456789012345678901, ${digits}]`)).toEqual({
+    value: [Number('123456789012345678901'), Number.POSITIVE_INFINITY],
+    hasBigIntegers: false,
+  });
+});
+
+test('a text of millions of escapes is read', () => {
+  const text = '\n'.repeat(3_000_000);
+  const { value } = parseExactJson(`[${JSON.stringify(text)}, 9007199254740993]`);
+  expect(value).toEqual([text, 9007199254740993n]);
+});
+
+test.each([999, 1000, 1001, 1002, 2003])('a text with %i quotes in it stays as it is', (count) => {
+  const text = `${'"Infinity 9007199254740993 NaN'.repeat(count)}NaN`;
+  expect(parseExactJson(`[${JSON.stringify(text)}, 9007199254740993, NaN]`).value).toEqual([
+    text,
+    9007199254740993n,
+    null,
+  ]);
+});
+
 test('what Python writes for numbers without a literal', () => {
   expect(parseExactJson('[NaN, Infinity, -Infinity, "NaN", "is Infinity"]')).toEqual({
     value: [null, 'Infinity', '-Infinity', 'NaN', 'is Infinity'],

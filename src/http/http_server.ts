@@ -20,6 +20,7 @@ import { isLoopback } from './access/addresses.ts';
 import { authenticate } from './access/authenticate.ts';
 import { checkRequest, preflightHeaders } from './access/check_request.ts';
 import { rateLimit } from './access/rate_limit.ts';
+import { refuseUnheededParts } from './access/unheeded_parts.ts';
 import type { HttpContext } from './http_context.ts';
 import { errorOf, HttpRefusal, statusOf } from './http_error.ts';
 import { addJsonParser } from './json_body.ts';
@@ -39,6 +40,10 @@ declare module 'fastify' {
     front?: string;
     /** Held open as long as the client wants: the end of the server does not wait for it. */
     isStream?: boolean;
+    /** Whether the address may have a query: it is read, or nobody expects that it is. */
+    takesQuery?: boolean;
+    /** Whether bodies may be packed, as Content-Encoding says. */
+    unpacksBodies?: boolean;
     /** How long the body may take to come in, milliseconds. */
     bodyTimeoutMs?: number;
   }
@@ -97,6 +102,8 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     http: { headersTimeout: headersMs, connectionsCheckingInterval: 2000 },
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1000 },
+    // An address that leads nowhere: no route's own form of errors holds.
+    frameworkErrors: (error, request, reply) => errorHandler(context, plainError)(error, request, reply),
   });
   const { tokens } = services.access;
   const authentication = { tokens, loopbackOnly: isLoopback(options.host), readOnly: settings.readOnly };
@@ -209,6 +216,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
         { caller, cancelling: new CallCancelling() },
         async () => undefined,
       );
+    if (!request.is404) refuseUnheededParts(request);
   });
   app.addHook('preParsing', (request, reply, payload, done) => {
     if (hasBody(request)) {

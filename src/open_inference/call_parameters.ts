@@ -17,9 +17,9 @@ export interface CallParameters {
 }
 
 const text = z.string().min(1).max(512);
-/** gRPC has no lists: they are JSON in a text; one id may stand for itself. */
+/** gRPC has no lists: they are JSON in a text; one id that is no list may stand for itself. */
 const idList = z.preprocess(
-  (given) => (typeof given === 'string' ? (jsonList(given) ?? [given]) : given),
+  (given) => (typeof given === 'string' ? idsIn(given) : given),
   z.array(z.string()).min(1),
 );
 const known = z.object({
@@ -37,7 +37,10 @@ const withoutEffect = new Set(['priority', 'content_type', 'headers', 'triton_en
 const ofSequences = ['sequence_id', 'sequence_start', 'sequence_end'];
 
 /** @throws INVALID_INPUT naming a parameter that is wrong or asks for what is not served */
-export function callParameters({ parameters }: Pick<InferenceCall, 'parameters'>): CallParameters {
+export function callParameters({
+  parameters,
+  unknownMembers = [],
+}: Pick<InferenceCall, 'parameters' | 'unknownMembers'>): CallParameters {
   const sequence = ofSequences.find((name) => isSet(parameters[name]));
   if (sequence !== undefined)
     throw new ModelYardError(
@@ -61,7 +64,7 @@ export function callParameters({ parameters }: Pick<InferenceCall, 'parameters'>
     predictionIds: data.prediction_ids,
     timeoutMs: data.timeout === undefined || data.timeout === 0 ? undefined : data.timeout / 1000,
     binaryOutputs: data.binary_data_output ?? false,
-    warnings: Object.keys(parameters).flatMap(unknownParameter),
+    warnings: [...Object.keys(parameters).flatMap(unknownParameter), ...unknownMembers.map(unknownMember)],
   };
 }
 
@@ -71,24 +74,45 @@ const outputParameters = z.object({
   shared_memory_region: z.undefined({ error: 'shared memory is not served' }).optional(),
 });
 
-/**
- * How an output is wanted: `isBinary` undefined where the output does not say it, `classes` where the largest so many are
- * wanted in place of it.
- * @throws INVALID_INPUT
- */
-export function outputWish({ name, parameters }: RequestedOutput): {
+/** How an output is wanted. */
+export interface OutputWish {
+  /** Undefined where the output does not say it. */
   isBinary: boolean | undefined;
+  /** Where the largest so many are wanted in place of it. */
   classes: number | undefined;
-} {
+  /** Sentences about parameters that have no effect. */
+  warnings: string[];
+}
+
+/** How each output is wanted, by its name. @throws INVALID_INPUT also where one is asked for twice */
+export function outputWishes(outputs: readonly RequestedOutput[] = []): Map<string, OutputWish> {
+  const wishes = new Map<string, OutputWish>();
+  for (const output of outputs) {
+    if (wishes.has(output.name))
+      throw new ModelYardError(
+        'INVALID_INPUT',
+        `The output ${quoted(output.name)} is asked for twice.`,
+        'Name each output once; for its classes and its values make two calls.',
+      );
+    wishes.set(output.name, outputWish(output));
+  }
+  return wishes;
+}
+
+function outputWish({ name, parameters }: RequestedOutput): OutputWish {
   const parsed = outputParameters.safeParse(plain(parameters));
   if (parsed.success) {
     const { binary_data: isBinary, classification: classes } = parsed.data;
-    return { isBinary, classes: classes === 0 ? undefined : classes };
+    const names = Object.keys(outputParameters.shape);
+    const warnings = Object.keys(parameters)
+      .filter((given) => !names.includes(given) && !withoutEffect.has(given))
+      .map((given) => noEffect(`The parameter ${quoted(given)} of the output ${quoted(name)}`, given, names));
+    return { isBinary, classes: classes === 0 ? undefined : classes, warnings };
   }
   const [issue] = parsed.error.issues;
   throw new ModelYardError(
     'INVALID_INPUT',
-    `The parameter ${issue?.path.join('.')} of the output ${JSON.stringify(name.slice(0, 80))}: ${issue?.message}.`,
+    `The parameter ${issue?.path.join('.')} of the output ${quoted(name)}: ${issue?.message}.`,
     'binary_data is true or false, classification a number of classes.',
   );
 }
@@ -96,10 +120,22 @@ export function outputWish({ name, parameters }: RequestedOutput): {
 function unknownParameter(name: string): string[] {
   const names = Object.keys(known.shape);
   if (names.includes(name) || withoutEffect.has(name) || ofSequences.includes(name)) return [];
+  return [noEffect(`The parameter ${quoted(name)}`, name, names)];
+}
+
+function unknownMember(name: string): string {
+  return Object.hasOwn(known.shape, name)
+    ? `${quoted(name)} stands beside inputs, where it had no effect: it is one of the call's parameters.`
+    : `The call's member ${quoted(name)} is not known here and had no effect.`;
+}
+
+function noEffect(what: string, name: string, names: readonly string[]): string {
   const nearest = nearestName(name, names);
-  return [
-    `The parameter ${JSON.stringify(name.slice(0, 80))} is not known here and had no effect.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`,
-  ];
+  return `${what} is not known here and had no effect.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`;
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 80));
 }
 
 /** 64-bit integers of gRPC as numbers, where that changes none of them. */
@@ -118,12 +154,12 @@ function isSet(value: unknown): boolean {
   );
 }
 
-function jsonList(given: string): unknown[] | undefined {
-  if (!given.startsWith('[')) return undefined;
+function idsIn(given: string): unknown {
+  if (!given.startsWith('[')) return [given];
   try {
     const value: unknown = JSON.parse(given);
-    return Array.isArray(value) ? value : undefined;
+    return value;
   } catch {
-    return undefined;
+    return given;
   }
 }

@@ -45,6 +45,8 @@ export const callSchema = z.object({
     .max(10_000)
     .nullish(),
 });
+/** KServe's clients name the model again. */
+const memberNames = [...Object.keys(callSchema.shape), 'model_name'];
 const answerSchema = z.object({
   model_name: z.string(),
   model_version: z.string().nullish(),
@@ -65,7 +67,11 @@ export function readCall(body: Buffer, headerLength?: number): InferenceCall {
   const { value, binary } = readJson(body, headerLength);
   const call = parsed(callSchema, value);
   const { outputs } = call;
+  const unknown = isPlainObject(value)
+    ? Object.keys(value).filter((name) => !memberNames.includes(name))
+    : [];
   return {
+    ...(unknown.length > 0 && { unknownMembers: unknown }),
     id: call.id,
     parameters: call.parameters,
     inputs: readTensors('input', call.inputs, binary),

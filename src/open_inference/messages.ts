@@ -15,6 +15,8 @@ export interface InferenceCall {
   inputs: ReadonlyMap<string, Tensor>;
   /** The outputs that the caller wants; undefined: all. */
   outputs: readonly RequestedOutput[] | undefined;
+  /** Members of the call that the protocol does not have; undefined: there are none. */
+  unknownMembers?: readonly string[];
 }
 
 export interface RequestedOutput {

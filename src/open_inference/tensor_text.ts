@@ -30,5 +30,6 @@ function listOf(data: TensorData, textOf: (element: number | bigint | string) =>
 
 function floatText(value: number): string {
   if (!Number.isFinite(value)) return `"${value}"`;
-  return Object.is(value, -0) ? '-0' : String(value);
+  // Without a point Python reads a whole number, which has no sign of zero.
+  return Object.is(value, -0) ? '-0.0' : String(value);
 }

@@ -20,6 +20,7 @@ export function tensorOfJson(given: TensorJson): Tensor | string {
   if (fault !== undefined) return fault;
   const length = elementCount(given.shape);
   const flat = flattened(given);
+  if (flat === undefined) return ` is nested otherwise than its shape [${describeShape(given.shape)}] says`;
   if (flat.length !== length) return countFault(flat.length, given.shape);
   const type = datatype(given.datatype);
   const data = type.kind === 'string' ? Array.from({ length }, () => '') : type.create(length);
@@ -41,11 +42,24 @@ function countFault(elements: number, shape: readonly number[]): string {
   return ` has ${elements} elements, but its shape [${describeShape(shape)}] means ${elementCount(shape)}`;
 }
 
-/** The elements of a tensor, which may be given flat or nested. */
-function flattened({ data, shape }: TensorJson): unknown[] {
-  for (let index = 0; index < data.length; index++)
-    if (Array.isArray(data[index])) return data.flat(shape.length);
-  return data;
+/** The elements of a tensor, which may be given flat or nested; undefined: nested otherwise than the shape says. */
+function flattened({ data, shape }: TensorJson): unknown[] | undefined {
+  if (!holdsLists(data)) return data;
+  return isNestedAs(shape, data, 0) ? data.flat(shape.length) : undefined;
+}
+
+/** Whether lists hold what is below an axis, be it flat or nested further. */
+function isNestedAs(shape: readonly number[], list: readonly unknown[], axis: number): boolean {
+  if (!holdsLists(list)) return list.length === elementCount(shape.slice(axis));
+  return (
+    list.length === shape[axis] &&
+    list.every((inner) => Array.isArray(inner) && isNestedAs(shape, inner, axis + 1))
+  );
+}
+
+function holdsLists(list: readonly unknown[]): boolean {
+  for (let index = 0; index < list.length; index++) if (Array.isArray(list[index])) return true;
+  return false;
 }
 
 /** The Open Inference Protocol's JSON form of a tensor, data flat. */

@@ -92,6 +92,38 @@ describe('a server on this machine without tokens', () => {
     expect(await status('{"inputs":[{"a":1}]}')).toBe(404);
   });
 
+  test('what would be passed over in silence is refused: a query, and a body that is packed', async () => {
+    const body = '{"inputs":[{"a":1}]}';
+    const headers = { host: 'localhost', 'content-type': 'application/json' };
+    for (const path of ['/v1/models/m/predict', '/v2/models/m/infer', '/models/m/invocations'])
+      expect(await ask(server, headers, { method: 'POST', path: `${path}?version=2`, body })).toMatchObject({
+        status: 400,
+        body: expect.stringContaining('?version=2'),
+      });
+    expect((await ask(server, headers, { path: '/v2/models/m?version=2' })).status).toBe(400);
+    expect((await ask(server, headers, { path: '/metrics?name[]=x' })).status).toBe(200);
+    const packed = { ...headers, 'content-encoding': 'gzip' };
+    for (const path of ['/v1/models/m/predict', '/models/m/invocations'])
+      expect((await ask(server, packed, { method: 'POST', path, body })).status).toBe(415);
+    expect((await ask(server, { host: 'localhost' }, { path: '/metrics?' })).status).toBe(200);
+  });
+
+  test.each(['/v2/models/%ff/infer', '/v2/models/%', `/v2/models/${'a'.repeat(1500)}`])(
+    'an address that is none is told in the form of all errors: %s',
+    async (path) => {
+      const { status, body } = await ask(server, { host: 'localhost' }, { path });
+      expect([400, 414]).toContain(status);
+      expect(JSON.parse(body)).toEqual({
+        error: {
+          code: 'INVALID_INPUT',
+          message: expect.any(String),
+          hint: expect.any(String),
+          retryable: false,
+        },
+      });
+    },
+  );
+
   test('other machines are not served', () => {
     const { code, complaint } = runCommand(server.directory, ['serve', '--host', '0.0.0.0', '--port', '0']);
     expect([code, complaint]).toEqual([2, expect.stringContaining('modelyard token create')]);

@@ -93,7 +93,7 @@ test('answers are JSON that anyone can read: NaN and infinities by name, whole n
   );
   expect(bytes.toString()).toBe(
     '{"model_name":"m","model_version":"1","id":"call 1","parameters":{"value":"[\\"a\\"]","rows":3,"share":0.25,"done":true},"outputs":[' +
-      '{"name":"floats","datatype":"FP32","shape":[4],"data":["NaN","-Infinity",-0,0.10000000149011612]},' +
+      '{"name":"floats","datatype":"FP32","shape":[4],"data":["NaN","-Infinity",-0.0,0.10000000149011612]},' +
       '{"name":"halves","datatype":"FP16","shape":[2],"data":[1,"Infinity"]},' +
       '{"name":"integers","datatype":"UINT64","shape":[1],"data":[18446744073709551615]},' +
       '{"name":"flags","datatype":"BOOL","shape":[2],"data":[true,false]}]}',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callParameters, outputWish } from '../../src/open_inference/call_parameters.ts';
+import { callParameters, outputWishes } from '../../src/open_inference/call_parameters.ts';
 import { classification } from '../../src/open_inference/classification.ts';
 
 test('what a call asks for, in the forms of JSON and of gRPC', () => {
@@ -44,6 +44,10 @@ test('what tritonclient and MLServer’s clients send beside has no effect, and 
   expect(callParameters({ parameters: { entity_keys: 'u1' } }).warnings).toEqual([
     'The parameter "entity_keys" is not known here and had no effect. Did you mean entity_key?',
   ]);
+  expect(callParameters({ parameters: {}, unknownMembers: ['version', 'verbose'] }).warnings).toEqual([
+    '"version" stands beside inputs, where it had no effect: it is one of the call\'s parameters.',
+    'The call\'s member "verbose" is not known here and had no effect.',
+  ]);
 });
 
 test.each([
@@ -53,6 +57,7 @@ test.each([
   [{ timeout: 'soon' }, /parameters\.timeout/],
   [{ entity_key: '' }, /parameters\.entity_key/],
   [{ prediction_ids: [1] }, /parameters\.prediction_ids/],
+  [{ prediction_ids: '["a", "b"' }, /parameters\.prediction_ids/],
   [{ binary_data_output: 'yes' }, /binary_data_output/],
 ])('%j is refused', (parameters, message) => {
   expect(() => callParameters({ parameters })).toThrow(
@@ -61,17 +66,20 @@ test.each([
 });
 
 test('how an output is wanted', () => {
-  expect(outputWish({ name: 'y', parameters: {} })).toEqual({ isBinary: undefined, classes: undefined });
-  expect(outputWish({ name: 'y', parameters: { binary_data: false, classification: 3 } })).toEqual({
+  const wish = (parameters: Record<string, unknown>) => outputWishes([{ name: 'y', parameters }]).get('y');
+  expect(wish({})).toEqual({ isBinary: undefined, classes: undefined, warnings: [] });
+  expect(wish({ binary_data: false, classification: 3, content_type: 'np' })).toEqual({
     isBinary: false,
     classes: 3,
+    warnings: [],
   });
-  expect(() => outputWish({ name: 'y', parameters: { classification: -1 } })).toThrow(
-    /classification of the output "y"/,
-  );
-  expect(() => outputWish({ name: 'y', parameters: { shared_memory_region: 'r' } })).toThrow(
-    /shared memory is not served/,
-  );
+  expect(wish({ clasification: 3 })?.warnings).toEqual([
+    'The parameter "clasification" of the output "y" is not known here and had no effect. Did you mean classification?',
+  ]);
+  expect(() => wish({ classification: -1 })).toThrow(/classification of the output "y"/);
+  expect(() => wish({ shared_memory_region: 'r' })).toThrow(/shared memory is not served/);
+  const twice = { name: 'y', parameters: {} };
+  expect(() => outputWishes([twice, twice])).toThrow(/The output "y" is asked for twice/);
 });
 
 test('classification: the largest values of each row, with their places and labels', () => {

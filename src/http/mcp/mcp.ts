@@ -61,7 +61,7 @@ export function mcpRoutes(app: FastifyInstance, context: HttpContext): void {
     return send(reply, answered);
   };
 
-  const config = { permission: 'READ', operation: 'mcp' } as const;
+  const config = { permission: 'READ', operation: 'mcp', takesQuery: true } as const;
   app.post('/mcp', { config }, answer);
   app.delete('/mcp', { config }, answer);
   app.get('/mcp', { config: { ...config, isStream: true }, exposeHeadRoute: false }, answer);

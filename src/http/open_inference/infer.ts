@@ -1,6 +1,6 @@
 import { CallCancelling, type Cancelling } from '../../cancelling.ts';
 import { ModelYardError } from '../../errors.ts';
-import { callParameters, outputWish } from '../../open_inference/call_parameters.ts';
+import { callParameters, outputWishes } from '../../open_inference/call_parameters.ts';
 import { classification } from '../../open_inference/classification.ts';
 import type { InferenceAnswer, InferenceCall } from '../../open_inference/messages.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
@@ -34,7 +34,8 @@ export interface Inferred {
 export async function infer({ serving }: Services, inference: Inference): Promise<Inferred> {
   const { model, call } = inference;
   const parameters = callParameters(call);
-  const wishes = new Map(call.outputs?.map((output) => [output.name, outputWish(output)]));
+  const wishes = outputWishes(call.outputs);
+  const unheeded = [...parameters.warnings, ...[...wishes.values()].flatMap(({ warnings }) => warnings)];
   const answered = await withTimeout(parameters.timeoutMs, inference.cancelling, (signal) =>
     serving.predict({
       modelId: model,
@@ -63,12 +64,15 @@ export async function infer({ serving }: Services, inference: Inference): Promis
       model,
       version: answered.version,
       id: call.id,
-      parameters: answerParameters(answered, parameters.warnings),
+      parameters: answerParameters(answered, unheeded.slice(0, maxUnheeded)),
       outputs: new Map(outputs),
     },
     isBinary: (name) => wishes.get(name)?.isBinary ?? parameters.binaryOutputs,
   };
 }
+
+/** Of what has no effect, so much is told. */
+const maxUnheeded = 20;
 
 /** Rows that are arrays are the outputs themselves, and are not sent twice. */
 function answerParameters(

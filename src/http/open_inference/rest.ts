@@ -27,7 +27,7 @@ export function openInferenceRoutes(app: FastifyInstance, context: HttpContext):
     errorHandler(context, ({ code, message, hint }) => ({ error: `${message} ${hint}`, code })),
   );
 
-  const read = { permission: 'READ' } as const;
+  const read = { permission: 'READ', unpacksBodies: true } as const;
   app.get('/v2', { config: read }, () => serverMetadata);
   app.post('/v2/repository/index', { config: read }, (request, reply) => {
     const { ready } = indexBody(request.body);
@@ -55,7 +55,7 @@ export function openInferenceRoutes(app: FastifyInstance, context: HttpContext):
     });
     app.post(
       `${path}/infer`,
-      { config: { permission: 'PREDICT', operation: 'infer' } },
+      { config: { permission: 'PREDICT', operation: 'infer', unpacksBodies: true } },
       async (request, reply) => {
         const { model, version } = address.parse(request.params);
         const call = context.callOf(request, reply);

@@ -63,7 +63,7 @@ export function pageRoutes(app: FastifyInstance, { services }: HttpContext): voi
 
   app.get(
     '/v1/overview/models',
-    { config: { permission: 'READ', operation: 'overview' } },
+    { config: { permission: 'READ', operation: 'overview', takesQuery: true } },
     async (request) => {
       const { name, in_service, limit, after } = readQuery(request.query);
       const { overview } = await services();
