@@ -5,7 +5,7 @@ import { type AlertRound, holdLease, readRound, releaseLease, setFirstRound } fr
 import { type AlertMessage, alertMessageSchema, alertText } from './alert_message.ts';
 import { type EvaluationDependencies, evaluateAlerts } from './evaluate_alerts.ts';
 import { oneAtATime } from './one_at_a_time.ts';
-import type { WebhookSettings } from './webhook.ts';
+import { announceTarget, type WebhookSettings, webhookTarget } from './webhook.ts';
 import { sendDue, type WebhookAttempt } from './webhook_queue.ts';
 
 export interface AlertWatchDependencies extends EvaluationDependencies {
@@ -31,7 +31,7 @@ function tickMsOf(intervalMs: number): number {
   return Math.min(intervalMs, 5_000);
 }
 
-/** Ticks at once and then every few seconds until it is closed. */
+/** Ticks every few seconds until it is closed. */
 export function startAlertWatch(watch: AlertWatch, intervalMs: number): AlertWatch {
   const timer = setInterval(() => void watch.tick(), tickMsOf(intervalMs)).unref();
   return {
@@ -109,6 +109,11 @@ export async function createAlertWatch(dependencies: AlertWatchDependencies): Pr
   const warn = (what: string) => (error: unknown) => {
     if (!closed) logger.warn(what, { error });
   };
+  // Before anything can change, or nobody would queue the first changes for a webhook that is new.
+  if (webhook !== undefined)
+    await announceTarget(database, webhookTarget(webhook.url), clock()).catch(
+      warn('the webhook could not be announced yet'),
+    );
   const evaluating = oneAtATime(evaluate, warn('alerts could not be evaluated'));
   const telling = oneAtATime(tellNew, warn('alerts could not be told to the client'));
   const sending = oneAtATime(send, warn('alerts could not be sent to the webhook'));
