@@ -95,6 +95,7 @@ function requestOf({ method, headers }: FastifyRequest, { raw }: FastifyReply): 
 function send(reply: FastifyReply, { status, headers, body }: HttpAnswer): FastifyReply {
   reply.code(status).headers(headers);
   if (body === null || typeof body === 'string') return reply.send(body ?? undefined);
+  if (headers['content-type'] !== 'text/event-stream') return reply.send(body);
   // Headers go out with the first bytes, and the first event may be far off.
   const opening = new TransformStream<Uint8Array, Uint8Array>({
     start: (controller) => controller.enqueue(Buffer.from(': open\n\n')),

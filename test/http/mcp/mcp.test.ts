@@ -213,15 +213,18 @@ describe.each(stores)('MCP over HTTP, two servers of two workers $name', ({ skip
     }
     const session = await beginSession(first(), operator);
     const odd = { token: operator, session };
-    expect((await post(first(), tools, { ...odd, headers: { accept: 'application/json' } })).status).toBe(
-      406,
-    );
-    expect((await post(first(), predicting, { ...odd, headers: { accept: 'text/html' } })).status).toBe(406);
-    for (const body of [tools, predicting])
-      expect(
-        (await post(first(), body, { ...odd, headers: { 'mcp-protocol-version': '1999-01-01' } })).status,
-      ).toBe(400);
-    expect((await post(first(), { no: 'message' }, odd)).status).toBe(400);
+    const oldVersion = { ...odd, headers: { 'mcp-protocol-version': '1999-01-01' } };
+    for (const [asking, status] of [
+      [post(first(), tools, { ...odd, headers: { accept: 'application/json' } }), 406],
+      [post(first(), predicting, { ...odd, headers: { accept: 'text/html' } }), 406],
+      [post(first(), tools, oldVersion), 400],
+      [post(first(), predicting, oldVersion), 400],
+      [post(first(), { no: 'message' }, odd), 400],
+    ] as const) {
+      const response = await asking;
+      expect(response.status).toBe(status);
+      expect(await response.json()).toMatchObject({ jsonrpc: '2.0', error: { message: expect.any(String) } });
+    }
   });
 
   test('files of the machine are read by no tool', async () => {
