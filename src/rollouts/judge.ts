@@ -108,8 +108,8 @@ function errors(judging: Judging, { candidate, incumbent }: StepEvidence): Findi
 const leastLatencies = { candidate: 20, incumbent: 60 };
 
 /**
- * A longer p95 need not be ruled out, for what is so much slower is seen at once; where slow calls are those of few
- * entities, a small step would have too few of them for ever.
+ * A longer p95 need not be ruled out, for what is so much slower is seen as soon as there is a p95, which is waited for;
+ * where slow calls are those of few entities, a small step would have too few of them for ever.
  */
 const mostP95Margin = 4;
 
@@ -122,9 +122,9 @@ function latency({ plan, step, strata }: Judging, evidence: StepEvidence): Findi
     return {
       ...tested(plan, 'latency', null),
       criterion: 'p95',
-      shown: isAsked ? false : undefined,
+      shown: false,
       wants: undefined,
-      detail: 'There are too few calls for a p95.',
+      detail: 'There are too few calls for a p95, or of too few seconds.',
     };
   const log = logEventRatio([slow.margin], betterRatios);
   const needed = -Math.log(p95PassLevel(plan));

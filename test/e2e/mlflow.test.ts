@@ -530,18 +530,20 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
       await tracked.fail('deploy_model', { model_id: 'served', version: 'c', source: testModel('text') });
       await tracked.call('set_traffic', { model_id: 'served', weights: { b: 1 } });
       await tracked.call('retire_model', { model_id: 'served', version: 'a' });
+      const weightsOf = (run: Awaited<ReturnType<typeof runs>>[number] | undefined) =>
+        run?.history['traffic/weight']?.map(([, , value]) => value);
       const seen = await until(
-        'three runs, of which one goes on',
+        'three runs, of which one goes on, and the traffic after the other one ended',
         async () => {
           const found = await runs();
-          const ended = found.filter(({ status }) => status !== 'RUNNING').length;
-          return found.length === 3 && ended === 2 ? found : undefined;
+          const open = found.filter(({ status }) => status === 'RUNNING');
+          const isTold = open.length === 1 && weightsOf(open[0])?.length === 4;
+          return found.length === 3 && isTold ? found : undefined;
         },
         120_000,
       );
       const runOf = (version: string) => seen.find(({ params }) => params.version === version);
-      const weights = (version: string) =>
-        runOf(version)?.history['traffic/weight']?.map(([, , value]) => value);
+      const weights = (version: string) => weightsOf(runOf(version));
       expect(runOf('a')).toMatchObject({
         name: 'served a deployed',
         status: 'FINISHED',

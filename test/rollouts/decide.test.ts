@@ -85,6 +85,16 @@ describe('the next action of a rollout', () => {
     expect(decide(allowing, progress, slower(4)).action).toBe('go_back');
   });
 
+  test('a p95 that need not be ruled out is waited for all the same, for nobody knows it yet', () => {
+    const evidence = canary(500, [2, 6]);
+    const next = (given: StepEvidence) => decide(plan, at('canary', 120_000, 0.05), given);
+    expect(next({ ...evidence, slow: undefined, p95: undefined })).toMatchObject({
+      action: 'not_enough_yet',
+      reason: expect.stringContaining('too few calls for a p95'),
+    });
+    expect(next(evidence).action).toBe('go_on');
+  });
+
   test('goes back for a slower p95, not for one that is as long', () => {
     expect(decide(plan, at('canary', 1000, 0.25), canary(800, [0, 0], 1.6))).toMatchObject({
       action: 'go_back',
