@@ -4,6 +4,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { chooseOutputs } from './chosen_outputs.ts';
 import { type PredictedValue, type RowPrediction, readPredictions } from './codec/predictions.ts';
 import type { Engine } from './engine/engine.ts';
+import { isBusy } from './engine/job.ts';
 import { loggedError } from './failed_call.ts';
 import { encodeInput, type PredictInput } from './predict_input.ts';
 import type { PredictionSink } from './prediction_sink.ts';
@@ -52,7 +53,7 @@ export function runShadow(
   underWay++;
   setImmediate(() => {
     shadowEntry(engine, clock, call)
-      .then((entry) => sink.append(entry))
+      .then((entry) => entry && sink.append(entry))
       .catch((error: unknown) => logger.warn('a shadow call could not be logged', { error }))
       .finally(() => {
         underWay--;
@@ -95,6 +96,8 @@ async function shadowEntry(engine: Engine, clock: () => number, call: ShadowCall
     };
   } catch (error) {
     if (!(error instanceof ModelYardError)) throw error;
+    // It gets all calls at once, whatever share it is made for: that some waited in vain says nothing against it.
+    if (isBusy(error)) return undefined;
     return {
       ...common,
       latencyMs: performance.now() - started,

@@ -5,6 +5,7 @@ import type { VersionRecord } from '../../src/registry/version_record.ts';
 import { defaultBreakerPolicy } from '../../src/serving/breaker.ts';
 import { engineModel } from '../../src/serving/deployed_version.ts';
 import type { Engine } from '../../src/serving/engine/engine.ts';
+import { queueFull, waitedForTurn } from '../../src/serving/engine/job.ts';
 import type { NamedTensors } from '../../src/serving/engine/protocol.ts';
 import type { PredictionEntry } from '../../src/serving/prediction_sink.ts';
 import { type ServedVersion, servedModels } from '../../src/serving/served_models.ts';
@@ -142,6 +143,22 @@ describe('a shadow call', () => {
       predictionIds: [shadowIdOf(primaryIds[0] ?? '', false)],
       shadow: { primaryVersion: 'primary', agreed: 0, rows: 2 },
     });
+  });
+
+  test('that found no room, or waited in vain for its turn, is no failure of the version', async () => {
+    for (const why of [
+      queueFull(64),
+      new ModelYardError('TIMEOUT', 'too late', 'again', { cause: waitedForTurn }),
+    ])
+      give(
+        engineThat(() => Promise.reject(why)),
+        [1],
+        [2],
+      );
+    give(doubling, [1], [2]);
+    await until('the one after them', () => logged.length > 0);
+    expect(logged.map(({ values }) => values)).toEqual([[2]]);
+    expect(warned).toEqual([]);
   });
 
   test('that fails for no known reason, or cannot be logged, is told to the log and to nobody else', async () => {

@@ -44,6 +44,12 @@ export interface Job {
 /** The cause of a TIMEOUT that says nothing against the model: the call waited, or shared its run with others. */
 export const waitedForTurn = 'waited for its turn';
 
+/** Whether too many calls wait for the model or for room to load it, or this one waited too long for its turn. */
+export function isBusy(error: unknown): boolean {
+  if (!(error instanceof ModelYardError)) return false;
+  return error.code === 'LIMIT_EXCEEDED' ? error.retryable : error.cause === waitedForTurn;
+}
+
 /** A run that begins within this share of the call's time has had the whole of it. */
 const promptly = 0.1;
 

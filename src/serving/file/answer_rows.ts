@@ -4,7 +4,7 @@ import type { Signature } from '../../registry/signature.ts';
 import type { RowPrediction } from '../codec/predictions.ts';
 import { encodeRecords, type JsonRecord } from '../codec/records.ts';
 import { RunFailure } from '../engine/fault.ts';
-import { waitedForTurn } from '../engine/job.ts';
+import { isBusy } from '../engine/job.ts';
 import type { RowIndependence } from '../graph/rows/row_independence.ts';
 import { fixedRows } from '../run_rows.ts';
 
@@ -159,12 +159,6 @@ function endedByRows(error: unknown): error is RunFailure {
   if (!(error instanceof RunFailure) || error.isFromOutside) return false;
   if (error.code === 'TIMEOUT') return error.fault === 'caller';
   return error.code === 'ENGINE_CRASHED' && error.fault !== 'model';
-}
-
-/** Whether too many calls wait for the model or for room to load it, or this one waited too long for its turn. */
-function isBusy(error: unknown): boolean {
-  if (!(error instanceof ModelYardError)) return false;
-  return error.code === 'LIMIT_EXCEEDED' ? error.retryable : error.cause === waitedForTurn;
 }
 
 /** Whether the rows took more memory, or have a larger answer, than a run may: fewer of them may do. */
