@@ -263,7 +263,9 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     async close(drainMs, endMs) {
       stopping.abort();
       await load.untilQuiet(drainMs);
-      const closed = Promise.allSettled([app.close(), ...closings.map((close) => close())]);
+      // A request that was refused before its body had come in keeps its connection open: nobody waits for the rest of it.
+      const answered = Promise.race([app.close(), load.untilQuiet(endMs)]);
+      const closed = Promise.allSettled([answered, ...closings.map((close) => close())]);
       // A connection whose last answer goes out from now on would be kept for a next call that nobody takes.
       const sweeping = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       await within(endMs, (done) => void closed.then(done, done));

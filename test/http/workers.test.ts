@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startServer, type TestServer } from '../e2e/client.ts';
 import { nbaFile, type Scratch, scratchDirectory } from '../e2e/environment.ts';
@@ -109,6 +111,19 @@ test('a server that does not wait for an end of the load loses no answer of it',
   expect(load.refused).toEqual([]);
   expect(await missing(load.answered)).toEqual([]);
 });
+
+test('who was refused before all of a body had come in, and stays, does not hold up the end', async () => {
+  const serving = await startHttpServer({ directory: scratch.path });
+  server = serving;
+  const socket = connect(serving.port, '127.0.0.1').on('error', () => undefined);
+  socket.write('POST /v1/nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{');
+  const [answer] = await once(socket, 'data');
+  expect(String(answer)).toMatch(/^HTTP\/1.1 404 /);
+  serving.process.kill('SIGTERM');
+  // Calls under way have 35 s to end.
+  expect(await serving.ended).toBe(0);
+  socket.destroy();
+}, 25_000);
 
 test('a server that cannot begin says why once, and ends with the code that says so', async () => {
   server = await startHttpServer({ directory: scratch.path });
