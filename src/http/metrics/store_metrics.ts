@@ -8,6 +8,14 @@ const mostMeasurements = 3000;
 
 const breakerStates = { closed: 0, half_open: 1, open: 2 };
 
+/** Whether the store's database answers; while it does not, the metrics of the store are left out. */
+export function storeAnswers(isSo: boolean): Registry {
+  const registry = new Registry();
+  const help = 'Whether the database of the store answered: 1, or 0 while it is away.';
+  new Gauge({ name: 'modelyard_store_up', help, registers: [registry] }).set(Number(isSo));
+  return registry;
+}
+
 /** What is the same for every process of the store, as metrics: never to be summed over processes. */
 export function storeMetrics({ versions, omitted, alerts, rollouts }: Gauges): Registry {
   const registry = new Registry();

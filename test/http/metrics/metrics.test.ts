@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer, type TestServer } from '../../e2e/client.ts';
 import { type Scratch, scratchDirectory, testModel } from '../../e2e/environment.ts';
+import { stores } from '../../e2e/stores.ts';
+import { tcpProxy } from '../../e2e/tcp_proxy.ts';
 import { until } from '../../e2e/until.ts';
 import { startHttpServer, type TestHttpServer } from '../http_server.ts';
 import { readExposition, type Sample, sumOf } from './exposition.ts';
@@ -162,4 +164,39 @@ describe('/metrics of a server with two workers', () => {
     const { predictions } = await operator.call('list_predictions', { model_id: 'm', limit: 2 });
     expect(predictions.map(({ trace_id }) => trace_id)).toEqual([traceId, traceId]);
   });
+});
+
+describe.each(stores.filter(({ kind }) => kind === 'postgresql'))('/metrics $name', ({ skipped, open }) => {
+  test.skipIf(skipped)(
+    'while the database is away, what the server counts is there',
+    async () => {
+      const scratch = scratchDirectory();
+      const store = await open();
+      const own = new URL(store.databaseUrl ?? '');
+      const proxy = await tcpProxy(Number(own.port));
+      own.port = String(proxy.port);
+      const server = await startHttpServer({ directory: scratch.path, settings: { DATABASE_URL: own.href } });
+      const scrape = async () => {
+        const response = await fetch(`${server.url}/metrics`);
+        expect(response.status).toBe(200);
+        const samples = readExposition(await response.text());
+        expect(sumOf(samples, 'modelyard_workers')).toBe(1);
+        return { isUp: sumOf(samples, 'modelyard_store_up') === 1, text: JSON.stringify(samples) };
+      };
+      try {
+        expect(await scrape()).toEqual({ isUp: true, text: expect.stringContaining('versions_in_service') });
+        proxy.swallow();
+        await until('it is told', async () => !(await scrape()).isUp, 60_000);
+        expect((await scrape()).text).not.toContain('versions_in_service');
+        proxy.forward();
+        await until('it is there again', async () => (await scrape()).isUp, 60_000);
+      } finally {
+        await server.close();
+        await proxy.close();
+        await store.drop();
+        scratch.remove();
+      }
+    },
+    180_000,
+  );
 });
