@@ -133,3 +133,21 @@ test('a server that cannot begin says why once, and ends with the code that says
   });
   await expect(second).rejects.toThrow(/EADDRINUSE|in use/);
 });
+
+test('a server that is told to end while a worker has only begun to start ends', async () => {
+  const serving = await startHttpServer({
+    directory: scratch.path,
+    flags: ['--workers', '2', '--drain-seconds', '1'],
+  });
+  server = serving;
+  const primary = serving.process.pid ?? 0;
+  const [victim = 0] = childrenOf(primary);
+  process.kill(victim, 'SIGKILL');
+  await until(
+    'another one is started',
+    () => childrenOf(primary).length === 2 && !childrenOf(primary).includes(victim),
+    patienceMs,
+  );
+  serving.process.kill('SIGTERM');
+  expect(await serving.ended).toBe(0);
+}, 120_000);
