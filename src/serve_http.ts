@@ -7,7 +7,7 @@ import type { HttpContext } from './http/http_context.ts';
 import { createHttpServer, readPem } from './http/http_server.ts';
 import { protocols } from './http/protocols.ts';
 import type { ServeOptions } from './http/serve_options.ts';
-import { isStopMessage, superviseWorkers } from './http/workers.ts';
+import { fixPorts, isStopMessage, superviseWorkers } from './http/workers.ts';
 import { openServices } from './services.ts';
 import type { Settings } from './settings.ts';
 import { openDatabase } from './storage/database.ts';
@@ -26,14 +26,15 @@ export async function serveHttp(settings: Settings, options: ServeOptions): Prom
   const haveTokens = await requireTokens(settings, options);
   const tell = (ports: readonly number[]) =>
     process.stderr.write(`modelyard: ${greeting(settings, options, ports, haveTokens)}\n`);
-  return options.workers > 1
-    ? superviseWorkers(
-        options.workers,
-        options.grpcPort === undefined ? 1 : 2,
-        createLogger({ directory: settings.directory, level: settings.logLevel }),
-        tell,
-      )
-    : serveHere(settings, options, tell);
+  if (options.workers === 1) return serveHere(settings, options, tell);
+  const { host, port, grpcPort, workers } = options;
+  await fixPorts(host, { '--port': port, ...(grpcPort !== undefined && { '--grpc-port': grpcPort }) });
+  return superviseWorkers(
+    workers,
+    grpcPort === undefined ? 1 : 2,
+    createLogger({ directory: settings.directory, level: settings.logLevel }),
+    tell,
+  );
 }
 
 async function requireTokens(settings: Settings, { host }: ServeOptions): Promise<boolean> {

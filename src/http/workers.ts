@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import { createServer } from 'node:net';
 import { z } from 'zod';
 import type { Logger } from '../telemetry/logger.ts';
 import { relayMetrics } from './metrics/worker_metrics.ts';
@@ -10,9 +11,29 @@ export function isStopMessage(message: unknown): message is z.output<typeof stop
   return stopMessage.safeParse(message).success;
 }
 
-/** The flags of `modelyard serve` that name the ports; of flags given twice the last one counts. */
-function portFlags([port, grpcPort]: readonly number[]): string[] {
-  return ['--port', String(port), ...(grpcPort === undefined ? [] : ['--grpc-port', String(grpcPort)])];
+/**
+ * Has the workers take ports that were free a moment ago where any would do: each that is started later, after all others
+ * died too, listens where the first ones did.
+ *
+ * @param flags the flags of `modelyard serve` that name ports, with the ports; of flags given twice the last one counts
+ */
+export async function fixPorts(host: string, flags: Readonly<Record<string, number>>): Promise<void> {
+  const args: string[] = [];
+  for (const [flag, port] of Object.entries(flags))
+    if (port === 0) args.push(flag, String(await freePort(host)));
+  cluster.setupPrimary({ args: [...process.argv.slice(2), ...args] });
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen({ host, port: 0 }, () => {
+      const address = probe.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      probe.close(() => resolve(port));
+    });
+  });
 }
 
 /** A worker that ran for less has not begun well: the next one waits, milliseconds. */
@@ -72,9 +93,6 @@ export function superviseWorkers(
       const state = running.get(worker);
       if (state === undefined || state.listens.push(port) !== ports) return;
       begun += 1;
-      // A free port was chosen once, for all that follow.
-      if (begun === 1)
-        cluster.setupPrimary({ args: [...process.argv.slice(2), ...portFlags(state.listens)] });
       if (begun === count) listening(state.listens);
     });
     cluster.on('exit', (worker, code, signal) => {

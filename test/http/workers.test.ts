@@ -68,6 +68,8 @@ test('a worker that is killed under load takes calls with it, but no answer that
     expect(childrenOf(primary)).toEqual(expect.arrayContaining(others));
   }
   await until('two workers again', () => childrenOf(primary).length === 2, patienceMs);
+  // The port is that of those before, also where any was wanted.
+  expect(server.standardError()).not.toContain('cannot be listened on');
   await load.stop();
   expect(load.broken).toBeGreaterThan(0);
   expect(load.refused).toEqual([]);
