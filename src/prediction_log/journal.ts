@@ -50,11 +50,23 @@ interface OpenFile {
   bytes: number;
 }
 
+/** How seldom it is looked whether the file is still there, milliseconds: a look costs as much as a write. */
+const lookEveryMs = 5;
+
 export function openJournal(directory: string): Journal {
   const folder = journalDirectory(directory);
   const reserve = openReserve(folder);
   let open: OpenFile | undefined;
+  let lookedAt = Number.NEGATIVE_INFINITY;
   let finished: string[] = [];
+
+  /** Whether the open file was deleted, as far as it is known: what is written to it would be lost with the process. */
+  const isDeleted = (file: OpenFile) => {
+    const now = performance.now();
+    if (now - lookedAt < lookEveryMs) return false;
+    lookedAt = now;
+    return fstatSync(file.descriptor).nlink === 0;
+  };
 
   const begin = (): OpenFile => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -111,8 +123,7 @@ export function openJournal(directory: string): Journal {
     append(given) {
       const lines = Buffer.from(`${given.join('\n')}\n`);
       try {
-        // The file was deleted while open: what is written to it would be lost with the process.
-        if (open !== undefined && fstatSync(open.descriptor).nlink === 0) {
+        if (open !== undefined && isDeleted(open)) {
           closeSync(open.descriptor);
           open = undefined;
           if (storeIdOf(directory) === undefined) throw new Error(`${directory} is gone`);
