@@ -208,7 +208,8 @@ describe('a shadow version', () => {
     });
     for (let call = 0; call < 20; call++)
       expect((await predict('hanging', [{ x: 1 }])).predictions[0]?.value).toBe(0);
-    const compared = await agreementOf('hanging', 21);
+    // Those that waited in vain behind it say nothing of the shadow.
+    const compared = await agreementOf('hanging', 1);
     expect(compared.errors).toBeGreaterThanOrEqual(1);
     expect(await healthOf('hanging', '1')).toMatchObject({ request_count: 21, error_count: 0 });
   });
