@@ -73,7 +73,7 @@ export function untilState(
   server: TestServer,
   modelId: string,
   states: readonly string[],
-  deadlineMs = 240_000,
+  deadlineMs = 600_000,
 ): Promise<ToolOutput<'get_rollout'>> {
   return until(
     `the rollout of ${modelId} to be ${states.join(' or ')}`,

@@ -6,7 +6,7 @@ import { stores, type TestStore } from './stores.ts';
 const ended = ['succeeded', 'rolled_back', 'held', 'paused'];
 
 for (const { name, skipped, open } of stores)
-  describe.skipIf(skipped)(`a rollout, ${name}`, { timeout: 300_000 }, () => {
+  describe.skipIf(skipped)(`a rollout, ${name}`, { timeout: 900_000 }, () => {
     let store: TestStore;
     let server: TestServer;
     beforeAll(async () => {
