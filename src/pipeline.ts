@@ -1,17 +1,16 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { CallContext, Tool } from '../tools/define_tool.ts';
-import { openNotes, withoutTools } from './access/known_tools.ts';
+import { openNotes } from './access/known_tools.ts';
 import { type Origin, originOf } from './access/origin.ts';
-import { type Caller, may } from './access/roles.ts';
-import { shortText, visible } from './access/shown_text.ts';
+import { type Caller, isChange } from './access/roles.ts';
+import { knownError, presentable, requirePermission, tooLarge, withOpenHint } from './call_error.ts';
 import type { CallOrder } from './call_order.ts';
 import { signalOf } from './cancelling.ts';
-import { ModelYardError, systemCodeOf } from './errors.ts';
+import { ModelYardError } from './errors.ts';
 import { argumentsFault } from './json_shape.ts';
-import { maxTextBytes, megabytes } from './message_size.ts';
+import { maxTextBytes } from './message_size.ts';
 import { argumentsOf, parseArguments, unfit } from './parse_arguments.ts';
 import type { Services } from './services.ts';
-import { storageError } from './storage/storage_error.ts';
 import { requireWanted } from './storage/wanted.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { errorAnswer, type ToolAnswer, toolAnswer } from './tool_answer.ts';
@@ -106,7 +105,7 @@ async function guardCall<T>(
   try {
     requirePermission(operation, caller);
     const result = await run();
-    logger[isChange(operation) ? 'info' : 'debug'](`${operation.name} done`, {
+    logger[isChange(operation.permission) ? 'info' : 'debug'](`${operation.name} done`, {
       ms: Math.round(performance.now() - started),
       ...traced(call),
       // Its caller gets no answer: this line and the audit trail say that it is done.
@@ -122,7 +121,7 @@ async function guardCall<T>(
       ...(error.code === 'INTERNAL' && { error: thrown }),
     });
     const isCancelled = error.code === 'CANCELLED' && cancelling.aborted;
-    if (isChange(operation) && !isCancelled) await auditFailure(services, origin, error, logger);
+    if (isChange(operation.permission) && !isCancelled) await auditFailure(services, origin, error, logger);
     throw withOpenHint(error, caller, lacking);
   }
 }
@@ -142,69 +141,6 @@ async function withServices<T>(
   const result = await run(opened);
   if (needsStore(operation)) opened.store.requireIntact();
   return result;
-}
-
-/** Characters that what happened and what to do next may take: an error names what callers gave, however much that was. */
-const longestMessage = 5000;
-const longestHint = 3000;
-
-/** An error of bounded size with everything in it visible: it names what callers and model files gave. */
-function presentable(error: ModelYardError): ModelYardError {
-  const { code, retryable } = error;
-  const message = shortText(visible(error.message), longestMessage);
-  const hint = shortText(visible(error.hint), longestHint);
-  if (message === error.message && hint === error.hint) return error;
-  return new ModelYardError(code, message, hint, { cause: error, retryable });
-}
-
-/** An error whose hint names no tool that the caller lacks; where only those would help, it says whom to ask. */
-function withOpenHint(error: ModelYardError, caller: Caller, lacking: readonly string[]): ModelYardError {
-  const hint = withoutTools(error.hint, lacking);
-  if (hint === error.hint) return error;
-  const otherwise = `${whoOf(caller, true)} cannot change that: ask whoever runs the server.`;
-  const { code, message, retryable } = error;
-  return new ModelYardError(code, message, hint === '' ? otherwise : hint, { cause: error, retryable });
-}
-
-/** As what a caller lacks a permission. */
-function whoOf({ role, readOnly, token }: Caller, beginsSentence: boolean): string {
-  const [first, rest] =
-    token === null
-      ? ['a', ' caller without a token']
-      : readOnly
-        ? ['a', ' read-only server']
-        : ['the', ` role ${role}`];
-  return `${beginsSentence ? first.replace(/^./, (letter) => letter.toUpperCase()) : first}${rest}`;
-}
-
-/** The answer would end the client's connection. */
-function tooLarge(tool: Tool, bytes: number): ModelYardError {
-  return new ModelYardError(
-    'LIMIT_EXCEEDED',
-    `The answer of ${tool.name} has ${megabytes(bytes)} MB, more than clients take in one message.${isChange(tool) ? ' What it was called for is done.' : ''}`,
-    isChange(tool)
-      ? 'Look at the result with get_model or list_predictions.'
-      : `Call it again for less at once: ${smaller(tool).join(', ')}.`,
-  );
-}
-
-/** The arguments of a tool that make its answer smaller, and how. */
-const narrowing: readonly (readonly [argument: string, how: string])[] = [
-  ['limit', 'a smaller limit'],
-  ['response_format', 'response_format=concise'],
-  ['outputs', 'some outputs only'],
-  ['features', 'some features only'],
-  ['version', 'one version'],
-  ['window_hours', 'a shorter window_hours'],
-];
-
-function smaller({ input }: Tool): string[] {
-  const ways = narrowing.filter(([argument]) => Object.hasOwn(input.shape, argument)).map(([, how]) => how);
-  return ways.length === 0 ? ['fewer names'] : ways;
-}
-
-function isChange({ permission }: Pick<Operation, 'permission'>): boolean {
-  return permission === 'WRITE' || permission === 'ADMIN';
 }
 
 /** Predictions go on while the database is away, and health_check says that it is. */
@@ -298,7 +234,7 @@ function inOrder<T>(
 ): Promise<T> {
   const modelId = input.model_id;
   if (typeof modelId !== 'string') return handle();
-  if (isChange(tool)) return order.change(modelId, handle);
+  if (isChange(tool.permission)) return order.change(modelId, handle);
   return order.use(
     modelId,
     handle,
@@ -308,45 +244,3 @@ function inOrder<T>(
 
 /** What a change that is still under way may be about to put right. */
 const missing: readonly string[] = ['MODEL_NOT_FOUND', 'VERSION_NOT_FOUND', 'NOT_DEPLOYED', 'NO_REFERENCE'];
-
-/** @throws PERMISSION_DENIED */
-export function requirePermission({ name, permission }: Operation, caller: Caller): void {
-  if (may(caller, permission)) return;
-  throw new ModelYardError(
-    'PERMISSION_DENIED',
-    `${name} needs the permission ${permission}, which ${whoOf(caller, false)} does not have.`,
-    remedyOf(caller),
-  );
-}
-
-function remedyOf({ readOnly, token }: Caller): string {
-  if (token === null)
-    return 'Send a token that has it: whoever runs the server makes one with modelyard token create.';
-  if (readOnly) return 'Start the server without --read-only (MODELYARD_READ_ONLY) to allow changes.';
-  return token === undefined
-    ? 'Start the server with another MODELYARD_ROLE to allow it.'
-    : 'Use a token of a role that has it: whoever runs the server makes one with modelyard token create.';
-}
-
-/** How the file system refuses a write; files that a caller names are checked before. */
-const unwritable: readonly string[] = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST'];
-
-/** What the caller may see of anything thrown: a defect shows nothing but that it happened. */
-export function knownError(thrown: unknown): ModelYardError {
-  const error = storageError(thrown);
-  if (error instanceof ModelYardError) return error;
-  const code = systemCodeOf(thrown);
-  if (code !== undefined && unwritable.includes(code))
-    return new ModelYardError(
-      'STORAGE_UNAVAILABLE',
-      `The registry directory cannot be written (${code}).`,
-      'Free space, check its permissions or choose another MODEL_REGISTRY_DIR, then try again.',
-      { cause: thrown },
-    );
-  return new ModelYardError(
-    'INTERNAL',
-    'The server failed in a way it should not have.',
-    'The details are in the server log (logs in MODEL_REGISTRY_DIR); please report them.',
-    { cause: thrown },
-  );
-}

@@ -28,3 +28,8 @@ export function may(caller: Caller, permission: Permission): boolean {
   if (caller.readOnly && rank >= permissions.indexOf('FILE')) return false;
   return rank <= permissions.indexOf(highestPermission[caller.role]);
 }
+
+/** Whether what `permission` protects changes what exists or serves. */
+export function isChange(permission: Permission): boolean {
+  return permission === 'WRITE' || permission === 'ADMIN';
+}

@@ -1,5 +1,5 @@
+import { knownError } from '../call_error.ts';
 import { type ErrorCode, ModelYardError, systemCodeOf } from '../errors.ts';
-import { knownError } from '../pipeline.ts';
 
 /** The status of each code, where the error does not bring one of its own. */
 const statuses: Record<ErrorCode, number> = {

@@ -1,17 +1,12 @@
-import { readFileSync } from 'node:fs';
-import fastify, {
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Tool } from '../../tools/define_tool.ts';
 import { lackingTools } from '../access/known_tools.ts';
 import { type Caller, may, type Permission } from '../access/roles.ts';
+import { requirePermission } from '../call_error.ts';
 import type { CallOrder } from '../call_order.ts';
 import { CallCancelling } from '../cancelling.ts';
-import { type ModelYardError, messageOf, SettingsError } from '../errors.ts';
-import { callTool, carryOut, requirePermission } from '../pipeline.ts';
+import { messageOf, SettingsError } from '../errors.ts';
+import { callTool, carryOut } from '../pipeline.ts';
 import type { Services } from '../services.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -21,12 +16,14 @@ import { authenticate } from './access/authenticate.ts';
 import { checkRequest, preflightHeaders } from './access/check_request.ts';
 import { rateLimit } from './access/rate_limit.ts';
 import { refuseUnheededParts } from './access/unheeded_parts.ts';
+import { errorHandler, plainError } from './error_handler.ts';
 import type { HttpContext } from './http_context.ts';
-import { errorOf, HttpRefusal, statusOf } from './http_error.ts';
+import { HttpRefusal } from './http_error.ts';
 import { addJsonParser } from './json_body.ts';
 import { processMetrics } from './metrics/process_metrics.ts';
 import { workerMetrics } from './metrics/worker_metrics.ts';
 import type { Route } from './open_api/document.ts';
+import { readPem } from './read_pem.ts';
 import type { ServeOptions } from './serve_options.ts';
 import { underWay } from './under_way.ts';
 
@@ -316,31 +313,4 @@ function tooMany(waitMs: number): HttpRefusal {
     'Wait as long as Retry-After says, then go on more slowly.',
     { headers: { 'retry-after': String(Math.ceil(waitMs / 1000)) }, retryable: true },
   );
-}
-
-/** How a protocol shows an error: the body. */
-type ErrorBody = (error: ModelYardError, status: number) => object;
-
-/** The body of an error where the protocol has no form of its own: as tools have it. */
-const plainError: ErrorBody = ({ code, message, hint, retryable }) => ({
-  error: { code, message, hint, retryable },
-});
-
-/** Turns anything thrown into an answer, for `setErrorHandler` of a protocol's scope. */
-export function errorHandler({ options, logger }: HttpContext, bodyOf: ErrorBody) {
-  return (thrown: FastifyError, _: FastifyRequest, reply: FastifyReply): void => {
-    const error = errorOf(thrown, options.maxBodyBytes);
-    if (error.code === 'INTERNAL' && error.cause !== undefined && error !== thrown)
-      logger.error('a request failed', { error: thrown });
-    const { status, headers } = statusOf(error);
-    void reply.code(status).headers(headers).send(bodyOf(error, status));
-  };
-}
-
-export function readPem(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new SettingsError(`${file} cannot be read: ${messageOf(error)}.`);
-  }
 }

@@ -1,7 +1,7 @@
 import type { LatestMeasurements } from '../monitoring/latest/latest_measurements.ts';
 import { nameOfStep, readOpenRollouts } from '../rollouts/rollout_store.ts';
 import { type BreakerState, breakerState } from '../serving/breaker.ts';
-import { routeOfDeployed, selectDeployed } from '../serving/deployed_rows.ts';
+import { breakerColumns, routeColumns, routeOfDeployed, selectDeployed } from '../serving/deployed_rows.ts';
 import type { Database } from '../storage/database.ts';
 
 /** A deployed version as monitoring systems see it. */
@@ -53,13 +53,8 @@ export async function readGauges(
     .select((eb) => [
       'deployments.model_id',
       'deployments.version',
-      'routes.active_version',
-      'routes.weights',
-      'routes.sticky',
-      'routes.shadow_version',
-      'breakers.reopens_at',
-      'breakers.open_ms',
-      'breakers.trips',
+      ...routeColumns,
+      ...breakerColumns,
       'serving_totals.calls',
       'serving_totals.errors',
       eb.fn.coalesce('serving_totals.last_call_at', eb.lit(0)).as('called_at'),

@@ -2,6 +2,17 @@ import type { Database } from '../storage/database.ts';
 import type { Route } from './routing.ts';
 import { routeOf } from './stored_route.ts';
 
+/** Of such a row, the route of its model. */
+export const routeColumns = [
+  'routes.active_version',
+  'routes.weights',
+  'routes.sticky',
+  'routes.shadow_version',
+] as const;
+
+/** Of such a row, whether its breaker is open. */
+export const breakerColumns = ['breakers.reopens_at', 'breakers.open_ms', 'breakers.trips'] as const;
+
 /** What is deployed: each deployment with its version, and its model's route and its breaker where there are such. */
 export function selectDeployed(database: Database) {
   return database

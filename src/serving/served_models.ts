@@ -6,7 +6,7 @@ import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import { storageError } from '../storage/storage_error.ts';
 import { type BreakerPolicy, defaultBreakerPolicy, type SharedBreaker } from './breaker.ts';
-import { routeOfDeployed, selectDeployed } from './deployed_rows.ts';
+import { routeColumns, routeOfDeployed, selectDeployed } from './deployed_rows.ts';
 import { engineModel, readStoredVersion } from './deployed_version.ts';
 import type { EngineModel } from './engine/engine.ts';
 import type { Route } from './routing.ts';
@@ -166,10 +166,7 @@ async function readDeployed(
       'deployments.input_sizes',
       'deployments.error_threshold',
       'deployments.latency_threshold_ms',
-      'routes.active_version',
-      'routes.weights',
-      'routes.sticky',
-      'routes.shadow_version',
+      ...routeColumns,
       'routes.changed_at',
       'breakers.reopens_at',
       'breakers.open_ms',

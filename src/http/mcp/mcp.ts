@@ -2,9 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ModelYardError } from '../../errors.ts';
 import { readToolList } from '../../tool_list.ts';
 import type { HttpAnswer, HttpRequest } from '../../transports/streamable_http.ts';
+import { errorHandler } from '../error_handler.ts';
 import type { HttpContext } from '../http_context.ts';
 import { HttpRefusal } from '../http_error.ts';
-import { errorHandler } from '../http_server.ts';
 import { liveSessions } from './live_sessions.ts';
 
 /** How often it is looked what other processes did to the sessions that are answered here, milliseconds. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { knownError } from '../../pipeline.ts';
+import { knownError } from '../../call_error.ts';
 import type { HttpContext } from '../http_context.ts';
 import { mergeMetrics } from './merge_metrics.ts';
 import { storeAnswers, storeMetrics } from './store_metrics.ts';

@@ -6,9 +6,9 @@ import {
   type ServerInterceptor,
 } from '@grpc/grpc-js';
 import type { Caller, Permission } from '../../access/roles.ts';
+import { knownError } from '../../call_error.ts';
 import { CallCancelling } from '../../cancelling.ts';
 import { messageType } from '../../open_inference/protobuf.ts';
-import { knownError } from '../../pipeline.ts';
 import type { Services } from '../../services.ts';
 import { traceIdOf } from '../../telemetry/trace_context.ts';
 import type { HttpContext } from '../http_context.ts';

@@ -6,9 +6,9 @@ import { ModelYardError } from '../../errors.ts';
 import { readCall, writeAnswer } from '../../open_inference/json_messages.ts';
 import type { GuardedCall } from '../../pipeline.ts';
 import type { Services } from '../../services.ts';
+import { errorHandler } from '../error_handler.ts';
 import type { HttpContext } from '../http_context.ts';
 import { HttpRefusal } from '../http_error.ts';
-import { errorHandler } from '../http_server.ts';
 import { modelMetadata, repositoryIndex, serverMetadata } from './describe.ts';
 import { infer } from './infer.ts';
 

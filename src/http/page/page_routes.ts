@@ -11,6 +11,9 @@ import { modelAnswer, summaryAnswer } from './overview_answer.ts';
 const files = {
   '/': ['index.html', 'text/html; charset=utf-8'],
   '/page/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+  '/page/elements.js': ['elements.js', 'text/javascript; charset=utf-8'],
+  '/page/models.js': ['models.js', 'text/javascript; charset=utf-8'],
+  '/page/summary.js': ['summary.js', 'text/javascript; charset=utf-8'],
   '/page/page.css': ['page.css', 'text/css; charset=utf-8'],
   '/page/icon.svg': ['icon.svg', 'image/svg+xml'],
 } as const;

@@ -1,5 +1,5 @@
 import { messageOf } from '../../errors.ts';
-import { routeOfDeployed, selectDeployed } from '../../serving/deployed_rows.ts';
+import { routeColumns, routeOfDeployed, selectDeployed } from '../../serving/deployed_rows.ts';
 import { routeOf } from '../../serving/stored_route.ts';
 import type { Database } from '../../storage/database.ts';
 import { type CallEvidence, readCallEvidence } from './call_evidence.ts';
@@ -135,10 +135,7 @@ async function readDeployments(database: Database, failures: string[]): Promise<
       'deployments.version',
       'deployments.error_threshold',
       'deployments.latency_threshold_ms',
-      'routes.active_version',
-      'routes.weights',
-      'routes.sticky',
-      'routes.shadow_version',
+      ...routeColumns,
       'breakers.reopens_at',
       'breakers.trips',
       'breakers.last_tripped_at',

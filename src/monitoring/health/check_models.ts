@@ -2,7 +2,12 @@ import { readFindings, type StreamFinding } from '../../change_detectors/index.t
 import { messageOf } from '../../errors.ts';
 import { readServingStatistics, type ServingStatistics } from '../../prediction_log/serving_statistics.ts';
 import { type BreakerState, breakerState } from '../../serving/breaker.ts';
-import { routeOfDeployed, selectDeployed } from '../../serving/deployed_rows.ts';
+import {
+  breakerColumns,
+  routeColumns,
+  routeOfDeployed,
+  selectDeployed,
+} from '../../serving/deployed_rows.ts';
 import { readStoredVersion } from '../../serving/deployed_version.ts';
 import { totalAgreement } from '../../serving/describe_traffic.ts';
 import type { Route } from '../../serving/routing.ts';
@@ -67,13 +72,8 @@ export async function checkModels(
       'deployments.error_threshold',
       'deployments.latency_threshold_ms',
       'deployments.probe_failure',
-      'routes.active_version',
-      'routes.weights',
-      'routes.sticky',
-      'routes.shadow_version',
-      'breakers.reopens_at',
-      'breakers.open_ms',
-      'breakers.trips',
+      ...routeColumns,
+      ...breakerColumns,
       'breakers.last_reason',
       'breakers.last_tripped_at',
     ]);

@@ -1,0 +1,23 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { ModelYardError } from '../errors.ts';
+import type { HttpContext } from './http_context.ts';
+import { errorOf, statusOf } from './http_error.ts';
+
+/** How a protocol shows an error: the body. */
+type ErrorBody = (error: ModelYardError, status: number) => object;
+
+/** The body of an error where the protocol has no form of its own: as tools have it. */
+export const plainError: ErrorBody = ({ code, message, hint, retryable }) => ({
+  error: { code, message, hint, retryable },
+});
+
+/** Turns anything thrown into an answer, for `setErrorHandler` of a protocol's scope. */
+export function errorHandler({ options, logger }: HttpContext, bodyOf: ErrorBody) {
+  return (thrown: FastifyError, _: FastifyRequest, reply: FastifyReply): void => {
+    const error = errorOf(thrown, options.maxBodyBytes);
+    if (error.code === 'INTERNAL' && error.cause !== undefined && error !== thrown)
+      logger.error('a request failed', { error: thrown });
+    const { status, headers } = statusOf(error);
+    void reply.code(status).headers(headers).send(bodyOf(error, status));
+  };
+}
