@@ -80,14 +80,19 @@ function nameIn(params: unknown): string {
 async function* bytesOf(body: unknown): AsyncGenerator<Uint8Array> {
   if (!(body instanceof Readable))
     throw new ModelYardError('INVALID_INPUT', 'The body is empty.', 'Send the file as the body.');
+  // Not destroyed when the upload is refused in its midst: what still comes in must be read, or the connection's next
+  // request would wait for ever.
+  const chunks = body.iterator({ destroyOnReturn: false });
   try {
-    for await (const chunk of body) if (chunk instanceof Uint8Array) yield chunk;
+    for await (const chunk of chunks) if (chunk instanceof Uint8Array) yield chunk;
   } catch {
     throw new ModelYardError(
       'CANCELLED',
       'The file did not come in whole.',
       'Nothing was kept of it: send it again.',
     );
+  } finally {
+    body.resume();
   }
 }
 

@@ -92,6 +92,24 @@ test('no more comes in than there is room for, also in many uploads at once; wha
   await fetch(`${server.url}/v1/files/whole`, { method: 'DELETE', headers: bearer(token) });
 });
 
+test('a connection whose upload was refused before its body had come in answers the next request', async () => {
+  const socket = connect(server.port, '127.0.0.1');
+  let received = '';
+  socket.on('data', (chunk: Buffer) => {
+    received += chunk.toString('latin1');
+  });
+  const authorized = `Host: localhost\r\nAuthorization: Bearer ${token}\r\n`;
+  // More than there is room for, of unknown length, so that it is refused in its midst.
+  socket.write(`PUT /v1/files/large HTTP/1.1\r\n${authorized}Transfer-Encoding: chunked\r\n\r\n`);
+  const piece = Buffer.alloc(1_000_000);
+  for (let sent = 0; sent < 8; sent += 1)
+    socket.write(Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]));
+  await until('the upload is refused', () => received.startsWith('HTTP/1.1 413'));
+  socket.write(`0\r\n\r\nGET /v1/files HTTP/1.1\r\n${authorized}\r\n`);
+  await until('the next request is answered', () => received.includes('HTTP/1.1 200') || undefined);
+  socket.destroy();
+});
+
 test('names and empty bodies are judged', async () => {
   expect((await put('.hidden', 'x')).status).toBe(400);
   expect((await put('a%2Fb', 'x')).status).toBe(400);
