@@ -63,6 +63,7 @@ export function remoteArtifacts({
           yield chunk;
         }
         if (position === bytes) return;
+        throw brokenOff(sha256, position);
       } catch (error) {
         const isOver = position === 0 || !(error instanceof ModelYardError) || isMismatch(error);
         if (isOver || breaks >= maxBreaks) throw error;
@@ -70,6 +71,13 @@ export function remoteArtifacts({
       breaks++;
     }
   }
+
+  const brokenOff = (sha256: string, position: number) =>
+    new ModelYardError(
+      'STORAGE_UNAVAILABLE',
+      `The artifact ${sha256.slice(0, 12)}… of ${objects.address} broke off after ${position} bytes.`,
+      'Call again.',
+    );
 
   async function fetchFile(artifact: Artifact): Promise<string> {
     const { sha256, bytes } = artifact;
