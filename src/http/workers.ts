@@ -74,9 +74,11 @@ export function superviseWorkers(
     const stop = (drains: boolean) => {
       stopping = true;
       for (const pause of pauses) clearTimeout(pause);
-      // One that has only begun to start hears it as soon as it listens for it.
-      for (const worker of running.keys())
-        if (worker.isConnected()) worker.send({ modelyard: 'stop', drains });
+      for (const [worker, { listens }] of running) {
+        // One that does not listen yet does not hear the word either, and has nothing to end.
+        if (listens.length < ports) worker.process.kill('SIGTERM');
+        else if (worker.isConnected()) worker.send({ modelyard: 'stop', drains });
+      }
       // One that hangs must not keep the others' end from being told.
       setTimeout(() => {
         for (const worker of running.keys()) worker.process.kill('SIGKILL');

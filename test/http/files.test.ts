@@ -103,7 +103,9 @@ test('a connection whose upload was refused before its body had come in answers 
   socket.write(`PUT /v1/files/large HTTP/1.1\r\n${authorized}Transfer-Encoding: chunked\r\n\r\n`);
   const piece = Buffer.alloc(1_000_000);
   for (let sent = 0; sent < 8; sent += 1)
-    socket.write(Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]));
+    socket.write(
+      Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]),
+    );
   await until('the upload is refused', () => received.startsWith('HTTP/1.1 413'));
   socket.write(`0\r\n\r\nGET /v1/files HTTP/1.1\r\n${authorized}\r\n`);
   await until('the next request is answered', () => received.includes('HTTP/1.1 200') || undefined);
