@@ -33,22 +33,30 @@ interface AwaitedStatement {
 
 function awaitingHandle(file: string): SqliteHandle {
   const database = new AwaitedDatabase(file, { timeout: 0 });
+  const statements = preparedStatements<AwaitedStatement>();
   return {
     get inTransaction() {
       return 'inTransaction' in database && database.inTransaction === true;
     },
     exec: (sql) => database.exec(sql),
     async run({ sql, parameters }) {
-      const statement: AwaitedStatement = await database.prepare(sql);
-      if (statement.reader) return { rows: await statement.all(parameters) };
-      return changesOf(statement.run(parameters));
+      const statement: AwaitedStatement = statements.take(sql) ?? (await database.prepare(sql));
+      const result: QueryResult<unknown> = statement.reader
+        ? { rows: await statement.all(parameters) }
+        : changesOf(statement.run(parameters));
+      statements.keep(sql, statement);
+      return result;
     },
-    close: () => database.close(),
+    close() {
+      statements.forget();
+      database.close();
+    },
   };
 }
 
 function holdingHandle(file: string): SqliteHandle {
   const database = inNativeCode(() => new LibsqlDatabase(file, { timeout: 0 }));
+  const statements = preparedStatements<LibsqlDatabase.Statement>();
   return {
     get inTransaction() {
       return inNativeCode(() => database.inTransaction);
@@ -58,10 +66,48 @@ function holdingHandle(file: string): SqliteHandle {
     },
     run: async ({ sql, parameters }) =>
       inNativeCode(() => {
-        const statement = database.prepare(sql);
-        return statement.reader ? { rows: statement.all(parameters) } : changesOf(statement.run(parameters));
+        const statement = statements.take(sql) ?? database.prepare(sql);
+        const result = statement.reader
+          ? { rows: statement.all(parameters) }
+          : changesOf(statement.run(parameters));
+        statements.keep(sql, statement);
+        return result;
       }),
-    close: () => inNativeCode(() => database.close()),
+    close() {
+      statements.forget();
+      inNativeCode(() => database.close());
+    },
+  };
+}
+
+/** Statements that one handle keeps prepared, and the longest of them, characters: a list of a thousand ids rarely comes again. */
+const maxPrepared = 100;
+const longestPrepared = 10_000;
+
+/**
+ * The statements that a handle has prepared and run, by their SQL: preparing one costs more than running most. One that
+ * failed is not kept, since it may still be open.
+ */
+function preparedStatements<Statement>() {
+  const kept = new Map<string, Statement>();
+  return {
+    /** Takes it out for as long as it runs. */
+    take(sql: string): Statement | undefined {
+      const statement = kept.get(sql);
+      kept.delete(sql);
+      return statement;
+    },
+    /** Keeps one that has ended, as the one that was used last. */
+    keep(sql: string, statement: Statement): void {
+      if (sql.length > longestPrepared) return;
+      kept.set(sql, statement);
+      if (kept.size <= maxPrepared) return;
+      for (const leastRecent of kept.keys()) {
+        kept.delete(leastRecent);
+        return;
+      }
+    },
+    forget: () => kept.clear(),
   };
 }
 
