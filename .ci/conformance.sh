@@ -31,14 +31,13 @@ server:
   - elicitation-sep1034-defaults
   - elicitation-sep1330-enums
   - json-schema-2020-12
-  # Its resources: ModelYard has only the files that answers of a session link to.
+  # Its resources test://…, which a real server does not have.
   - resources-read-text
   - resources-read-binary
   - resources-templates-read
   - resources-subscribe
   - resources-unsubscribe
-  # ModelYard has no prompts and completes no arguments, and says so in its capabilities.
-  - prompts-list
+  # Its prompts test_…, and the completion of an argument of one.
   - prompts-get-simple
   - prompts-get-with-args
   - prompts-get-embedded-resource

@@ -78,6 +78,7 @@ export async function serveStdio(settings: Settings): Promise<void> {
     services,
     needed,
     caller: { role: settings.role, readOnly: settings.readOnly },
+    roots: settings.allowedRoots,
     askTimeoutMs: settings.askTimeoutMs,
     inputEnded: inputEnded.signal,
     logger,

@@ -1,14 +1,13 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import {
   CallToolRequestSchema,
   type CallToolResult,
   ErrorCode,
   type Implementation,
-  ListResourcesRequestSchema,
   ListToolsRequestSchema,
   LoggingLevelSchema,
   McpError,
-  ReadResourceRequestSchema,
   type ServerNotification,
   SetLevelRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
@@ -19,11 +18,11 @@ import { lackingTools } from './access/known_tools.ts';
 import type { Caller } from './access/roles.ts';
 import { visibleText } from './access/shown_text.ts';
 import { callOrder } from './call_order.ts';
-import { ModelYardError } from './errors.ts';
 import { instructionsFor } from './instructions.ts';
 import type { AlertMessage } from './monitoring/alerts/index.ts';
 import { packageVersion } from './package_info.ts';
 import { isPlainObject } from './plain_object.ts';
+import { resourceReading } from './resource_reading.ts';
 import type { Services } from './services.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { traceIdOf } from './telemetry/trace_context.ts';
@@ -31,6 +30,8 @@ import { toolResult, toolResultJson } from './tool_answer.ts';
 import { type ListedTool, toolsFor } from './tool_list.ts';
 import { type AskingDependencies, createAsking } from './transports/asking.ts';
 import { type DirectCall, type DirectCalls, directCalls } from './transports/direct_calls.ts';
+import { offerPrompts } from './transports/prompt_requests.ts';
+import { offerResources } from './transports/resource_requests.ts';
 import { type KnownLinks, writtenFiles } from './written_files.ts';
 
 /** Arguments that are no object, by the empty object that stands for them: the SDK would refuse them in its own words. */
@@ -58,6 +59,8 @@ export interface ServerDependencies extends AskingDependencies {
   /** Told when the tools have been listed and when one is called: time to load what calls need. */
   needed: () => void;
   caller: Caller;
+  /** The folders that tools read files from. */
+  roots: readonly string[];
   /** What a session keeps that other processes answer too; undefined: this one alone has it. */
   shared?: SharedSession;
 }
@@ -80,11 +83,11 @@ export interface ModelYardServer {
 }
 
 export function createServer(dependencies: ServerDependencies): ModelYardServer {
-  const { catalogue, toolList, services, needed, caller, logger, shared } = dependencies;
+  const { catalogue, toolList, services, needed, caller, roots, logger, shared } = dependencies;
   const server = new Server(
     { name: 'modelyard', title: 'ModelYard', version: packageVersion },
     {
-      capabilities: { tools: {}, resources: {}, logging: {} },
+      capabilities: { tools: {}, resources: {}, prompts: {}, completions: {}, logging: {} },
       instructions: instructionsFor(caller),
       jsonSchemaValidator: anyAnswer,
     },
@@ -96,11 +99,13 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
   let loaded: Loaded | undefined;
   let loading: Promise<Loaded> | undefined;
   const ready = () => {
-    loading ??= Promise.all([catalogue(), import('./pipeline.ts')]).then(([tools, { callTool }]) => {
-      const byName = new Map(tools.map((tool) => [tool.name, tool]));
-      loaded = { byName, callTool, lacking: lackingTools(tools, caller) };
-      return loaded;
-    });
+    loading ??= Promise.all([catalogue(), import('./pipeline.ts')]).then(
+      ([tools, { callTool, carryOut }]) => {
+        const byName = new Map(tools.map((tool) => [tool.name, tool]));
+        loaded = { byName, callTool, carryOut, lacking: lackingTools(tools, caller) };
+        return loaded;
+      },
+    );
     return loading;
   };
   let named: { client: Implementation | undefined; caller: Caller } | undefined;
@@ -134,17 +139,27 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     return listed;
   });
 
-  server.setRequestHandler(ListResourcesRequestSchema, async () => ({ resources: await files.list() }));
+  const promptArguments = offerPrompts(server, async () => ({
+    lacking: lackingTools(
+      (await toolList()).map(({ permission, told: { name } }) => ({ permission, name })),
+      caller,
+    ),
+    roots,
+  }));
 
-  server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
-    const { settings } = await services();
-    const content = await files.read(uri, settings).catch((error: unknown) => {
-      if (!(error instanceof ModelYardError)) throw error;
-      throw new McpError(ErrorCode.InvalidParams, `${error.code}: ${error.message} ${error.hint}`);
-    });
-    if (content === undefined)
-      throw new McpError(resourceNotFound, 'No answer of this session has a link to that resource.', { uri });
-    return { contents: [content] };
+  offerResources(server, {
+    files,
+    readable: async () => (await services()).settings,
+    async reading(cancelling) {
+      // The list of tools goes first: what loads for the others would hold it up.
+      await turn();
+      await listed?.catch(() => undefined);
+      needed();
+      const { byName: tools, lacking, ...pipeline } = await ready();
+      const dependencies = { services, order, logger, lacking };
+      return resourceReading({ dependencies, tools, pipeline, call: { caller: callerNow(), cancelling } });
+    },
+    promptArguments,
   });
 
   server.setRequestHandler(callSchema, async (request, extra): Promise<CallToolResult> => {
@@ -187,12 +202,10 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
   };
 }
 
-/** The protocol's code for a resource that there is not. */
-const resourceNotFound = -32002;
-
 interface Loaded {
   byName: ReadonlyMap<string, Tool>;
   callTool: typeof import('./pipeline.ts').callTool;
+  carryOut: typeof import('./pipeline.ts').carryOut;
   lacking: readonly string[];
 }
 

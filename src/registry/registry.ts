@@ -8,6 +8,7 @@ import { type Comparison, compareVersions, type LivePerformance } from './compar
 import { type Deletion, deleteVersions } from './delete.ts';
 import { describeModel, type VersionFilter } from './describe.ts';
 import type { GateEvidence } from './gates.ts';
+import { findModelNames, findVersionNames, listModels } from './list_names.ts';
 import type { ModelInspector } from './model_inspector.ts';
 import { promoteVersion } from './promote.ts';
 import type { Promotion } from './promotion_facts.ts';
@@ -79,5 +80,11 @@ export function openRegistry(dependencies: RegistryDependencies) {
     },
     search: (search: VersionSearch) => searchVersions(database, search),
     describe: (modelId: string, filter: VersionFilter) => describeModel(database, modelId, filter),
+    list: (page: { limit: number; after?: string | undefined }) => listModels(database, page),
+    /** Names that begin so, for whoever is typing one. */
+    modelNames: (beginning: string, limit: number) => findModelNames(database, beginning, limit),
+    /** @throws MODEL_NOT_FOUND */
+    versionNames: (modelId: string, beginning: string, limit: number) =>
+      findVersionNames(database, modelId, beginning, limit),
   };
 }

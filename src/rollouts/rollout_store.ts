@@ -142,6 +142,19 @@ export async function readOpenRollouts(database: Database): Promise<Rollout[]> {
   });
 }
 
+/** The ids of the newest rollouts, those that are not over first. */
+export async function readNewestRollouts(database: Database, limit: number): Promise<string[]> {
+  const rows = await database
+    .selectFrom('rollouts')
+    .select('rollout_id')
+    .orderBy((eb) => eb.case().when('state', 'in', openStates).then(0).else(1).end())
+    .orderBy('started_at', 'desc')
+    .orderBy('rollout_id', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map(({ rollout_id }) => rollout_id);
+}
+
 /** The rollout of that id, or the newest of the model. @throws INVALID_INPUT where there is none */
 export async function findRollout(
   database: Database,

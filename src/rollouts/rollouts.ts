@@ -9,7 +9,7 @@ import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Actors } from './carry_out.ts';
 import { controlRollout, type RolloutControl } from './control_rollout.ts';
-import { findRollout, readDecisions, readOpenRollouts } from './rollout_store.ts';
+import { findRollout, readDecisions, readNewestRollouts, readOpenRollouts } from './rollout_store.ts';
 import { type RolloutRequest, startRollout } from './start_rollout.ts';
 import { watchRollouts } from './watch_rollouts.ts';
 
@@ -39,6 +39,8 @@ export function openRollouts(settings: Settings, { livePerformance, ...needs }: 
     },
     /** Those that are not over. */
     open: () => readOpenRollouts(database),
+    /** Their ids, those that are not over first, else the newest. */
+    newest: (limit: number) => readNewestRollouts(database, limit),
     close: async () => watch?.close(),
   };
 }

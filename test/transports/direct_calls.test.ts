@@ -76,6 +76,7 @@ async function open(
   const tools: readonly Tool[] = [...catalogue, form];
   const { server, directCalls } = createServer({
     catalogue: async () => tools,
+    roots: [],
     toolList: async () => describeTools(tools),
     services: async () => services,
     needed: () => undefined,

@@ -26,6 +26,7 @@ export function mcpRoutes(app: FastifyInstance, context: HttpContext): void {
       toolList: readToolList,
       services: context.services,
       askTimeoutMs: settings.askTimeoutMs,
+      roots: settings.allowedRoots,
       logger,
       sessions,
       async isAdmitted(owner) {

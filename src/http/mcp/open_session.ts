@@ -16,7 +16,10 @@ export interface LiveSession {
 }
 
 export interface OpeningDependencies
-  extends Pick<ServerDependencies, 'catalogue' | 'toolList' | 'services' | 'askTimeoutMs' | 'logger'> {
+  extends Pick<
+    ServerDependencies,
+    'catalogue' | 'toolList' | 'services' | 'roots' | 'askTimeoutMs' | 'logger'
+  > {
   sessions: Sessions;
   clock: () => number;
 }

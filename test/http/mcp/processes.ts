@@ -103,6 +103,7 @@ export async function startProcess(
   const services = await openServices(readSettings({ MODEL_REGISTRY_DIR: directory }), silent);
   const live = liveSessions({
     catalogue: async () => all,
+    roots: [],
     toolList: async () => describeTools(all),
     services: async () => services,
     askTimeoutMs: 20_000,
