@@ -21,8 +21,9 @@ const names = [
 export async function withDatabase<T>(
   directory: string,
   run: (database: OpenDatabase['database']) => Promise<T>,
+  databaseUrl?: string,
 ): Promise<T> {
-  const { database, close } = await openDatabase({ directory: join(directory, 'registry') });
+  const { database, close } = await openDatabase({ directory: join(directory, 'registry'), databaseUrl });
   try {
     return await run(database);
   } finally {

@@ -5,6 +5,7 @@ import { createToken, startHttpServer, type TestHttpServer } from '../http/http_
 import { connectHttp } from '../http/mcp/connect_http.ts';
 import { startServer, type TestServer } from './client.ts';
 import { type Scratch, scratchDirectory, testModel } from './environment.ts';
+import { withDatabase } from './registry_tables.ts';
 import { stores, type TestStore } from './stores.ts';
 
 const source = testModel('linear_float32');
@@ -46,7 +47,18 @@ for (const { name, skipped, open } of stores)
       await server.call('promote_model', { model_id: 'linear', version: '1', target_stage: 'staging' });
       await server.call('update_model', { model_id: 'linear', aliases: { champion: '1' } });
       await server.call('predict', { model_id: 'linear', inputs: rows });
-      for (const model_id of others) await server.call('register_model', { model_id, version: '1', source });
+      const rowsOfModels = others.map((model_id) => ({
+        model_id,
+        created_at: Date.now(),
+        revision: 1,
+        description: null,
+        tags: null,
+      }));
+      await withDatabase(
+        scratch.path,
+        (database) => database.insertInto('models').values(rowsOfModels).execute(),
+        store.databaseUrl,
+      );
       const viewer = createToken(scratch.path, 'viewer', 'viewer', store.settings);
       http = await startHttpServer({
         directory: scratch.path,
