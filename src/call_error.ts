@@ -50,7 +50,9 @@ export function withOpenHint(
 ): ModelYardError {
   const hint = withoutTools(error.hint, lacking);
   if (hint === error.hint) return error;
-  const otherwise = `${whoOf(caller, true)} cannot change that: ask whoever runs the server.`;
+  // Else the tools that would help are in no set that is offered, or are for an admin.
+  const who = may(caller, 'WRITE') ? 'What is offered here' : whoOf(caller, true);
+  const otherwise = `${who} cannot change that: ask whoever runs the server.`;
   const { code, message, retryable } = error;
   return new ModelYardError(code, message, hint === '' ? otherwise : hint, { cause: error, retryable });
 }

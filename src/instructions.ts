@@ -1,4 +1,6 @@
+import { withoutTools } from './access/known_tools.ts';
 import { type Caller, may, type Permission } from './access/roles.ts';
+import { notOffered, type Toolset } from './toolsets.ts';
 
 const workflow: readonly (readonly [Permission, step: string])[] = [
   ['WRITE', 'deploy_model (registers the .onnx file, loads and warms it, moves the traffic)'],
@@ -9,10 +11,14 @@ const workflow: readonly (readonly [Permission, step: string])[] = [
   ['READ', 'health_check'],
 ];
 
-/** What a client's model is told of the server at the start, of tools that the caller may call only. */
-export function instructionsFor(caller: Caller): string {
+/** What a client's model is told of the server at the start, of tools that the caller may call only, and that are offered. */
+export function instructionsFor(caller: Caller, offered?: readonly Toolset[]): string {
+  const lacking = notOffered(offered);
   const open = (lines: typeof workflow) =>
-    lines.flatMap(([permission, line]) => (may(caller, permission) ? line : []));
+    lines.flatMap(([permission, line]) => {
+      const told = may(caller, permission) ? withoutTools(line, lacking) : '';
+      return told === '' ? [] : [told];
+    });
   return open([
     ['READ', 'ModelYard deploys, serves, promotes and watches ONNX models.'],
     ['READ', `Workflow: ${open(workflow).join(' → ')}.`],

@@ -17,14 +17,16 @@ export function inputJsonSchema(schema: z.ZodObject): ToolSchema {
 
 /**
  * A tool's output schema, as short as it can be said: every listed tool costs the client's model tokens. It
- * names the fields and their types; nothing is required and other fields may be there, since some clients check
- * the structured content of an error result (`error`) against this schema too and a union at the top is refused by
- * others.
+ * names the fields that every answer has, and their types; nothing is required and other fields may be there, since some
+ * clients check the structured content of an error result (`error`) against this schema too and a union at the top is
+ * refused by others.
  */
 export function outputJsonSchema(schema: z.ZodObject): ToolSchema {
   const { required: _, ...described } = jsonSchema(schema, 'output');
   const properties = Object.fromEntries(
-    Object.entries(described.properties ?? {}).map(([name, property]) => [name, outline(property, 1)]),
+    Object.entries(described.properties ?? {}).flatMap(([name, property]) =>
+      schema.shape[name]?.safeParse(undefined).success ? [] : [[name, outline(property, 1)]],
+    ),
   );
   return { ...described, properties };
 }

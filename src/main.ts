@@ -5,7 +5,9 @@ import { missingNativePart, NativePartError, unsupportedPlatform } from './nativ
 import type { Settings } from './settings.ts';
 import { readableStack } from './telemetry/readable_stack.ts';
 
-const usage = (directory: string) => `Usage: modelyard [--config FILE] [--ephemeral] [--read-only]
+const usage = (
+  directory: string,
+) => `Usage: modelyard [--config FILE] [--ephemeral] [--read-only] [--toolsets SETS]
        modelyard COMMAND [--config FILE] [arguments]
 
 Without a command it serves MCP on standard input and output: let an MCP client start it.
@@ -13,6 +15,9 @@ Without a command it serves MCP on standard input and output: let an MCP client 
   --config FILE  JSON file of settings; the environment wins over it
   --ephemeral    keep everything in a temporary directory that goes away with the server
   --read-only    refuse every change
+  --toolsets SETS
+                 offer tools of these sets only: core, serving, registry, monitoring, mlflow, rollouts,
+                 separated by commas
   --version, --help
 
 Settings are environment variables: in a client they belong into the env block of the server's entry. Without
@@ -102,6 +107,7 @@ async function main(): Promise<void> {
       config: values.config,
       ephemeral: values.ephemeral,
       readOnly: values['read-only'],
+      toolsets: values.toolsets,
     }),
   );
 }
@@ -126,6 +132,7 @@ const serverOptions = {
   config: { type: 'string' },
   ephemeral: { type: 'boolean' },
   'read-only': { type: 'boolean' },
+  toolsets: { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;

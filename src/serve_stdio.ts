@@ -79,6 +79,7 @@ export async function serveStdio(settings: Settings): Promise<void> {
     needed,
     caller: { role: settings.role, readOnly: settings.readOnly },
     roots: settings.allowedRoots,
+    toolsets: settings.toolsets,
     askTimeoutMs: settings.askTimeoutMs,
     inputEnded: inputEnded.signal,
     logger,

@@ -28,6 +28,7 @@ import type { Logger } from './telemetry/logger.ts';
 import { traceIdOf } from './telemetry/trace_context.ts';
 import { toolResult, toolResultJson } from './tool_answer.ts';
 import { type ListedTool, toolsFor } from './tool_list.ts';
+import { isOffered, setsOf, type Toolset } from './toolsets.ts';
 import { type AskingDependencies, createAsking } from './transports/asking.ts';
 import { type DirectCall, type DirectCalls, directCalls } from './transports/direct_calls.ts';
 import { offerPrompts } from './transports/prompt_requests.ts';
@@ -61,6 +62,8 @@ export interface ServerDependencies extends AskingDependencies {
   caller: Caller;
   /** The folders that tools read files from. */
   roots: readonly string[];
+  /** The sets of tools that are offered; undefined: all. */
+  toolsets?: readonly Toolset[] | undefined;
   /** What a session keeps that other processes answer too; undefined: this one alone has it. */
   shared?: SharedSession;
 }
@@ -83,12 +86,12 @@ export interface ModelYardServer {
 }
 
 export function createServer(dependencies: ServerDependencies): ModelYardServer {
-  const { catalogue, toolList, services, needed, caller, roots, logger, shared } = dependencies;
+  const { catalogue, toolList, services, needed, caller, roots, toolsets, logger, shared } = dependencies;
   const server = new Server(
     { name: 'modelyard', title: 'ModelYard', version: packageVersion },
     {
       capabilities: { tools: {}, resources: {}, prompts: {}, completions: {}, logging: {} },
-      instructions: instructionsFor(caller),
+      instructions: instructionsFor(caller, toolsets),
       jsonSchemaValidator: anyAnswer,
     },
   );
@@ -102,7 +105,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     loading ??= Promise.all([catalogue(), import('./pipeline.ts')]).then(
       ([tools, { callTool, carryOut }]) => {
         const byName = new Map(tools.map((tool) => [tool.name, tool]));
-        loaded = { byName, callTool, carryOut, lacking: lackingTools(tools, caller) };
+        loaded = { byName, callTool, carryOut, lacking: lackingTools(tools, caller, toolsets) };
         return loaded;
       },
     );
@@ -134,7 +137,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     listed ??= toolList().then((list) => {
       // The answer goes out first.
       setImmediate(needed);
-      return toolsFor(list, caller);
+      return toolsFor(list, caller, toolsets);
     });
     return listed;
   });
@@ -143,6 +146,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     lacking: lackingTools(
       (await toolList()).map(({ permission, told: { name } }) => ({ permission, name })),
       caller,
+      toolsets,
     ),
     roots,
   }));
@@ -172,6 +176,11 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
       const known = [...found.byName.keys()].filter((other) => !found.lacking.includes(other)).join(', ');
       throw new McpError(ErrorCode.InvalidParams, `There is no tool ${name.slice(0, 100)}. Tools: ${known}.`);
     }
+    if (!isOffered(name, toolsets))
+      throw new McpError(
+        ErrorCode.InvalidParams,
+        `${name} is not offered here: it is in the toolset ${setsOf(name).join(' and in ')}. The server was started with --toolsets ${toolsets?.join(',')} (or MODELYARD_TOOLSETS); add one that has it.`,
+      );
     const { signal, requestId, sendNotification: notify } = extra;
     const call: DirectCall = {
       requestId,
@@ -193,6 +202,7 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     const found = loaded;
     const tool = found?.byName.get(name);
     if (found === undefined || tool === undefined || shared?.answersAtOnce(tool) === false) return undefined;
+    if (!isOffered(name, toolsets)) return undefined;
     return async (given: unknown, call: DirectCall) => toolResultJson(await answer(found, tool, given, call));
   };
   return {

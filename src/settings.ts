@@ -10,6 +10,7 @@ import { allowedRoots, realPathOf } from './files/allowed_roots.ts';
 import './plain_messages.ts';
 import { isDatabaseAddress } from './storage/is_database_address.ts';
 import { type ObjectStoreSettings, parseArtifactAddress } from './storage/object_store_settings.ts';
+import { isToolset, type Toolset, toolsetNames } from './toolsets.ts';
 
 const share = z.coerce.number().min(0).max(1);
 const webAddress = z.string().refine((text) => {
@@ -62,6 +63,13 @@ export const settingsSchema = z.strictObject({
   MODELYARD_ALERT_WEBHOOK_SECRET: z.string().min(16, 'must have 16 characters or more').optional(),
   MODELYARD_ROLE: z.enum(roles).default('operator'),
   MODELYARD_READ_ONLY: flag.default(false),
+  MODELYARD_TOOLSETS: z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .refine((names): names is Toolset[] => names.every(isToolset), {
+      message: `must be names among ${toolsetNames.join(', ')}, separated by commas`,
+    })
+    .optional(),
   MODELYARD_APPROVALS: z.enum(approvalModes).default('ask'),
   MODELYARD_APPROVAL_HOURS: z.coerce.number().positive().max(720).default(1),
   MODELYARD_ASK_TIMEOUT_MS: milliseconds.default(45_000),
@@ -135,6 +143,8 @@ export interface Settings {
   alertWebhook: { url: string; secret: string | undefined } | undefined;
   role: (typeof roles)[number];
   readOnly: boolean;
+  /** The sets of tools that MCP clients are offered; undefined: all. */
+  toolsets: readonly Toolset[] | undefined;
   approvals: ApprovalMode;
   /** How long a request for approval, and the grant of it, stands. */
   approvalMs: number;
@@ -194,6 +204,8 @@ export interface SettingsFlags {
   config?: string | undefined;
   ephemeral?: boolean | undefined;
   readOnly?: boolean | undefined;
+  /** As MODELYARD_TOOLSETS. */
+  toolsets?: string | undefined;
   /** Where callers are others than who started the server: it reads no files but where MODELYARD_ALLOWED_ROOTS says so. */
   namedRootsOnly?: boolean | undefined;
 }
@@ -204,7 +216,11 @@ export interface SettingsFlags {
  */
 export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlags = {}): Settings {
   const fromFile = flags.config === undefined ? {} : readConfigFile(flags.config);
-  const given: Record<string, unknown> = { ...fromFile, ...settingsIn(environment) };
+  const given: Record<string, unknown> = {
+    ...fromFile,
+    ...settingsIn(environment),
+    ...(flags.toolsets !== undefined && { MODELYARD_TOOLSETS: flags.toolsets }),
+  };
   const parsed = settingsSchema.safeParse(given);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -260,6 +276,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
         : { url: values.MODELYARD_ALERT_WEBHOOK, secret: values.MODELYARD_ALERT_WEBHOOK_SECRET },
     role: values.MODELYARD_ROLE,
     readOnly: flags.readOnly === true || values.MODELYARD_READ_ONLY,
+    toolsets: values.MODELYARD_TOOLSETS,
     approvals: values.MODELYARD_APPROVALS,
     approvalMs: Math.round(values.MODELYARD_APPROVAL_HOURS * 3_600_000),
     askTimeoutMs: values.MODELYARD_ASK_TIMEOUT_MS,

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { lackingTools, withoutTools } from './access/known_tools.ts';
-import { type Caller, may, type Permission } from './access/roles.ts';
+import type { Caller, Permission } from './access/roles.ts';
 import { builtFile } from './built_file.ts';
+import type { Toolset } from './toolsets.ts';
 
 /** A tool of the list: whom it is for, and what a client is told of it. */
 export interface ListedTool {
@@ -14,13 +15,18 @@ export async function readToolList(): Promise<ListedTool[]> {
   return JSON.parse(await readFile(builtFile('tools.json'), 'utf8'));
 }
 
-/** What tools/list answers: the tools that the caller may call, in texts that name no other. */
-export function toolsFor(list: readonly ListedTool[], caller: Caller): { tools: ListedTool['told'][] } {
+/** What tools/list answers: the tools that the caller may call, of the sets that are offered, in texts that name no other. */
+export function toolsFor(
+  list: readonly ListedTool[],
+  caller: Caller,
+  offered?: readonly Toolset[],
+): { tools: ListedTool['told'][] } {
   const lacking = lackingTools(
     list.map(({ permission, told }) => ({ permission, name: told.name })),
     caller,
+    offered,
   );
-  const told = list.filter(({ permission }) => may(caller, permission)).map((tool) => tool.told);
+  const told = list.map((tool) => tool.told).filter(({ name }) => !lacking.includes(name));
   if (lacking.length === 0) return { tools: told };
   const withOpenTexts = (name: string, value: unknown) =>
     name === 'description' && typeof value === 'string' ? withoutTools(value, lacking) : value;

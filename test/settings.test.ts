@@ -28,6 +28,7 @@ test('without any setting the defaults hold, in an absolute directory of the use
     alertWebhook: undefined,
     role: 'operator',
     readOnly: false,
+    toolsets: undefined,
     approvals: 'ask',
     approvalMs: 3_600_000,
     askTimeoutMs: 45_000,

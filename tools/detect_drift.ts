@@ -35,7 +35,7 @@ export const detectDrift = defineTool({
       .describe('auto: ks_test for numbers, else chi_square; multivariate: all numbers at once'),
     current_data: orJsonText(z.array(record)).optional(),
     current_path: filePath.optional(),
-    reference_data: orJsonText(z.array(record)).optional().describe('In place of the stored; not kept'),
+    reference_data: orJsonText(z.array(record)).optional().describe('Not kept'),
     reference_path: filePath.optional(),
     window_hours: z.number().positive().max(87_600).default(24),
     since: timestamp.optional(),

@@ -1,20 +1,32 @@
+import { isOffered, type Toolset } from '../toolsets.ts';
 import { type Caller, may, type Permission } from './roles.ts';
 
-/** The names of the tools that a caller may not call. */
+/**
+ * The names of the tools that a caller cannot call.
+ *
+ * @param offered the sets of tools that its server offers; undefined: all
+ */
 export function lackingTools(
   tools: readonly { name: string; permission: Permission }[],
   caller: Caller,
+  offered?: readonly Toolset[],
 ): string[] {
-  return tools.filter(({ permission }) => !may(caller, permission)).map(({ name }) => name);
+  return tools
+    .filter(({ name, permission }) => !may(caller, permission) || !isOffered(name, offered))
+    .map(({ name }) => name);
 }
+
+/** A tool that a step of rollouts is called like: where texts have the word they mean the step, or the gate. */
+const alsoStep = 'backtest';
 
 /**
  * A text without its references to tools that its reader cannot call: the bracket, the alternative (`…, or call it`)
  * or the part between semicolons that names one is removed, else the sentence. Other text is returned unchanged.
  *
- * @param lacking the names of those tools
+ * @param names the names of those tools
  */
-export function withoutTools(text: string, lacking: readonly string[]): string {
+export function withoutTools(text: string, names: readonly string[]): string {
+  const lacking = names.filter((name) => name !== alsoStep);
   const named = new RegExp(`\\b(${lacking.join('|')})\\b`);
   if (lacking.length === 0 || !named.test(text)) return text;
   // A sentence begins with no small letter, or with a tool's name.

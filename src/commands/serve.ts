@@ -27,6 +27,8 @@ only this machine is served, reading and predicting.
   --max-rate N           calls a second of each token, or address without one, in each worker (no limit)
   --drain-seconds S      how long calls are still taken after SIGTERM while others are under way (5)
   --read-only            refuse every change
+  --toolsets SETS        over MCP, offer tools of these sets only: core, serving, registry, monitoring, mlflow, rollouts,
+                         separated by commas
 `;
 
 export const serveCommand = { usage, run: runServe };
@@ -45,6 +47,7 @@ const options = {
   'max-rate': { type: 'string' },
   'drain-seconds': { type: 'string' },
   'read-only': { type: 'boolean' },
+  toolsets: { type: 'string' },
 } as const;
 
 const number = z.coerce.number();
@@ -85,6 +88,7 @@ const flags = z
     'max-rate': number.positive().max(1e9).optional(),
     'drain-seconds': number.min(0).max(3600).default(5),
     'read-only': z.boolean().default(false),
+    toolsets: z.string().optional(),
   })
   .refine((given) => (given['tls-cert'] === undefined) === (given['tls-key'] === undefined), {
     path: ['tls-cert'],
@@ -103,6 +107,7 @@ async function runServe(given: string[], config: string | undefined): Promise<nu
   const settings = readSettings(process.env, {
     config,
     readOnly: parsed.data['read-only'],
+    toolsets: parsed.data.toolsets,
     namedRootsOnly: true,
   });
   return serveHttp(settings, optionsOf(parsed.data));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { toolsets } from '../../src/toolsets.ts';
 import type { Tool } from '../../tools/define_tool.ts';
 
 /** docs/TOOLS.md, from the catalogue: what each tool is for, who may call it, what it takes and what it answers. */
@@ -9,6 +10,7 @@ export function toolsPage(catalogue: readonly Tool[]): string {
     'Made from the catalogue (`tools/index.ts`) by `UPDATE_GUIDE=1 npx vitest run test/docs`; a test keeps it so.',
     '`READ` is for every role, `PREDICT` and `FILE` (it writes a file, which a read-only server does not) from client on, `WRITE` from operator on, `ADMIN` for admin.',
     '',
+    ...toolsetsSection(),
     '| tool | permission | changes | |',
     '| --- | --- | --- | --- |',
     ...catalogue.map(
@@ -18,6 +20,22 @@ export function toolsPage(catalogue: readonly Tool[]): string {
     '',
     ...catalogue.flatMap(sectionOf),
   ].join('\n');
+}
+
+/** What `--toolsets` takes. */
+function toolsetsSection(): string[] {
+  return [
+    '## Toolsets',
+    '',
+    'A client whose model has little room, or one job, need not be offered all: `--toolsets core` (or the setting `MODELYARD_TOOLSETS`) of the server offers the tools of the sets that it names, separated by commas, over standard input and over HTTP. A call of another says which set it is in. Texts name no tool that is not offered; resources stay. What a role may not call is not offered in any set.',
+    '',
+    '| set | tools |',
+    '| --- | --- |',
+    ...Object.entries(toolsets).map(
+      ([set, tools]) => `| \`${set}\` | ${tools.map((name) => `[\`${name}\`](#${name})`).join(', ')} |`,
+    ),
+    '',
+  ];
 }
 
 function changesOf({ hints }: Tool): string {

@@ -27,6 +27,7 @@ export function mcpRoutes(app: FastifyInstance, context: HttpContext): void {
       services: context.services,
       askTimeoutMs: settings.askTimeoutMs,
       roots: settings.allowedRoots,
+      toolsets: settings.toolsets,
       logger,
       sessions,
       async isAdmitted(owner) {

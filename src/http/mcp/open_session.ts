@@ -18,7 +18,7 @@ export interface LiveSession {
 export interface OpeningDependencies
   extends Pick<
     ServerDependencies,
-    'catalogue' | 'toolList' | 'services' | 'roots' | 'askTimeoutMs' | 'logger'
+    'catalogue' | 'toolList' | 'services' | 'roots' | 'toolsets' | 'askTimeoutMs' | 'logger'
   > {
   sessions: Sessions;
   clock: () => number;
