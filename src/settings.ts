@@ -224,7 +224,12 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
   const parsed = settingsSchema.safeParse(given);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new SettingsError(describeIssue(issue, given), String(issue?.path[0] ?? ''));
+    const told = describeIssue(issue, given);
+    const isFlag = issue?.path[0] === 'MODELYARD_TOOLSETS' && flags.toolsets !== undefined;
+    throw new SettingsError(
+      isFlag ? told.replace('MODELYARD_TOOLSETS', '--toolsets') : told,
+      String(issue?.path[0] ?? ''),
+    );
   }
   const values = parsed.data;
   const ephemeral = flags.ephemeral ?? false;
