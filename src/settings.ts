@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { type ApprovalMode, approvalModes } from './access/approval_policy.ts';
 import { roles } from './access/roles.ts';
 import { defaultDirectory } from './default_directory.ts';
+import { type EngineSettings, embeddedEngine, parseEngines } from './engine_settings.ts';
 import { messageOf, SettingsError } from './errors.ts';
 import { allowedRoots, realPathOf } from './files/allowed_roots.ts';
 import './plain_messages.ts';
@@ -77,6 +78,8 @@ export const settingsSchema = z.strictObject({
   MODELYARD_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   MODELYARD_LOAD_TIMEOUT_MS: milliseconds.default(45_000),
   MODELYARD_PREDICT_TIMEOUT_MS: milliseconds.default(30_000),
+  MODELYARD_ENGINES: z.string().optional(),
+  MODELYARD_ENGINE: z.string().default(embeddedEngine),
   MODELYARD_ENGINE_THREADS: z.coerce.number().int().min(1).max(256).optional(),
   MODELYARD_ENGINE_MEMORY_MB: z.coerce.number().int().min(200).max(10_000_000).optional(),
   MODELYARD_BATCHING: flag.default(true),
@@ -118,6 +121,7 @@ export const secretSettings: readonly string[] = [
   'MLFLOW_TRACKING_TOKEN',
   'MODELYARD_ALERT_WEBHOOK',
   'MODELYARD_ALERT_WEBHOOK_SECRET',
+  'MODELYARD_ENGINES',
   'AWS_ENDPOINT_URL_S3',
   'AWS_ENDPOINT_URL',
   'AWS_ACCESS_KEY_ID',
@@ -157,6 +161,10 @@ export interface Settings {
   logLevel: 'error' | 'warn' | 'info' | 'debug';
   loadTimeoutMs: number;
   predictTimeoutMs: number;
+  /** The engines of other machines; what is sent to them may hold secrets. */
+  engines: readonly EngineSettings[];
+  /** The engine of versions that are deployed without one. */
+  defaultEngine: string;
   /** Threads of one run; undefined: by the machine and the number of a version's hosts. */
   engineThreads: number | undefined;
   /** Resident memory at which an engine host is ended; undefined: half of the machine's. */
@@ -249,6 +257,13 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
         `${needed} needs MLFLOW_TRACKING_URI, the address of an MLflow server.`,
         needed,
       );
+  const engines = parseEngines(values.MODELYARD_ENGINES, environment);
+  const engineNames = [embeddedEngine, ...engines.map(({ name }) => name)];
+  if (!engineNames.includes(values.MODELYARD_ENGINE))
+    throw new SettingsError(
+      `MODELYARD_ENGINE=${JSON.stringify(values.MODELYARD_ENGINE)} is not valid: must be one of ${engineNames.join(', ')} (the others are named in MODELYARD_ENGINES).`,
+      'MODELYARD_ENGINE',
+    );
   const directory = ephemeral
     ? mkdtempSync(join(tmpdir(), 'modelyard-'))
     : (values.MODEL_REGISTRY_DIR ?? defaultDirectory());
@@ -290,6 +305,8 @@ export function readSettings(environment: NodeJS.ProcessEnv, flags: SettingsFlag
     logLevel: values.MODELYARD_LOG_LEVEL,
     loadTimeoutMs: values.MODELYARD_LOAD_TIMEOUT_MS,
     predictTimeoutMs: values.MODELYARD_PREDICT_TIMEOUT_MS,
+    engines,
+    defaultEngine: values.MODELYARD_ENGINE,
     engineThreads: values.MODELYARD_ENGINE_THREADS,
     engineMemoryBytes:
       values.MODELYARD_ENGINE_MEMORY_MB === undefined ? undefined : values.MODELYARD_ENGINE_MEMORY_MB * 1e6,

@@ -27,6 +27,7 @@ export const deployModel = defineTool({
     error_threshold: z.number().min(0).max(1).optional().describe('Degraded above this error rate'),
     latency_threshold_ms: z.number().positive().optional().describe('Degraded above this p95'),
     instances: z.number().int().min(1).max(16).optional().describe('Engine processes; default 1'),
+    engine: z.string().min(1).max(40).optional().describe('embedded, or one of MODELYARD_ENGINES'),
     probe: orJsonText(
       record.pipe(
         z.strictObject({
@@ -62,6 +63,7 @@ export const deployModel = defineTool({
         latencyThresholdMs: input.latency_threshold_ms,
         probe: input.probe && { ...input.probe, input: parseRows('probe', input.probe) },
         instances: input.instances,
+        engine: input.engine,
       },
       call,
       call.progress,

@@ -46,6 +46,7 @@ export const getModel = defineTool({
       shadow_version: z.string().nullable(),
       sticky: z.boolean(),
       deployed_versions: z.array(z.string()),
+      engines: z.record(z.string(), z.string()),
       shadows: z.array(shadowAgreement),
     }),
     lineage: z.array(
@@ -70,7 +71,7 @@ export const getModel = defineTool({
   }),
   async handle(services, input) {
     const filter = { version: input.version, stage: input.stage, limit: input.limit };
-    const [model, { route, deployedVersions, shadows }] = await Promise.all([
+    const [model, { route, deployedVersions, engines, shadows }] = await Promise.all([
       services.registry.describe(input.model_id, filter),
       services.serving.describeTraffic(input.model_id),
     ]);
@@ -108,6 +109,7 @@ export const getModel = defineTool({
         shadow_version: route?.shadowVersion ?? null,
         sticky: route?.sticky ?? true,
         deployed_versions: deployedVersions,
+        engines: Object.fromEntries(engines),
         shadows: shadows.map(describeAgreement),
       },
       lineage: lineage.map(({ parent, child, parentDeleted }) => ({

@@ -75,13 +75,24 @@ export const healthCheck = defineTool({
   async handle(services, input, { caller }) {
     const health = await services.monitoring.health(input.model_id);
     const mlflow = await services.mlflow.health();
-    const rollouts = await rolloutCheck(services, input.model_id);
+    const [rollouts, engines] = await Promise.all([
+      rolloutCheck(services, input.model_id),
+      engineChecks(services),
+    ]);
+    const isDegraded = [...engines, ...(mlflow.check ? [mlflow.check] : [])].some(
+      (check) => check.status === 'degraded',
+    );
     const now = Date.now();
     return {
       note: storedTexts,
-      // An outage of MLflow costs no call, so it is reported and makes the status degraded at most.
-      status: health.status === 'healthy' && mlflow.check?.status === 'degraded' ? 'degraded' : health.status,
-      checks: [...health.checks, ...(mlflow.check === undefined ? [] : [mlflow.check]), ...rollouts],
+      // An outage of MLflow costs no call, and what one of an engine costs is the models' status: degraded at most.
+      status: health.status === 'healthy' && isDegraded ? 'degraded' : health.status,
+      checks: [
+        ...health.checks,
+        ...(mlflow.check === undefined ? [] : [mlflow.check]),
+        ...engines,
+        ...rollouts,
+      ],
       models: health.models
         .toSorted((a, b) => rank[a.status] - rank[b.status])
         .slice(0, shownModels)
@@ -99,6 +110,22 @@ export const healthCheck = defineTool({
     };
   },
 });
+
+/** The engines of other machines; none while the store is away. */
+async function engineChecks({ serving }: Services) {
+  const engines = await serving.engineHealth().catch(() => []);
+  return engines.map(({ name, isUp, deployed, lookedFor, ready, fault }) => {
+    const models =
+      deployed === 0
+        ? 'no version is deployed on it'
+        : `${ready} of ${lookedFor} versions ready${deployed > lookedFor ? ` (${deployed} are deployed on it)` : ''}`;
+    return {
+      name: `engine ${name}`,
+      status: isUp && ready === lookedFor ? ('healthy' as const) : ('degraded' as const),
+      detail: isUp ? models : (fault ?? 'it is there, but not ready'),
+    };
+  });
+}
 
 /** The rollouts that are not over; none while the store is away. */
 async function rolloutCheck(services: Services, modelId: string | undefined) {

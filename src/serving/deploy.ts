@@ -1,14 +1,17 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Approver, type ChangePlan, stillAgreed } from '../access/approval.ts';
 import { untouched } from '../access/approval_policy.ts';
 import type { Origin } from '../access/origin.ts';
-import { ModelYardError } from '../errors.ts';
+import { embeddedEngine } from '../engine_settings.ts';
+import { ModelYardError, messageOf } from '../errors.ts';
 import type { Register } from '../registry/registration.ts';
 import { untilSettled } from '../registry/settled.ts';
 import { describeShares, type GuardedStanding, readStanding } from '../registry/standing.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import { engineModel } from './deployed_version.ts';
-import type { Engine } from './engine/engine.ts';
+import type { Engine, EngineModel } from './engine/engine.ts';
+import type { Engines } from './engines.ts';
 import { judgeProbe, probeSizes } from './probe.ts';
 import { type DeployedRegistration, type Progress, registeredVersion } from './registered_version.ts';
 import { scoreInput } from './score_version.ts';
@@ -30,18 +33,24 @@ export interface DeploymentOutcome {
 
 export interface DeployDependencies {
   database: Database;
-  engine: Engine;
+  engine: Engines;
   served: ServedModels;
   /** The registry's, for a version that is new. */
   register: Register;
   clock: () => number;
+  /** The engine of versions that are deployed without one. */
+  defaultEngine: string;
 }
+
+/** Other processes take a moment to hear that a version has moved: its calls there are still answered where it was. */
+const movedMs = 1_500;
 
 /**
  * Makes a version serve: registers it where it is new, loads, warms and probes it, and only then records it
  * as deployed and moves the traffic, in one transaction. When any step fails, what served before goes on. Where the
  * change of traffic needs a person's word, it is asked for before anything is loaded.
- * @throws what registration and loading throw; GATE_FAILED by the probe; APPROVAL_REQUIRED; CANCELLED
+ * @throws what registration and loading throw; GATE_FAILED by the probe; APPROVAL_REQUIRED; CANCELLED; INVALID_INPUT
+ *   for an engine that is not configured
  */
 export async function deployVersion(
   dependencies: DeployDependencies,
@@ -52,6 +61,7 @@ export async function deployVersion(
   signal: AbortSignal,
 ): Promise<DeploymentOutcome> {
   const { database, engine } = dependencies;
+  if (deployment.engine !== undefined) engine.requireKnown(deployment.engine);
   progress(0, 3, 'registering');
   const { record, created, warnings } = await registeredVersion(
     dependencies,
@@ -63,7 +73,7 @@ export async function deployVersion(
   requireNotCancelled(signal);
   const planIn = async (now: Database) =>
     deploymentPlan(record, deployment.setActive, created, await readStanding(now, record.modelId));
-  const { report, untried, previousActive } = await untilSettled(async (stale) => {
+  const { report, untried, previousActive, left } = await untilSettled(async (stale) => {
     const plan = await planIn(database);
     const approval = await approver.obtain(plan);
     requireNotCancelled(signal);
@@ -71,23 +81,39 @@ export async function deployVersion(
     const stored = await readDeployment(database, record);
     const probe = deployment.probe ?? stored.probe;
     const sizes = probe && probeSizes(record, probe);
-    const report = await engine.load(engineModel(record, deployment.instances ?? stored.instances, sizes));
-    requireNotCancelled(signal);
-    progress(2, 3, 'probing');
-    if (probe !== undefined) judgeProbe(probe, await scoreInput(engine, record, probe.input));
-    requireNotCancelled(signal);
-    const active = await recordDeployment(dependencies, record, deployment, sizes, origin, {
-      approval,
-      async requireAgreed(transaction) {
-        if (!stillAgreed(approver, approval, plan, await planIn(transaction))) throw stale;
-      },
-    });
-    return {
-      report,
-      untried: probe === undefined ? report.warmupFailure : undefined,
-      previousActive: active,
+    const on = deployment.engine ?? stored.engine ?? dependencies.defaultEngine;
+    const model = engineModel(record, deployment.instances ?? stored.instances, sizes, on);
+    const serve = async () => {
+      const report = await engine.load(model);
+      requireNotCancelled(signal);
+      progress(2, 3, 'probing');
+      if (probe !== undefined) judgeProbe(probe, await scoreInput(engine, record, probe.input, on));
+      requireNotCancelled(signal);
+      const active = await recordDeployment(dependencies, record, deployment, on, sizes, origin, {
+        approval,
+        async requireAgreed(transaction) {
+          if (!stillAgreed(approver, approval, plan, await planIn(transaction))) throw stale;
+        },
+      });
+      return {
+        report,
+        untried: probe === undefined ? report.warmupFailure : undefined,
+        previousActive: active,
+        left:
+          stored.engine === undefined || stored.engine === on
+            ? undefined
+            : { ...model, engine: stored.engine },
+      };
     };
+    try {
+      return await serve();
+    } catch (error) {
+      // Nothing idles out of an engine that others run.
+      if (on !== embeddedEngine && stored.engine !== on) await engine.unload(model).catch(() => undefined);
+      throw error;
+    }
   });
+  const stays = left === undefined ? undefined : await leaveEngine(engine, left);
   progress(3, 3, 'ready');
   const active = deployment.setActive ? record.version : previousActive;
   return {
@@ -99,6 +125,7 @@ export async function deployVersion(
     warnings: [
       ...warnings,
       ...(untried === undefined ? [] : [notRunYet(record, untried)]),
+      ...(stays === undefined ? [] : [stays]),
       ...(record.stage === 'archived' ? [`${record.version} is archived; it serves all the same.`] : []),
       ...(active === null
         ? [`No version of ${record.modelId} is active: predict must name a version until one is.`]
@@ -138,10 +165,24 @@ export async function prepareVersion(
   record: VersionRecord,
   origin: Origin,
 ): Promise<void> {
-  const { instances, probe, isDeployed } = await readDeployment(dependencies.database, record);
-  await dependencies.engine.load(engineModel(record, instances, probe && probeSizes(record, probe)));
-  if (probe !== undefined) judgeProbe(probe, await scoreInput(dependencies.engine, record, probe.input));
-  if (!isDeployed) await recordDeployment(dependencies, record, undefined, undefined, origin, undefined);
+  const { engine } = dependencies;
+  const { instances, probe, engine: deployedOn } = await readDeployment(dependencies.database, record);
+  const on = deployedOn ?? dependencies.defaultEngine;
+  await engine.load(engineModel(record, instances, probe && probeSizes(record, probe), on));
+  if (probe !== undefined) judgeProbe(probe, await scoreInput(engine, record, probe.input, on));
+  if (deployedOn === undefined)
+    await recordDeployment(dependencies, record, undefined, on, undefined, origin, undefined);
+}
+
+/** Takes a version out of the engine that it has left. @returns a warning where that cannot be done */
+async function leaveEngine(engine: Engine, left: EngineModel): Promise<string | undefined> {
+  await pause(movedMs);
+  try {
+    await engine.unload(left);
+    return undefined;
+  } catch (error) {
+    return `It may still be loaded in ${left.engine}, where it was: ${messageOf(error)}`;
+  }
 }
 
 /** Runs the probe that a version was deployed with. @returns why it failed, or undefined when it passes. */
@@ -149,11 +190,11 @@ export async function storedProbeFailure(
   { database, engine }: DeployDependencies,
   record: VersionRecord,
 ): Promise<string | undefined> {
-  const { instances, probe } = await readDeployment(database, record);
+  const { instances, probe, engine: on = embeddedEngine } = await readDeployment(database, record);
   if (probe === undefined) return 'No probe is set: deploy the version with one first.';
   try {
-    await engine.load(engineModel(record, instances, probeSizes(record, probe)));
-    judgeProbe(probe, await scoreInput(engine, record, probe.input));
+    await engine.load(engineModel(record, instances, probeSizes(record, probe), on));
+    judgeProbe(probe, await scoreInput(engine, record, probe.input, on));
     return undefined;
   } catch (error) {
     if (!(error instanceof ModelYardError) || error.code === 'STORAGE_UNAVAILABLE') throw error;

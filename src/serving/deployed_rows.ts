@@ -1,4 +1,7 @@
+import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
+import { storageError } from '../storage/storage_error.ts';
+import { versionOfKey } from './deployed_version.ts';
 import type { Route } from './routing.ts';
 import { routeOf } from './stored_route.ts';
 
@@ -28,6 +31,24 @@ export function selectDeployed(database: Database) {
         .onRef('breakers.model_id', '=', 'deployments.model_id')
         .onRef('breakers.version', '=', 'deployments.version'),
     );
+}
+
+/** Whether a version is deployed on an engine, as far as the database can be asked: while it is away, it counts as so. */
+export async function isDeployedOn(database: Database, key: string, engine: string): Promise<boolean> {
+  const [modelId, version] = versionOfKey(key);
+  try {
+    const row = await database
+      .selectFrom('deployments')
+      .select('engine')
+      .where('model_id', '=', modelId)
+      .where('version', '=', version)
+      .executeTakeFirst();
+    return row?.engine === engine;
+  } catch (error) {
+    const reason = storageError(error);
+    if (reason instanceof ModelYardError && reason.code === 'STORAGE_UNAVAILABLE') return true;
+    throw error;
+  }
 }
 
 /** The route in such a row; undefined where the model has none. @throws INTERNAL when it is damaged */

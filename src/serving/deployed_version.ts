@@ -47,14 +47,17 @@ export function parseSizes(row: {
 /**
  * @param instances undefined leaves the engine's number as it is.
  * @param sizes of inputs that are known to fit; by default the widths that the features' names tell
+ * @param engine the name of the engine that it is deployed on; by default the embedded one
  */
 export function engineModel(
   record: VersionRecord,
   instances: number | undefined,
   sizes: InputSizes = widthsOf(record.signature),
+  engine?: string,
 ): EngineModel {
   return {
     key: engineKey(record.modelId, record.version),
+    engine,
     artifact: record.artifact,
     inputs: record.signature.inputs,
     outputs: record.signature.outputs,

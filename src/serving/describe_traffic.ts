@@ -16,6 +16,8 @@ export interface ShadowAgreement {
 export interface TrafficDescription {
   route: Route | undefined;
   deployedVersions: string[];
+  /** Of these, the engine of each. */
+  engines: Map<string, string>;
   shadows: ShadowAgreement[];
 }
 
@@ -24,14 +26,19 @@ export async function describeTraffic(database: Database, modelId: string): Prom
     readRoute(database, modelId),
     database
       .selectFrom('deployments')
-      .select('version')
+      .select(['version', 'engine'])
       .where('model_id', '=', modelId)
       .orderBy('deployed_at', 'desc')
       .limit(100)
       .execute(),
     readShadowAgreement(database, modelId),
   ]);
-  return { route, deployedVersions: deployed.map((row) => row.version), shadows };
+  return {
+    route,
+    deployedVersions: deployed.map((row) => row.version),
+    engines: new Map(deployed.map((row) => [row.version, row.engine])),
+    shadows,
+  };
 }
 
 /** A version's agreement with all versions that answered while it was the shadow. */

@@ -46,12 +46,12 @@ export async function probeLoadedVersions({
 }): Promise<void> {
   const deployments = await database
     .selectFrom('deployments')
-    .select(['model_id', 'version', 'probe'])
+    .select(['model_id', 'version', 'engine', 'probe'])
     .where('probe', 'is not', null)
     .execute();
-  for (const { model_id, version, probe } of deployments) {
+  for (const { model_id, version, engine: on, probe } of deployments) {
     if (probe === null || engine.status(engineKey(model_id, version)).state !== 'ready') continue;
-    const failure = await probeFailure(engine, database, model_id, version, probe);
+    const failure = await probeFailure(engine, database, { modelId: model_id, version, on }, probe);
     if (failure === undefined) continue;
     if (failure !== null) logger.warn('a probe failed', { model_id, version, failure });
     await database
@@ -67,13 +67,13 @@ export async function probeLoadedVersions({
 async function probeFailure(
   engine: Engine,
   database: Database,
-  modelId: string,
-  version: string,
+  { modelId, version, on }: { modelId: string; version: string; on: string },
   text: string,
 ): Promise<string | null | undefined> {
   try {
     const probe = parseProbe({ model_id: modelId, version, probe: text });
-    judgeProbe(probe, await scoreInput(engine, await findVersion(database, modelId, version), probe.input));
+    const record = await findVersion(database, modelId, version);
+    judgeProbe(probe, await scoreInput(engine, record, probe.input, on));
     return null;
   } catch (error) {
     if (error instanceof ModelYardError && error.code === 'STORAGE_UNAVAILABLE') return undefined;

@@ -2,12 +2,13 @@ import { type Approver, approvedBy, type ChangePlan, stillAgreed } from '../acce
 import { untouched } from '../access/approval_policy.ts';
 import { changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
-import { ModelYardError } from '../errors.ts';
+import { ModelYardError, messageOf } from '../errors.ts';
 import { findVersionName } from '../registry/lookup.ts';
 import { untilSettled } from '../registry/settled.ts';
 import { describeShares, type GuardedStanding, readStanding } from '../registry/standing.ts';
 import type { Database } from '../storage/database.ts';
 import { engineKey } from './deployed_version.ts';
+import type { PlacedModel } from './engine/engine.ts';
 import type { Route } from './routing.ts';
 import type { TrafficDependencies } from './set_traffic.ts';
 import { readRoute, writeRoute } from './stored_route.ts';
@@ -32,6 +33,7 @@ export async function retireVersion(
   const { database, engine } = dependencies;
   const { modelId } = request;
   const version = await findVersionName(database, modelId, request.version);
+  const placed = await readPlaced(database, modelId, version);
   const current = await untilSettled(async (stale) => {
     const before = await requireRetirable(database, request, version);
     const plan = retirementPlan(modelId, version, before, await readStanding(database, modelId));
@@ -57,11 +59,35 @@ export async function retireVersion(
       };
     });
   });
-  await engine.unload(engineKey(modelId, version));
+  // It is out of service, whether or not an engine of another machine can be told.
+  const stays = await engine.unload(placed).then(
+    () => [],
+    (error: unknown) => [`It may still be loaded in the engine ${placed.engine}: ${messageOf(error)}`],
+  );
   return {
     version,
     current,
-    warnings: current === undefined ? [`No version of ${modelId} is active any more.`] : [],
+    warnings: [...(current === undefined ? [`No version of ${modelId} is active any more.`] : []), ...stays],
+  };
+}
+
+/** Where it is loaded. */
+async function readPlaced(database: Database, modelId: string, version: string): Promise<PlacedModel> {
+  const row = await database
+    .selectFrom('versions')
+    .leftJoin('deployments', (join) =>
+      join
+        .onRef('deployments.model_id', '=', 'versions.model_id')
+        .onRef('deployments.version', '=', 'versions.version'),
+    )
+    .select(['artifact_sha256', 'artifact_bytes', 'deployments.engine'])
+    .where('versions.model_id', '=', modelId)
+    .where('versions.version', '=', version)
+    .executeTakeFirstOrThrow();
+  return {
+    key: engineKey(modelId, version),
+    engine: row.engine ?? undefined,
+    artifact: { sha256: row.artifact_sha256, bytes: row.artifact_bytes },
   };
 }
 

@@ -163,6 +163,7 @@ async function readDeployed(
     .selectAll('versions')
     .select([
       'deployments.instances',
+      'deployments.engine',
       'deployments.input_sizes',
       'deployments.error_threshold',
       'deployments.latency_threshold_ms',
@@ -183,7 +184,7 @@ async function readDeployed(
     }
     versions.set(row.version, {
       record: read.record,
-      engineModel: engineModel(read.record, row.instances, read.sizes),
+      engineModel: engineModel(read.record, row.instances, read.sizes, row.engine),
       policy: {
         ...defaultBreakerPolicy,
         slowMs: row.latency_threshold_ms ?? slowMs,

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Approvals, Call } from '../access/approval.ts';
 import type { Origin } from '../access/origin.ts';
 import { may } from '../access/roles.ts';
+import { embeddedEngine } from '../engine_settings.ts';
 import type { ReadableFiles } from '../files/file_access.ts';
 import { findVersionName } from '../registry/lookup.ts';
 import type { Register } from '../registry/registration.ts';
@@ -15,22 +16,27 @@ import { createBreakers } from './breakers.ts';
 import type { CallerIds } from './caller_ids.ts';
 import type { JsonRecord } from './codec/records.ts';
 import { type Deployment, deployVersion, prepareVersion, storedProbeFailure } from './deploy.ts';
+import { isDeployedOn } from './deployed_rows.ts';
 import { engineKey, engineModel } from './deployed_version.ts';
 import { describeTraffic, totalAgreement } from './describe_traffic.ts';
 import { type LogRequest, logPredictions } from './elsewhere/log_predictions.ts';
-import { createEngine } from './engine/engine.ts';
+import { createEngine, type EngineModel } from './engine/engine.ts';
 import type { HostAhead } from './engine/host_ahead.ts';
+import { engineHealth } from './engine_health.ts';
+import { joinEngines } from './engines.ts';
 import { createFilePredictor } from './file/predict_file.ts';
 import { type CallObserver, observed } from './observed_calls.ts';
 import { predict } from './predict.ts';
 import type { BlockLog, PredictionSink } from './prediction_sink.ts';
 import { startProbeRounds } from './probe_rounds.ts';
 import type { Progress } from './registered_version.ts';
+import { createRemoteEngine } from './remote/remote_engine.ts';
 import { type Retirement, retireVersion } from './retire_version.ts';
 import { scoreRecords } from './score_version.ts';
 import { servedModels } from './served_models.ts';
 import { listServed, servedStatus } from './served_status.ts';
 import { setTraffic, type TrafficRequest } from './set_traffic.ts';
+import { readDeployment } from './stored_deployment.ts';
 import { storedInput } from './stored_input.ts';
 import { activateVersion } from './stored_route.ts';
 import { warmLastUsed } from './warm_last_used.ts';
@@ -58,7 +64,8 @@ export interface ServingDependencies {
 export function openServing(settings: Settings, dependencies: ServingDependencies) {
   const { database, artifacts, log, flushLog, approvals, register, logger, clock, random } = dependencies;
   const { directory, temporaryRoot, maxArtifactBytes } = settings;
-  const engine = createEngine({
+  const inputOf = (model: EngineModel) => storedInput({ database, logger }, model);
+  const embedded = createEngine({
     withFile: artifacts.withFile,
     isFetching: artifacts.isFetching,
     loadTimeoutMs: settings.loadTimeoutMs,
@@ -72,15 +79,30 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
     idleUnloadMs: settings.idleUnloadMs,
     incoming: join(directory, 'incoming'),
     maxArtifactBytes,
-    storedInput: (model) => storedInput({ database, logger }, model),
+    storedInput: inputOf,
   });
+  const remotes = new Map(
+    settings.engines.map((one) => [
+      one.name,
+      createRemoteEngine(one, {
+        withFile: artifacts.withFile,
+        loadTimeoutMs: settings.loadTimeoutMs,
+        runTimeoutMs: settings.predictTimeoutMs,
+        maxQueue: settings.maxQueue,
+        isWanted: (key, name) => isDeployedOn(database, key, name),
+        storedInput: inputOf,
+        logger,
+      }),
+    ]),
+  );
+  const engine = joinEngines(embedded, remotes);
   const served = servedModels(database, settings.latencyThresholdMs);
   const breakers = createBreakers({ database, served, clock, logger });
   const logging = { database, sink: log, callerIds: log.callerIds, clock };
   const answering = { ...logging, served, engine, breakers, random, logger };
   const files = createFilePredictor({ ...answering, ...dependencies.files, temporaryRoot, directory });
   const traffic = { database, engine, served, clock };
-  const deploying = { ...traffic, register };
+  const deploying = { ...traffic, register, defaultEngine: settings.defaultEngine };
   let observer: CallObserver | undefined;
   const stopProbes = startProbeRounds({
     database,
@@ -106,7 +128,10 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
     shadowAgreement: ({ modelId, version }: VersionRecord) => totalAgreement(database, modelId, version),
 
     /** What monitoring needs of it: to have rows answered, and what runs in this process. */
-    scorer: (record: VersionRecord, records: readonly JsonRecord[]) => scoreRecords(engine, record, records),
+    async scorer(record: VersionRecord, records: readonly JsonRecord[]) {
+      const { engine: on = embeddedEngine } = await readDeployment(database, record);
+      return scoreRecords(engine, record, records, on);
+    },
     rowsMixedBy: async (record: VersionRecord) => {
       const rows = await engine.rows(engineModel(record, undefined));
       return rows.independent ? undefined : rows.because;
@@ -125,6 +150,8 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
     observe(hears: CallObserver) {
       observer = hears;
     },
+    /** How the engines of other machines are. */
+    engineHealth: () => engineHealth({ database, remotes }),
     /** The hosts of every version that was loaded here, by `model@version`. */
     pools: engine.pools,
     status: (modelId: string, version: string | undefined) =>

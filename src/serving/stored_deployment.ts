@@ -1,6 +1,7 @@
 import { type Approval, approvedBy } from '../access/approval.ts';
 import { changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
+import { embeddedEngine } from '../engine_settings.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import type { InputSizes } from './engine/warmup.ts';
@@ -14,6 +15,8 @@ export interface DeploymentSettings {
   probe?: Probe | undefined;
   /** Engine hosts side by side; undefined keeps what it was, or one. */
   instances?: number | undefined;
+  /** The engine that runs it; undefined keeps what it was, or is the default. */
+  engine?: string | undefined;
 }
 
 /** The approval to move the traffic, and the check in the change's transaction that it still holds. */
@@ -22,34 +25,43 @@ interface Leave {
   requireAgreed(transaction: Database): Promise<void>;
 }
 
+export interface StoredDeployment {
+  instances: number;
+  /** Undefined: it is not deployed. */
+  engine: string | undefined;
+  probe: Probe | undefined;
+}
+
 /** What an earlier deployment of the version set. */
 export async function readDeployment(
   database: Database,
-  { modelId, version }: VersionRecord,
-): Promise<{ instances: number; probe: Probe | undefined; isDeployed: boolean }> {
+  { modelId, version }: Pick<VersionRecord, 'modelId' | 'version'>,
+): Promise<StoredDeployment> {
   const row = await database
     .selectFrom('deployments')
-    .select(['instances', 'probe'])
+    .select(['instances', 'engine', 'probe'])
     .where('model_id', '=', modelId)
     .where('version', '=', version)
     .executeTakeFirst();
   const probe = row?.probe ?? null;
   return {
     instances: row?.instances ?? 1,
+    engine: row?.engine,
     probe: probe === null ? undefined : parseProbe({ model_id: modelId, version, probe }),
-    isDeployed: row !== undefined,
   };
 }
 
 /**
  * Stores a version as deployed, and its settings, in one transaction with the change of traffic.
  * @param deployment undefined: deployed by a promotion; an existing deployment keeps its settings.
+ * @param engine that runs it from now on
  * @returns the version that was active before, or null.
  */
 export async function recordDeployment(
   dependencies: { database: Database; clock: () => number },
   record: VersionRecord,
   deployment: DeploymentSettings | undefined,
+  engine: string,
   sizes: InputSizes | undefined,
   origin: Origin,
   leave: Leave | undefined,
@@ -60,7 +72,7 @@ export async function recordDeployment(
     await leave?.requireAgreed(transaction);
     await leave?.approval.use(transaction, at);
     const when = { deployed_at: at, deployed_by: by };
-    const given = deployment === undefined ? {} : givenSettings(deployment, sizes, at);
+    const given = deployment === undefined ? {} : { ...givenSettings(deployment, sizes, at), engine };
     await transaction
       .insertInto('deployments')
       .values({
@@ -70,6 +82,7 @@ export async function recordDeployment(
         error_threshold: null,
         latency_threshold_ms: null,
         instances: 1,
+        engine,
         probe: null,
         probed_at: null,
         probe_failure: null,
@@ -87,7 +100,12 @@ export async function recordDeployment(
     return {
       result: before?.activeVersion ?? null,
       before: { route: before },
-      after: { route: after, deployed: true, ...(leave && approvedBy(leave.approval)) },
+      after: {
+        route: after,
+        deployed: true,
+        ...(engine !== embeddedEngine && { engine }),
+        ...(leave && approvedBy(leave.approval)),
+      },
     };
   });
 }

@@ -1,3 +1,4 @@
+import { embeddedEngine } from '../engine_settings.ts';
 import { messageOf } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -46,7 +47,10 @@ export async function warmLastUsed({
     const { versions } = await served.read(last.model_id);
     // Not among them where what is stored of it is damaged.
     const version = versions.get(last.version);
-    if (version !== undefined) engine.rows(version.engineModel).catch(tell);
+    const model = version?.engineModel;
+    // An engine of another machine is warm.
+    if (model !== undefined && (model.engine ?? embeddedEngine) === embeddedEngine)
+      engine.rows(model).catch(tell);
   } catch (error) {
     tell(error);
   }

@@ -309,6 +309,8 @@ interface DeploymentRow {
   latency_threshold_ms: number | null;
   /** Engine hosts side by side, in each server process. */
   instances: number;
+  /** `embedded`, or the name of an engine in MODELYARD_ENGINES. */
+  engine: ColumnType<string, string | undefined, string>;
   /** JSON of serving/probe.ts, or null. */
   probe: string | null;
   /** When the probe last ran, and why it failed then (null: it passed). */

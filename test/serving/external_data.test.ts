@@ -94,7 +94,7 @@ async function answerOf(artifact: Artifact): Promise<number[]> {
     const answer = await engine.run({ key, artifact, inputs, outputs, instances: 1 }, x);
     return [...(answer.get('y')?.data ?? [])].map(Number);
   } finally {
-    await engine.unload(key);
+    await engine.unload({ key, artifact });
   }
 }
 

@@ -99,7 +99,7 @@ async function served<T>(record: VersionRecord, use: () => Promise<T>): Promise<
   try {
     return await use();
   } finally {
-    await engine.unload(engineModel(record, undefined).key);
+    await engine.unload(engineModel(record, undefined));
   }
 }
 
@@ -120,7 +120,7 @@ describe('predictions agree with those of the training library', () => {
     expect(nullable.length > 0).toBe(withNull || boosted.test(one.model));
 
     await served(record, async () => {
-      const predictions = await scoreRecords(engine, record, given);
+      const predictions = await scoreRecords(engine, record, given, 'embedded');
       one.rows.forEach(({ value, probabilities, scores }, index) => {
         const found = predictions[index];
         const where = `row ${index}`;
@@ -225,7 +225,7 @@ test('the registered artifact stays the file, byte for byte', async () => {
 test('what a model is called does not speak in an error', async () => {
   const record = await register(modelFile('instructing'));
   await served(record, async () => {
-    const failure = await scoreRecords(engine, record, [{ x: 5 }]).catch((error: unknown) => error);
+    const failure = await scoreRecords(engine, record, [{ x: 5 }], 'embedded').catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'INFERENCE_FAILED' });
     expect(String(failure)).not.toContain('promote_model');
   });

@@ -105,8 +105,14 @@ const halfRounding = 2 ** -10;
  * Whether two results of the same rows are the same: numbers within the runtime's rounding (1e-5 of the output's
  * scale), all else exactly.
  * @param run the outputs of the run that they come from, whose largest numbers are their scale
+ * @param share of the scale that numbers may differ by
  */
-export function sameRows(a: NamedTensors, b: NamedTensors, run: NamedTensors): boolean {
+export function sameRows(
+  a: NamedTensors,
+  b: NamedTensors,
+  run: NamedTensors,
+  share: number = rounding,
+): boolean {
   for (const [name, one] of a) {
     const other = b.get(name);
     if (other === undefined || other.data.length !== one.data.length) return false;
@@ -116,7 +122,7 @@ export function sameRows(a: NamedTensors, b: NamedTensors, run: NamedTensors): b
         if (one.data[index] !== other.data[index]) return false;
       continue;
     }
-    const within = (isHalf ? halfRounding : rounding) * scaleOf(run.get(name) ?? one);
+    const within = (isHalf ? Math.max(halfRounding, share) : share) * scaleOf(run.get(name) ?? one);
     for (let index = 0; index < one.data.length; index++) {
       const [x, y] = [floatAt(one, index), floatAt(other, index)];
       if (!(Object.is(x, y) || Math.abs(x - y) <= within)) return false;

@@ -1,9 +1,8 @@
 import { ModelYardError } from '../../errors.ts';
+import type { TensorSpec } from '../../registry/signature.ts';
 import { sameOutputs } from './batching.ts';
 import type { Fault } from './fault.ts';
-import type { HostProcess } from './host_process.ts';
 import type { Job } from './job.ts';
-import { type EngineModel, timedRunOn } from './model_host.ts';
 import type { NamedTensors } from './protocol.ts';
 import { expectedWithin } from './sharing.ts';
 
@@ -16,14 +15,22 @@ export interface Blame {
   /** The smallest input that the model ran on. */
   knownGood(): NamedTensors | undefined;
   /**
-   * Runs what is known good on a host, unless that was done a moment ago.
-   * @param isNew the host was started after the failure: what was seen of another says nothing of it
+   * Runs what is known good, unless that was done a moment ago.
+   * @param isNew what it is run on was started after the failure: what was seen of another says nothing of it
    */
-  ask(host: HostProcess, about: { isNew: boolean }): Promise<void>;
+  ask(whom: Asked, about: { isNew: boolean }): Promise<void>;
   /** Whether the model failed on what is known good when it was asked last. */
   isBroken(): boolean;
   /** Whose fault the failure of a call is, by what was seen last. */
   fault(call: Pick<Job, 'isSearch'>): Fault;
+}
+
+/** What runs the version: a host, or an engine of another machine. */
+export interface Asked {
+  /** @throws what a run throws */
+  run(tensors: NamedTensors, timeoutMs: number): Promise<{ runMs: number }>;
+  /** Whether it ended by an error of its own. */
+  endedByItself(): boolean;
 }
 
 /** How long it is remembered that the model works, or does not, on what is known good: no failure asks again meanwhile. */
@@ -35,7 +42,7 @@ const maxUnanswered = 20;
 
 /** @param storedInput an input that the version was deployed with as one that it must run on, if there is one */
 export function createBlame(
-  model: Pick<EngineModel, 'outputs'>,
+  model: { outputs: readonly TensorSpec[] },
   timeoutMs: number,
   storedInput: () => Promise<NamedTensors | undefined>,
 ): Blame {
@@ -61,7 +68,7 @@ export function createBlame(
 
     knownGood: () => known?.tensors,
 
-    async ask(host, { isNew }) {
+    async ask(whom, { isNew }) {
       if (isNew) verdict = undefined;
       else if (verdict !== undefined && performance.now() - verdict.at < verdictMs) return;
       if (known === undefined) {
@@ -74,11 +81,11 @@ export function createBlame(
       const limitMs = Math.min(timeoutMs / 2, expectedWithin(runMs ?? timeoutMs));
       let works = true;
       try {
-        known.runMs = (await timedRunOn(host, model, tensors, limitMs)).runMs;
+        known.runMs = (await whom.run(tensors, limitMs)).runMs;
       } catch (error) {
         const isCrash = error instanceof ModelYardError && error.code === 'ENGINE_CRASHED';
         // Somebody ended it: that says nothing.
-        if (isCrash && !host.endedByItself()) return;
+        if (isCrash && !whom.endedByItself()) return;
         works = false;
       }
       verdict = { works, at: performance.now() };

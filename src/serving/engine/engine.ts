@@ -43,13 +43,19 @@ export interface Engine extends ModelInspector {
   rows(model: EngineModel): Promise<RowIndependence>;
   /** What is known about a version's inputs: an example that it ran on, and what its graph says about them. */
   known(model: EngineModel): KnownOfInputs;
-  /** Finishes running and waiting calls, then ends the hosts of a version. */
-  unload(key: string): Promise<void>;
+  /**
+   * Finishes running and waiting calls, then ends the hosts of a version.
+   * @throws ENGINE_CRASHED, TIMEOUT where an engine of another machine cannot be told
+   */
+  unload(model: PlacedModel): Promise<void>;
   status(key: string): PoolStatus;
   /** Of every version that was loaded. */
   pools(): (PoolStatus & { key: string })[];
   close(): void;
 }
+
+/** What of a version says where it is loaded. */
+export type PlacedModel = Pick<EngineModel, 'key' | 'engine' | 'artifact'>;
 
 export interface EngineSettings extends HostSettings {
   /** Whether the bytes of an artifact are on their way from where it is kept. */
@@ -76,6 +82,7 @@ const spareLifetimeMs = 10_000;
 const trialTimeoutMs = 5_000;
 const sweepIntervalMs = 5_000;
 
+/** The embedded engine: it runs every version that it is given, whatever engine that names. */
 export function createEngine(settings: EngineSettings): Engine {
   const { incoming = tmpdir(), maxArtifactBytes = Number.POSITIVE_INFINITY } = settings;
   const { isFetching = () => false } = settings;
@@ -194,7 +201,7 @@ export function createEngine(settings: EngineSettings): Engine {
     rows: (model) => poolOf(model).rows(),
     known: (model) => poolOf(model).known(),
 
-    async unload(key) {
+    async unload({ key }) {
       endedByTrial.delete(key);
       const pool = pools.get(key);
       pools.delete(key);

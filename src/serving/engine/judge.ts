@@ -1,6 +1,7 @@
 import { ModelYardError } from '../../errors.ts';
-import type { Blame } from './blame.ts';
+import type { Asked, Blame } from './blame.ts';
 import { RunFailure } from './fault.ts';
+import type { HostProcess } from './host_process.ts';
 import type { Job } from './job.ts';
 import type { Member, PoolHosts } from './pool_hosts.ts';
 import type { RefusedInputs } from './refused_inputs.ts';
@@ -16,7 +17,12 @@ export interface Judge {
 /** Why a host cannot be started that say nothing of its model: there is no room for it, or no way to the artifact. */
 const hindrances: readonly string[] = ['LIMIT_EXCEEDED', 'STORAGE_UNAVAILABLE'];
 
-export function createJudge(blame: Blame, hosts: PoolHosts, refused: RefusedInputs): Judge {
+export function createJudge(
+  blame: Blame,
+  asked: (host: HostProcess) => Asked,
+  hosts: PoolHosts,
+  refused: RefusedInputs,
+): Judge {
   function blamed(job: Job, error: ModelYardError): RunFailure {
     const fault = blame.fault(job);
     const failure = new RunFailure(error, fault, fault === 'caller' && isHang(error) ? ranOn(error) : {});
@@ -29,7 +35,7 @@ export function createJudge(blame: Blame, hosts: PoolHosts, refused: RefusedInpu
     async judged(member, job, error) {
       if (!(error instanceof ModelYardError)) return error;
       if (error.code === 'INFERENCE_FAILED') {
-        await blame.ask(member.host, { isNew: false });
+        await blame.ask(asked(member.host), { isNew: false });
         return new RunFailure(error, blame.fault(job));
       }
       const isCrash = error.code === 'ENGINE_CRASHED';

@@ -7,6 +7,7 @@ import type { ArtifactStore } from '../../storage/artifact_store.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { RowIndependence } from '../graph/rows/row_independence.ts';
 import { batchRows, hasFreeBatch, splitRows } from './batching.ts';
+import type { Asked } from './blame.ts';
 import type { HostAhead } from './host_ahead.ts';
 import { type HostProcess, spawnHost } from './host_process.ts';
 import type { NamedDimensions } from './protocol.ts';
@@ -25,6 +26,8 @@ import { type InputSizes, namesCategories, sizedInputs, warmupTensors } from './
 export interface EngineModel {
   /** Unique to the model and version. */
   key: string;
+  /** The engine that runs it; undefined: the embedded one. */
+  engine?: string | undefined;
   artifact: Artifact;
   inputs: readonly TensorSpec[];
   outputs: readonly TensorSpec[];
@@ -135,8 +138,16 @@ export async function timedRunOn(
   );
 }
 
+/** A host as one that is asked whether a version runs. */
+export function askedHost(host: HostProcess, model: Pick<EngineModel, 'outputs'>): Asked {
+  return {
+    run: (tensors, timeoutMs) => timedRunOn(host, model, tensors, timeoutMs),
+    endedByItself: host.endedByItself,
+  };
+}
+
 /** The error of an answer with too many elements; an answer is never cut. */
-function tooLargeAnswer(elements: number, most: number): ModelYardError {
+export function tooLargeAnswer(elements: number, most: number): ModelYardError {
   return new ModelYardError(
     'LIMIT_EXCEEDED',
     `The model's answer has ${elements} elements; at most ${most} are given in one answer.`,

@@ -6,7 +6,7 @@ import { createBlame } from './blame.ts';
 import { RunFailure } from './fault.ts';
 import { cancelled, createJob, type Job, type JobOptions, type JobOwner, queueFull } from './job.ts';
 import { createJudge, isHang } from './judge.ts';
-import { type EngineModel, timedRunOn } from './model_host.ts';
+import { askedHost, type EngineModel, timedRunOn } from './model_host.ts';
 import {
   createPoolHosts,
   type LoadReport,
@@ -92,7 +92,7 @@ export function createVersionPool(
       knownInputs = warmup.known;
       dimensions = warmup.dimensions;
       if (warmup.knownGood !== undefined) blame.worked(warmup.knownGood, warmup.warmupMs);
-      else if (isSuspected) await blame.ask(host, { isNew: true });
+      else if (isSuspected) await blame.ask(askedHost(host, model), { isNew: true });
     },
     ready: dispatch,
     failed(error) {
@@ -102,7 +102,7 @@ export function createVersionPool(
     },
   });
 
-  const judge = createJudge(blame, hosts, refused);
+  const judge = createJudge(blame, (host) => askedHost(host, model), hosts, refused);
 
   const isIdle = () => queue.length === 0 && hosts.isIdle();
 

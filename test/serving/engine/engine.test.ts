@@ -87,7 +87,7 @@ describe('a version', () => {
     const engine = engineWith();
     const model = await versionOf('slow_run');
     const before = engine.run(model, column(1));
-    await engine.unload(model.key);
+    await engine.unload(model);
     // What was under way is answered first.
     expect(numbers(await before)).toEqual([1]);
     expect(engine.status(model.key).state).toBe('not_loaded');

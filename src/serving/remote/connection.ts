@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import type { EngineSettings } from '../../engine_settings.ts';
+import { ModelYardError, messageOf } from '../../errors.ts';
+import { readAnswer, writeCall } from '../../open_inference/json_messages.ts';
+import type { NamedTensors } from '../engine/protocol.ts';
+import { type ModelMetadata, modelMetadata } from './compare_signature.ts';
+import { engineError, refusal, saidIn } from './engine_errors.ts';
+import { createHttpClient, type HttpAnswer, type HttpRequest, type StreamedBody } from './http_client.ts';
+import type { Place } from './placed_name.ts';
+
+/** What an engine answered to a run: outputs, or why it could not. */
+export type RunAnswer = { outputs: NamedTensors } | { status: number; said: string };
+
+/** An engine as the Open Inference Protocol has it, REST with the binary tensor and the model repository extensions. */
+export interface EngineConnection {
+  /** Whether the engine itself is ready. */
+  isUp(signal: AbortSignal): Promise<boolean>;
+  isReady(place: Place, signal: AbortSignal): Promise<boolean>;
+  metadata(place: Place, signal: AbortSignal): Promise<ModelMetadata>;
+  /** How many instances a model has, where the engine says it (Triton does). */
+  instances(place: Place, signal: AbortSignal): Promise<number | undefined>;
+  /** @throws what the connection does wrong, also an answer that is none of the protocol */
+  run(
+    place: Place,
+    tensors: NamedTensors,
+    outputs: readonly string[],
+    signal: AbortSignal,
+  ): Promise<RunAnswer>;
+  load(name: string, body: Buffer | StreamedBody | undefined, signal: AbortSignal): Promise<void>;
+  /** A model that is not there is unloaded. */
+  unload(name: string, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** Of an answer to a run: ten million elements, which is what a run may give back, as text or bytes. */
+const maxRunBytes = 256e6;
+const maxOtherBytes = 4e6;
+
+const serverMetadata = z.object({ extensions: z.array(z.string()).default([]) });
+const modelConfig = z.object({ instance_group: z.array(z.object({ count: z.number() })).default([]) });
+
+/** @throws Error when the certificates cannot be read */
+export function connectEngine(settings: EngineSettings): EngineConnection {
+  const { name: engine } = settings;
+  const client = createHttpClient(settings);
+  let extensions: Promise<readonly string[]> | undefined;
+
+  async function send(request: Omit<HttpRequest, 'maxBytes'> & { maxBytes?: number }): Promise<HttpAnswer> {
+    try {
+      return await client.send({ maxBytes: maxOtherBytes, ...request });
+    } catch (error) {
+      // Another may stand in its place when it is back.
+      extensions = undefined;
+      throw engineError(engine, error);
+    }
+  }
+
+  async function readExtensions(signal: AbortSignal): Promise<readonly string[]> {
+    const { status, body } = await send({ method: 'GET', path: '/v2', signal });
+    const said = status === 200 ? serverMetadata.safeParse(jsonOf(body)) : undefined;
+    return said?.success ? said.data.extensions : [];
+  }
+
+  async function takesBinary(signal: AbortSignal): Promise<boolean> {
+    if (settings.binaryTensors !== undefined) return settings.binaryTensors;
+    const known = extensions ?? readExtensions(signal);
+    extensions = known;
+    known.catch(() => {
+      if (extensions === known) extensions = undefined;
+    });
+    return (await known).includes('binary_tensor_data');
+  }
+
+  return {
+    isUp: async (signal) => (await send({ method: 'GET', path: '/v2/health/ready', signal })).status === 200,
+
+    async isReady(place, signal) {
+      const { status, body } = await send({ method: 'GET', path: `${pathOf(place)}/ready`, signal });
+      if (status === 401 || status === 403) throw refusal(engine, 'tell', status, saidIn(body));
+      return status === 200;
+    },
+
+    async metadata(place, signal) {
+      const { status, body } = await send({ method: 'GET', path: pathOf(place), signal });
+      if (status !== 200) throw refusal(engine, `describe the model ${place.name}`, status, saidIn(body));
+      const read = modelMetadata.safeParse(jsonOf(body));
+      if (read.success) return read.data;
+      throw wrongAnswer(engine, 'its description of the model is none of the protocol');
+    },
+
+    async instances(place, signal) {
+      const { status, body } = await send({ method: 'GET', path: `${pathOf(place)}/config`, signal });
+      const read = status === 200 ? modelConfig.safeParse(jsonOf(body)) : undefined;
+      return read?.success ? read.data.instance_group.reduce((sum, { count }) => sum + count, 0) : undefined;
+    },
+
+    async run(place, tensors, outputs, signal) {
+      const isBinary = await takesBinary(signal);
+      const { bytes, headerLength } = writeCall(
+        {
+          id: undefined,
+          parameters: {},
+          inputs: tensors,
+          outputs: outputs.map((name) => ({ name, parameters: isBinary ? { binary_data: true } : {} })),
+        },
+        () => isBinary,
+      );
+      const { status, headers, body } = await send({
+        method: 'POST',
+        path: `${pathOf(place)}/infer`,
+        headers: {
+          'content-type': headerLength === undefined ? 'application/json' : 'application/octet-stream',
+          ...(headerLength !== undefined && { 'inference-header-content-length': String(headerLength) }),
+        },
+        body: bytes,
+        signal,
+        maxBytes: maxRunBytes,
+      });
+      if (status !== 200) return { status, said: saidIn(body) };
+      const given = headers['inference-header-content-length'];
+      try {
+        return {
+          outputs: new Map(readAnswer(body, given === undefined ? undefined : Number(given)).outputs),
+        };
+      } catch (error) {
+        throw wrongAnswer(engine, messageOf(error).replace(/\.$/, ''));
+      }
+    },
+
+    async load(name, body, signal) {
+      const { status, body: answer } = await send({
+        method: 'POST',
+        path: `/v2/repository/models/${encodeURIComponent(name)}/load`,
+        headers: { 'content-type': 'application/json' },
+        body: body ?? Buffer.from('{}'),
+        signal,
+      });
+      if (status !== 200) throw refusal(engine, 'load the model', status, saidIn(answer));
+    },
+
+    async unload(name, signal) {
+      const { status, body } = await send({
+        method: 'POST',
+        path: `/v2/repository/models/${encodeURIComponent(name)}/unload`,
+        headers: { 'content-type': 'application/json' },
+        body: Buffer.from('{}'),
+        signal,
+      });
+      if (status !== 200 && status !== 400 && status !== 404)
+        throw refusal(engine, 'unload the model', status, saidIn(body));
+    },
+
+    close: client.close,
+  };
+}
+
+function pathOf({ name, version }: Place): string {
+  const model = `/v2/models/${encodeURIComponent(name)}`;
+  return version === undefined ? model : `${model}/versions/${encodeURIComponent(version)}`;
+}
+
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** An answer that cannot be passed on. */
+export function wrongAnswer(engine: string, what: string): ModelYardError {
+  return new ModelYardError(
+    'INFERENCE_FAILED',
+    `The engine ${engine} answered otherwise than it should: ${what}.`,
+    'The answer is not passed on. Look at what the engine has under that name, and at its log.',
+  );
+}
