@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import { SettingsError } from './errors.ts';
+import { messageOf, SettingsError, systemCodeOf } from './errors.ts';
 
 /** The engine of this machine, which every server has. */
 export const embeddedEngine = 'embedded';
@@ -124,6 +125,12 @@ export function parseEngines(text: string | undefined, environment: NodeJS.Proce
   return found.map(([name, one]) => {
     if (name === embeddedEngine)
       throw wrong(`${embeddedEngine} is the name of the engine that every server has`);
+    if (one.ca_file !== undefined)
+      try {
+        readFileSync(one.ca_file);
+      } catch (error) {
+        throw wrong(`${name}.ca_file cannot be read (${systemCodeOf(error) ?? messageOf(error)})`);
+      }
     return {
       name,
       url: one.url.replace(/\/+$/, ''),

@@ -225,7 +225,9 @@ test('the registered artifact stays the file, byte for byte', async () => {
 test('what a model is called does not speak in an error', async () => {
   const record = await register(modelFile('instructing'));
   await served(record, async () => {
-    const failure = await scoreRecords(engine, record, [{ x: 5 }], 'embedded').catch((error: unknown) => error);
+    const failure = await scoreRecords(engine, record, [{ x: 5 }], 'embedded').catch(
+      (error: unknown) => error,
+    );
     expect(failure).toMatchObject({ code: 'INFERENCE_FAILED' });
     expect(String(failure)).not.toContain('promote_model');
   });

@@ -31,7 +31,7 @@ function notingEngine(): { engine: Engine; did: string[]; failOn(key: string): v
       run: refuse,
       rows: refuse,
       known: () => ({ good: undefined, inputs: [] }),
-      async unload(key) {
+      async unload({ key }) {
         did.push(`unload ${key}`);
       },
       status: () => ({ state: 'ready', hosts: 1, waiting: 0, runningMs: undefined }),

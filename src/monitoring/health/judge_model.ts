@@ -6,6 +6,7 @@ import type { HealthStatus } from './health_status.ts';
 /** A version's engine in this process. */
 export interface EngineState {
   state: 'not_loaded' | 'loading' | 'ready';
+  /** Processes here; none where an engine of another machine has it. */
   hosts: number;
   waiting: number;
   runningMs: number | undefined;
@@ -68,7 +69,7 @@ export function judgeModel(signs: ModelSigns): { status: HealthStatus; detail: s
   if (engine.state === 'ready')
     return {
       status: 'healthy',
-      detail: `loaded and warm in ${engine.hosts} process${engine.hosts === 1 ? '' : 'es'}; ${calls} calls in the last hour`,
+      detail: `${engine.hosts === 0 ? 'ready in its engine' : `loaded and warm in ${engine.hosts} process${engine.hosts === 1 ? '' : 'es'}`}; ${calls} calls in the last hour`,
     };
   if (calls > 0)
     return { status: 'healthy', detail: `${share}; not loaded in this process, loads with its next call` };

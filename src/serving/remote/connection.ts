@@ -72,7 +72,7 @@ export function connectEngine(settings: EngineSettings): EngineConnection {
   }
 
   return {
-    isUp: async (signal) => (await send({ method: 'GET', path: '/v2/health/ready', signal })).status === 200,
+    isUp: async (signal) => (await send({ method: 'GET', path: '/v2/health/live', signal })).status === 200,
 
     async isReady(place, signal) {
       const { status, body } = await send({ method: 'GET', path: `${pathOf(place)}/ready`, signal });

@@ -93,8 +93,11 @@ export function createHttpClient(to: {
           let bytes = 0;
           response.on('data', (chunk: Buffer) => {
             bytes += chunk.length;
-            if (bytes > maxBytes) request.destroy(new AnswerTooLarge(`more than ${maxBytes} bytes`));
-            else chunks.push(chunk);
+            if (bytes <= maxBytes) chunks.push(chunk);
+            else {
+              reject(new AnswerTooLarge(`more than ${maxBytes} bytes`));
+              request.destroy();
+            }
           });
           response.once('end', () =>
             resolve({
@@ -104,7 +107,7 @@ export function createHttpClient(to: {
             }),
           );
           // Cut off: an 'end' does not come.
-          response.once('error', failed);
+          response.on('error', failed);
           response.once('close', () => {
             if (!response.complete) failed(new Error('the answer was cut off'));
           });
@@ -112,10 +115,9 @@ export function createHttpClient(to: {
       );
       function failed(error: Error): void {
         if (signal.aborted) reject(signal.reason);
-        else if (error instanceof AnswerTooLarge) reject(error);
         else reject(new ConnectionFailure(reasonOf(error), { cause: error }));
       }
-      request.once('error', failed);
+      request.on('error', failed);
       if (body === undefined || !('parts' in body)) request.end(body);
       else writeParts(request, body).catch((error: unknown) => request.destroy(asError(error)));
     });

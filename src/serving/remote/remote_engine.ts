@@ -2,6 +2,7 @@ import type { EngineSettings } from '../../engine_settings.ts';
 import { ModelYardError } from '../../errors.ts';
 import type { ArtifactStore } from '../../storage/artifact_store.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { Tensor } from '../../tensors/datatypes.ts';
 import { versionOfKey } from '../deployed_version.ts';
 import { type Blame, createBlame } from '../engine/blame.ts';
 import type { PlacedModel } from '../engine/engine.ts';
@@ -242,13 +243,13 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
   function requireWhole(wanted: EngineModel['outputs'], given: NamedTensors): NamedTensors {
     let elements = 0;
     const outputs: NamedTensors = new Map();
-    for (const { name: output, datatype } of wanted) {
+    for (const { name: output, datatype, shape, unranked } of wanted) {
       const tensor = given.get(output);
       if (tensor === undefined) throw wrongAnswer(name, `the output ${shown(output)} is missing`);
       if (tensor.datatype !== datatype)
         throw wrongAnswer(name, `the output ${shown(output)} is ${tensor.datatype}, not ${datatype}`);
       elements += tensor.data.length;
-      outputs.set(output, tensor);
+      outputs.set(output, unranked ? tensor : withRank(tensor, shape.length));
     }
     if (elements > maxOutputElements) throw tooLargeAnswer(elements, maxOutputElements);
     return outputs;
@@ -398,6 +399,12 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
 
 /** Failures that say nothing against the version: the load's, the caller's, this machine's. */
 const notCounted: readonly string[] = ['CANCELLED', 'LIMIT_EXCEEDED', 'STORAGE_UNAVAILABLE', 'NOT_DEPLOYED'];
+
+/** MLServer gives a vector as a column. */
+function withRank(tensor: Tensor, rank: number): Tensor {
+  const { shape } = tensor;
+  return shape.length === rank + 1 && shape.at(-1) === 1 ? { ...tensor, shape: shape.slice(0, -1) } : tensor;
+}
 
 function tookTooLong(engine: string, ms: number): ModelYardError {
   return new ModelYardError(
