@@ -9,7 +9,7 @@ import { createHttpClient, type HttpAnswer, type HttpRequest, type StreamedBody 
 import type { Place } from './placed_name.ts';
 
 /** What an engine answered to a run: outputs, or why it could not. */
-export type RunAnswer = { outputs: NamedTensors } | { status: number; said: string };
+type RunAnswer = { outputs: NamedTensors } | { status: number; said: string };
 
 /** An engine as the Open Inference Protocol has it, REST with the binary tensor and the model repository extensions. */
 export interface EngineConnection {
