@@ -6,9 +6,9 @@ import { isLoopback } from './http/access/addresses.ts';
 import type { HttpContext } from './http/http_context.ts';
 import { createHttpServer } from './http/http_server.ts';
 import { protocols } from './http/protocols.ts';
-import { readPem } from './http/read_pem.ts';
 import type { ServeOptions } from './http/serve_options.ts';
-import { fixPorts, isStopMessage, superviseWorkers } from './http/workers.ts';
+import { readTlsFiles, requireValidAt, type TlsMaterial } from './http/tls_files.ts';
+import { fixPorts, isStopMessage, superviseWorkers, tellListening } from './http/workers.ts';
 import { openServices } from './services.ts';
 import type { Settings } from './settings.ts';
 import { openDatabase } from './storage/database.ts';
@@ -20,19 +20,21 @@ const endMs = 35_000;
 /**
  * Serves HTTP until a signal comes, in this process or in several that share the port.
  * @returns the exit code, once all has ended
- * @throws SettingsError where others than this machine would be served without tokens
+ * @throws SettingsError where others than this machine would be served without tokens, or the files of TLS are of no use
  */
 export async function serveHttp(settings: Settings, options: ServeOptions): Promise<number> {
-  if (cluster.isWorker) return serveHere(settings, options, () => undefined);
+  const tls = options.tls && readTlsFiles(options.tls);
+  if (cluster.isWorker) return serveHere(settings, options, tls, tellListening);
+  // Only at the start: a worker that takes another one's place serves on with what the others have.
+  if (options.tls !== undefined && tls !== undefined) requireValidAt(tls, options.tls.certFile, Date.now());
   const haveTokens = await requireTokens(settings, options);
   const tell = (ports: readonly number[]) =>
     process.stderr.write(`modelyard: ${greeting(settings, options, ports, haveTokens)}\n`);
-  if (options.workers === 1) return serveHere(settings, options, tell);
+  if (options.workers === 1) return serveHere(settings, options, tls, tell);
   const { host, port, grpcPort, workers } = options;
   await fixPorts(host, { '--port': port, ...(grpcPort !== undefined && { '--grpc-port': grpcPort }) });
   return superviseWorkers(
     workers,
-    grpcPort === undefined ? 1 : 2,
     createLogger({ directory: settings.directory, level: settings.logLevel }),
     tell,
   );
@@ -71,6 +73,7 @@ function greeting(
 async function serveHere(
   settings: Settings,
   options: ServeOptions,
+  tls: TlsMaterial | undefined,
   listening: (ports: readonly number[]) => void,
 ): Promise<number> {
   // A word that comes before it listens holds too.
@@ -83,6 +86,7 @@ async function serveHere(
   const server = createHttpServer({
     settings,
     options,
+    tls,
     services,
     logger,
     clock: Date.now,
@@ -90,29 +94,33 @@ async function serveHere(
     protocols,
   });
   const { port } = await server.listen();
-  const grpc = await listenForGrpc(server.context);
-  listening(grpc === undefined ? [port] : [port, grpc.port]);
+  const grpcPort = await listenForGrpc(server.context, tls);
+  listening(grpcPort === undefined ? [port] : [port, grpcPort]);
   // A log line that nobody reads is no reason to fail.
   process.stderr.on('error', () => undefined);
   const { drains } = await stopping;
-  await Promise.all([server.close(drains ? options.drainMs : 0, endMs), grpc?.close(endMs)]);
+  await server.close(drains ? options.drainMs : 0, endMs);
   await services.close();
   await logger.close();
   process.exit(0);
 }
 
-/** Serves gRPC where that is wanted; what it needs is loaded only then. */
-async function listenForGrpc(context: HttpContext) {
-  const { host, grpcPort, tls } = context.options;
+/** Serves gRPC where that is wanted, until HTTP ends; what it needs is loaded only then. @returns its port */
+async function listenForGrpc(
+  context: HttpContext,
+  tls: TlsMaterial | undefined,
+): Promise<number | undefined> {
+  const { host, grpcPort } = context.options;
   if (grpcPort === undefined) return undefined;
   const { createGrpcServer } = await import('./http/open_inference/grpc_server.ts');
   const server = createGrpcServer(context, {
     host,
     port: grpcPort,
-    tls: tls && { key: readPem(tls.keyFile), cert: readPem(tls.certFile) },
+    tls,
   });
   const { port } = await server.listen();
-  return { port, close: server.close };
+  context.onClose(() => server.close(endMs));
+  return port;
 }
 
 /** Waits for a signal or the word of the process that started this one. A second signal does not wait. */

@@ -12,12 +12,15 @@ export const plainError: ErrorBody = ({ code, message, hint, retryable }) => ({
 });
 
 /** Turns anything thrown into an answer, for `setErrorHandler` of a protocol's scope. */
-export function errorHandler({ options, logger }: HttpContext, bodyOf: ErrorBody) {
-  return (thrown: FastifyError, _: FastifyRequest, reply: FastifyReply): void => {
+export function errorHandler({ options, logger, isReady }: HttpContext, bodyOf: ErrorBody) {
+  return (thrown: FastifyError, { raw }: FastifyRequest, reply: FastifyReply): void => {
     const error = errorOf(thrown, options.maxBodyBytes);
     if (error.code === 'INTERNAL' && error.cause !== undefined && error !== thrown)
       logger.error('a request failed', { error: thrown });
     const { status, headers } = statusOf(error);
+    // Fastify closes the connection where a body was not taken. While more of it comes in, the system answers that with a reset,
+    // which can overtake the answer: its client would not learn what was wrong.
+    if (isReady() || !raw.complete) reply.removeHeader('connection');
     void reply.code(status).headers(headers).send(bodyOf(error, status));
   };
 }

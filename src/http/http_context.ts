@@ -9,6 +9,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { ToolAnswer } from '../tool_answer.ts';
 import type { Route } from './open_api/document.ts';
 import type { ServeOptions } from './serve_options.ts';
+import type { UnderWay } from './under_way.ts';
 
 /** What a protocol's routes need of the server that they are part of. */
 export interface HttpContext {
@@ -21,6 +22,8 @@ export interface HttpContext {
   isReady(): boolean;
   /** Aborted when streams that are held open have to end. */
   stopping: AbortSignal;
+  /** What has not been answered yet, of all fronts. */
+  underWay: UnderWay;
   /** Has something done at the end, beside what is under way: other ports are closed then. */
   onClose(close: () => Promise<void>): void;
   /** The numbers of every process of this server, as prom-client's JSON. */

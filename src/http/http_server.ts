@@ -16,6 +16,7 @@ import { authenticate } from './access/authenticate.ts';
 import { checkRequest, preflightHeaders } from './access/check_request.ts';
 import { rateLimit } from './access/rate_limit.ts';
 import { refuseUnheededParts } from './access/unheeded_parts.ts';
+import { boundBodyTime } from './body_time.ts';
 import { errorHandler, plainError } from './error_handler.ts';
 import type { HttpContext } from './http_context.ts';
 import { HttpRefusal } from './http_error.ts';
@@ -23,8 +24,8 @@ import { addJsonParser } from './json_body.ts';
 import { processMetrics } from './metrics/process_metrics.ts';
 import { workerMetrics } from './metrics/worker_metrics.ts';
 import type { Route } from './open_api/document.ts';
-import { readPem } from './read_pem.ts';
 import type { ServeOptions } from './serve_options.ts';
+import type { TlsMaterial } from './tls_files.ts';
 import { underWay } from './under_way.ts';
 
 declare module 'fastify' {
@@ -55,6 +56,8 @@ export type Protocol = (app: FastifyInstance, context: HttpContext) => void;
 export interface HttpServerDependencies {
   settings: Settings;
   options: ServeOptions;
+  /** undefined: plain HTTP. */
+  tls: TlsMaterial | undefined;
   services: Services;
   logger: Logger;
   clock: () => number;
@@ -72,9 +75,8 @@ export interface HttpServer {
   close(drainMs: number, endMs: number): Promise<void>;
 }
 
-/** How long headers may take to come in, a body by default, and the largest one at all, milliseconds. */
+/** How long headers may take to come in, and the largest body at all, milliseconds. */
 const headersMs = 10_000;
-const bodyMs = 30_000;
 const longestBodyMs = 3_600_000;
 /** How long a connection is kept for the next call, milliseconds: longer than load balancers keep theirs. */
 const keepAliveMs = 75_000;
@@ -88,8 +90,7 @@ const noOrder: CallOrder = { change: (_, change) => change(), use: (_, use) => u
 const nobodyWatches = () => undefined;
 
 export function createHttpServer(dependencies: HttpServerDependencies): HttpServer {
-  const { settings, options, services, logger, clock, catalogue, protocols } = dependencies;
-  const tls = options.tls && { key: readPem(options.tls.keyFile), cert: readPem(options.tls.certFile) };
+  const { settings, options, tls, services, logger, clock, catalogue, protocols } = dependencies;
   const app: FastifyInstance = fastify({
     ...(tls && { https: { ...tls, minVersion: 'TLSv1.2' as const } }),
     logger: false,
@@ -100,7 +101,10 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1000 },
     // An address that leads nowhere: no route's own form of errors holds.
-    frameworkErrors: (error, request, reply) => errorHandler(context, plainError)(error, request, reply),
+    frameworkErrors(error, request, reply) {
+      boundBodyTime(request, reply);
+      errorHandler(context, plainError)(error, request, reply);
+    },
   });
   const { tokens } = services.access;
   const authentication = { tokens, loopbackOnly: isLoopback(options.host), readOnly: settings.readOnly };
@@ -136,6 +140,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
     clock,
     isReady: () => !stopping.signal.aborted,
     stopping: stopping.signal,
+    underWay: load,
     onClose: (close) => closings.push(close),
     metricsOfAll: workerMetrics(() => metrics.registry.getMetricsAsJSON()),
     async admit(authorization, address) {
@@ -198,6 +203,7 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
       load.begin();
       reply.raw.once('close', load.end);
     }
+    boundBodyTime(request, reply);
     if (stopping.signal.aborted) reply.header('connection', 'close');
     checkRequest(request, reply, options, permission === 'none');
     if (permission === 'none') return;
@@ -214,18 +220,6 @@ export function createHttpServer(dependencies: HttpServerDependencies): HttpServ
         async () => undefined,
       );
     if (!request.is404) refuseUnheededParts(request);
-  });
-  app.addHook('preParsing', (request, reply, payload, done) => {
-    if (hasBody(request)) {
-      const refuse = () => {
-        const late = new HttpRefusal(408, 'TIMEOUT', 'The body did not come in in time.', 'Send it faster.');
-        void reply.header('connection', 'close').send(late);
-      };
-      const timer = setTimeout(refuse, request.routeOptions.config.bodyTimeoutMs ?? bodyMs);
-      const stop = () => clearTimeout(timer);
-      payload.once('end', stop).once('close', stop);
-    }
-    done(null, payload);
   });
   app.removeAllContentTypeParsers();
   addJsonParser(app);
@@ -281,10 +275,6 @@ function within(ms: number, begin: (done: () => void) => void): Promise<void> {
       resolve();
     });
   });
-}
-
-function hasBody({ headers }: FastifyRequest): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** The caller of a request whose route needs one. */

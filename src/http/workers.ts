@@ -7,6 +7,14 @@ import { relayMetrics } from './metrics/worker_metrics.ts';
 /** What a worker is told when it is to end. */
 const stopMessage = z.object({ modelyard: z.literal('stop'), drains: z.boolean() });
 
+/** What a worker tells once it listens. */
+const listeningMessage = z.object({ modelyard: z.literal('listening'), ports: z.array(z.int()) });
+
+/** In a worker: tells the primary that it listens. A name may stand for several addresses: one port is told of each front. */
+export function tellListening(ports: readonly number[]): void {
+  process.send?.({ modelyard: 'listening', ports });
+}
+
 export function isStopMessage(message: unknown): message is z.output<typeof stopMessage> {
   return stopMessage.safeParse(message).success;
 }
@@ -45,13 +53,11 @@ const longestEndMs = 3_700_000;
 /**
  * Keeps `count` workers running, which share the port, until a signal comes: then has them end, each with its calls.
  *
- * @param ports how many each listens on
- * @param listening is told them when all workers listen for the first time
+ * @param listening is told the ports when all workers listen for the first time
  * @returns the exit code: of a worker that could not even begin, else 0
  */
 export function superviseWorkers(
   count: number,
-  ports: number,
   logger: Logger,
   listening: (ports: readonly number[]) => void,
 ): Promise<number> {
@@ -64,19 +70,19 @@ export function superviseWorkers(
     let pauseMs = 100;
     let begun = 0;
     let exitCode = 0;
-    const running = new Map<Worker, { startedAt: number; listens: number[] }>();
+    const running = new Map<Worker, { startedAt: number; listens: boolean }>();
     const pauses = new Set<NodeJS.Timeout>();
 
     const start = () => {
       const worker = cluster.fork();
-      running.set(worker, { startedAt: performance.now(), listens: [] });
+      running.set(worker, { startedAt: performance.now(), listens: false });
     };
     const stop = (drains: boolean) => {
       stopping = true;
       for (const pause of pauses) clearTimeout(pause);
       for (const [worker, { listens }] of running) {
         // One that does not listen yet does not hear the word either, and has nothing to end.
-        if (listens.length < ports) worker.process.kill('SIGTERM');
+        if (!listens) worker.process.kill('SIGTERM');
         else if (worker.isConnected()) worker.send({ modelyard: 'stop', drains });
       }
       // One that hangs must not keep the others' end from being told.
@@ -89,17 +95,19 @@ export function superviseWorkers(
       if (stopping && running.size === 0) void logger.close().then(() => resolve(exitCode));
     };
 
-    cluster.on('listening', (worker, { port }) => {
+    cluster.on('message', (worker, message: unknown) => {
+      const told = listeningMessage.safeParse(message);
       const state = running.get(worker);
-      if (state === undefined || state.listens.push(port) !== ports) return;
+      if (!told.success || state === undefined) return;
+      state.listens = true;
       begun += 1;
-      if (begun === count) listening(state.listens);
+      if (begun === count) listening(told.data.ports);
     });
     cluster.on('exit', (worker, code, signal) => {
       const state = running.get(worker);
       running.delete(worker);
       if (stopping) return endIfDone();
-      if ((state?.listens.length ?? 0) < ports && begun === 0) {
+      if (state?.listens !== true && begun === 0) {
         // It has said why, and the others would say the same.
         exitCode = code === 0 ? 1 : code;
         return stop(false);

@@ -32,7 +32,13 @@ test('who sends headers or a body bit by bit is not waited for, and others are a
     'POST /v1/models/m/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n',
     ' ',
   );
+  const refused = ['/v1/files/x', '/v1/nowhere', '/v2/models/%ff'].map((path) =>
+    trickle(`PUT ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n`, ' '),
+  );
   expect((await fetch(`${server.url}/v1/files`)).status).toBe(200);
   expect(await headers).toMatch(/^HTTP\/1.1 408 /);
   expect(await body).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"TIMEOUT"/);
+  // What was refused at once has no longer for the rest of its body.
+  for (const [index, status] of ['403', '404', '400'].entries())
+    expect(await refused[index]).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
 }, 120_000);

@@ -52,25 +52,44 @@ export function methodDefinition(
 /** Who calls, by the metadata of the call. */
 const callers = new WeakMap<Metadata, Caller>();
 
-/** Asks who calls before the message is read. @param isOpen whether anybody may call the method of that path */
+/**
+ * Asks who calls before the message is read, and counts the call as under way until its answer has gone out.
+ * @param isOpen whether anybody may call the method of that path
+ */
 export function admitting(context: HttpContext, isOpen: (path: string) => boolean): ServerInterceptor {
-  return ({ path }, call) =>
-    new ServerInterceptingCall(call, {
+  return ({ path }, call) => {
+    if (isOpen(path)) return new ServerInterceptingCall(call);
+    let isUnderWay = true;
+    const end = () => {
+      if (isUnderWay) context.underWay.end();
+      isUnderWay = false;
+    };
+    context.underWay.begin();
+    return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
           onReceiveMetadata(metadata, proceed) {
-            if (isOpen(path)) return proceed(metadata);
             const [authorization] = metadata.get('authorization');
             context.admit(authorization?.toString(), addressOf(call.getPeer())).then(
               (caller) => {
                 callers.set(metadata, caller);
                 proceed(metadata);
               },
-              (thrown: unknown) => call.sendStatus(statusOfError(knownError(thrown))),
+              (thrown: unknown) => {
+                end();
+                call.sendStatus(statusOfError(knownError(thrown)));
+              },
             );
           },
+          onCancel: end,
         }),
+      // It follows a message that has been written.
+      sendStatus(status, next) {
+        end();
+        next(status);
+      },
     });
+  };
 }
 
 /** Answers by the rules of all calls. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { SettingsError } from '../../errors.ts';
 import { readGrpcCall, writeGrpcAnswer } from '../../open_inference/grpc_messages.ts';
 import type { HttpContext } from '../http_context.ts';
+import type { TlsMaterial } from '../tls_files.ts';
 import { modelMetadata, repositoryIndex, serverMetadata } from './describe.ts';
 import { admitting, methodDefinition, type UnaryMethod, unaryHandler } from './grpc_calls.ts';
 import { addHealth, healthPaths } from './grpc_health.ts';
@@ -78,7 +79,7 @@ export interface GrpcServer {
  */
 export function createGrpcServer(
   context: HttpContext,
-  { host, port, tls }: { host: string; port: number; tls: { key: string; cert: string } | undefined },
+  { host, port, tls }: { host: string; port: number; tls: TlsMaterial | undefined },
 ): GrpcServer {
   const server = new Server({
     'grpc.max_receive_message_length': context.options.maxBodyBytes,
@@ -116,17 +117,12 @@ export function createGrpcServer(
           },
         );
       }),
-    close: (endMs) =>
-      new Promise((resolve) => {
-        health.end();
-        const timer = setTimeout(() => {
-          server.forceShutdown();
-          resolve();
-        }, endMs);
-        server.tryShutdown(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      }),
+    async close(endMs) {
+      health.end();
+      const shut = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      // A connection that has not begun to speak TLS holds the port open: nobody waits for it.
+      await Promise.race([shut, context.underWay.untilQuiet(endMs)]);
+      server.forceShutdown();
+    },
   };
 }

@@ -24,9 +24,12 @@ export interface GrpcClient {
 
 const service = 'inference.GRPCInferenceService';
 
-/** A client of grpc-js, without tritonclient's ways. */
-export function grpcClient(port: number): GrpcClient {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+/** A client of grpc-js, without tritonclient's ways. @param trusted the certificate that it trusts; undefined: no TLS */
+export function grpcClient(port: number, trusted?: string): GrpcClient {
+  const client = new Client(
+    `127.0.0.1:${port}`,
+    trusted === undefined ? credentials.createInsecure() : credentials.createSsl(Buffer.from(trusted)),
+  );
   return {
     client,
     call(method, message, { token, deadlineMs } = {}) {
