@@ -48,7 +48,11 @@ export async function openServices(
     maxBytes: settings.maxUploadBytes,
     clock,
   });
-  const files = { allowedRoots: settings.allowedRoots, openUpload: uploads.open };
+  const files = {
+    allowedRoots: settings.allowedRoots,
+    openUpload: uploads.open,
+    createUpload: uploads.create,
+  };
   const flushLog = () => log.flushForReading(reportPatienceMs);
   // The registry is opened last, for it needs the hosts of serving to look into files: those that call it do so later.
   const register: Register = (...registration) => registry.register(...registration);

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { uploadNameIn } from '../src/files/file_access.ts';
 import type { OutcomeSummary } from '../src/serving/file/summary.ts';
 import { mimeTypeOf } from '../src/tables/formats.ts';
 import { filePath, modelId, names, version } from './arguments/schemas.ts';
@@ -54,7 +55,7 @@ export const predictFile = defineTool({
         .optional(),
     }),
   }),
-  async handle(services, input, { progress, signal }) {
+  async handle(services, input, { progress, signal, origin }) {
     const { summary, ...report } = await services.serving.predictFile(
       {
         modelId: input.model_id,
@@ -66,6 +67,7 @@ export const predictFile = defineTool({
         entityColumn: input.entity_column,
         outcomeColumn: input.outcome_column,
         log: input.log,
+        origin,
       },
       progress,
       signal,
@@ -89,9 +91,11 @@ export const predictFile = defineTool({
       },
     };
   },
-  links: ({ output_path: written }) => [
-    { uri: pathToFileURL(written).href, name: basename(written), mimeType: mimeTypeOf(written) },
-  ],
+  // What is in the store is no file that a client could open: it downloads it.
+  links: ({ output_path: written }) =>
+    uploadNameIn(written) === undefined
+      ? [{ uri: pathToFileURL(written).href, name: basename(written), mimeType: mimeTypeOf(written) }]
+      : [],
 });
 
 function describeOutcome({ rowsWithout, ...compared }: OutcomeSummary) {

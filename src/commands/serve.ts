@@ -24,7 +24,7 @@ only this machine is served, reading and predicting.
   --allowed-host NAME    a name by which this server is called, besides localhost; may be repeated
   --allowed-origin URL   a server whose pages may call this one from browsers; may be repeated
   --max-body-mb N        largest body of a request, except of uploads (32)
-  --max-rate N           calls a second of each token, or address without one, in each worker (no limit)
+  --max-rate N           calls a second of each token, or address without one (no limit); each worker counts its own
   --drain-seconds S      how long calls are still taken after SIGTERM while others are under way (5)
   --read-only            refuse every change
   --toolsets SETS        over MCP, offer tools of these sets only: core, serving, registry, monitoring, mlflow, rollouts,

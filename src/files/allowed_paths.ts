@@ -61,7 +61,7 @@ export async function writableFile(
 ): Promise<string> {
   const absolute = resolve(path);
   const directory = await realpath(dirname(absolute)).catch(async (error: unknown) => {
-    if (!isBelowAny(await nearestDirectory(absolute), allowedRoots)) throw notAllowed(path, allowedRoots);
+    if (!isBelowAny(await nearestDirectory(absolute), allowedRoots)) throw notWritten(path, allowedRoots);
     throw systemCodeOf(error) === 'ENOENT'
       ? new ModelYardError('INVALID_INPUT', `The directory of ${path} does not exist.`, relativeHint(path))
       : new ModelYardError(
@@ -70,7 +70,7 @@ export async function writableFile(
           'Check its permissions.',
         );
   });
-  if (!isBelowAny(directory, allowedRoots)) throw notAllowed(path, allowedRoots);
+  if (!isBelowAny(directory, allowedRoots)) throw notWritten(path, allowedRoots);
   if (isBelowAny(directory, [await realpath(closedTo)])) throw insideRegistry(path);
   const real = join(directory, basename(absolute));
   const found = await lstat(real).catch(() => undefined);
@@ -123,6 +123,16 @@ export function notAllowed(path: string, roots: readonly string[]): ModelYardErr
     'PATH_NOT_ALLOWED',
     `${path} is outside the ${roots.length} director${roots.length === 1 ? 'y' : 'ies'} this server may read.`,
     'Move the file below one of them (by default: home, temporary and working directory), or start the server with MODELYARD_ALLOWED_ROOTS naming its directory.',
+  );
+}
+
+/** As notAllowed, of a file that is to be written. */
+export function notWritten(path: string, roots: readonly string[]): ModelYardError {
+  if (roots.length > 0) return notAllowed(path, roots);
+  return new ModelYardError(
+    'PATH_NOT_ALLOWED',
+    `${path} is not written: this server writes no files of its machine.`,
+    'Name the output upload:NAME, which GET /v1/files/NAME answers then, or have the server started with MODELYARD_ALLOWED_ROOTS.',
   );
 }
 

@@ -5,6 +5,7 @@ import {
   insideRegistry,
   isBelowAny,
   notAllowed,
+  notWritten,
   readableDirectory,
   readableFile,
   swapped,
@@ -54,7 +55,10 @@ export interface FileRoots extends ReadableFiles {
   temporaryRoot: string | undefined;
 }
 
-const uploadPath = /^upload:(.*)$/s;
+/** The name of an uploaded file in a path `upload:NAME`; undefined: it is a path of this machine. */
+export function uploadNameIn(path: string): string | undefined {
+  return path.startsWith('upload:') ? path.slice('upload:'.length) : undefined;
+}
 
 /**
  * Opens a file that a caller names for reading: one that was uploaded, or one of this machine. What was opened is checked, not the name, so that swapping a
@@ -66,7 +70,7 @@ export async function openReadable(
   path: string,
   { allowedRoots, openUpload }: ReadableFiles,
 ): Promise<OpenedFile> {
-  const [, uploaded] = uploadPath.exec(path) ?? [];
+  const uploaded = uploadNameIn(path);
   if (uploaded !== undefined && openUpload !== undefined) return openUpload(uploaded);
   const real = await readableFile(path, allowedRoots);
   const handle = await openRealFile(real).catch(() => {
@@ -131,7 +135,7 @@ export async function holdWritable(
   const real = await writableFile(path, roots.allowedRoots, closedTo);
   const registry = await realpath(closedTo);
   const held = await hold(dirname(real), path, (told) => {
-    if (!isBelowAny(told, roots.allowedRoots)) throw notAllowed(path, roots.allowedRoots);
+    if (!isBelowAny(told, roots.allowedRoots)) throw notWritten(path, roots.allowedRoots);
     if (isBelowAny(told, [registry])) throw insideRegistry(path);
   });
   try {

@@ -2,11 +2,11 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { ModelYardError } from '../errors.ts';
+import { requireUploadName } from '../uploads/upload_name.ts';
 import type { Upload } from '../uploads/uploads.ts';
 import type { HttpContext } from './http_context.ts';
 
 const inPath = z.object({ name: z.string() });
-const fileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** How long a file may take to come in, milliseconds. */
 const uploadMs = 3_600_000;
 
@@ -50,6 +50,28 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     },
   );
 
+  app.get(
+    '/v1/files/:name',
+    { config: { permission: 'READ', operation: 'download_file' } },
+    async (request, reply) => {
+      const name = nameIn(request.params);
+      const { bytes, content } = await context.carryOut(
+        { name: 'download_file', permission: 'READ' },
+        () => ({ name }),
+        context.callOf(request, reply),
+        ({ uploads }) => uploads.read(name),
+      );
+      return reply
+        .type('application/octet-stream')
+        .headers({
+          'content-length': bytes,
+          'content-disposition': `attachment; filename="${name}"`,
+          'x-content-type-options': 'nosniff',
+        })
+        .send(content);
+    },
+  );
+
   app.delete(
     '/v1/files/:name',
     { config: { permission: 'WRITE', operation: 'delete_file' } },
@@ -67,14 +89,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
 }
 
 function nameIn(params: unknown): string {
-  const { name } = inPath.parse(params);
-  if (!fileName.test(name))
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      `${JSON.stringify(name.slice(0, 200))} is no name for a file here.`,
-      'A name has 1 to 128 letters, digits, ".", "_" or "-", and begins with a letter or digit.',
-    );
-  return name;
+  return requireUploadName(inPath.parse(params).name);
 }
 
 async function* bytesOf(body: unknown): AsyncGenerator<Uint8Array> {

@@ -24,7 +24,7 @@ import { createEngine, type EngineModel } from './engine/engine.ts';
 import type { HostAhead } from './engine/host_ahead.ts';
 import { engineHealth } from './engine_health.ts';
 import { joinEngines } from './engines.ts';
-import { createFilePredictor } from './file/predict_file.ts';
+import { createFilePredictor, type FileDependencies } from './file/predict_file.ts';
 import { type CallObserver, observed } from './observed_calls.ts';
 import { predict } from './predict.ts';
 import type { BlockLog, PredictionSink } from './prediction_sink.ts';
@@ -49,8 +49,8 @@ export interface ServingDependencies {
   /** Brings every prediction that was answered into the database, if that is soon done. */
   flushLog: () => Promise<unknown>;
   approvals: Approvals;
-  /** Where files that callers name are read from. */
-  files: ReadableFiles;
+  /** Where files that callers name are read from, and results that they name in the store are written. */
+  files: ReadableFiles & Pick<FileDependencies, 'createUpload'>;
   /** The registry's, for a version that is deployed and not there yet. */
   register: Register;
   logger: Logger;

@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { uuidv7 } from 'uuidv7';
 import { appendAudit } from '../access/audit.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
 import { ModelYardError } from '../errors.ts';
 import type { OpenedFile } from '../files/file_access.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
-import { ownedName } from '../storage/owned_name.ts';
+import type { OutputFile } from '../storage/output_file.ts';
 import { requireWanted } from '../storage/wanted.ts';
 import { evenPieces } from './even_pieces.ts';
+import { openScratchFile, type ScratchFile } from './scratch_file.ts';
+import { requireUploadName } from './upload_name.ts';
 
 /** Files that can be kept at once, those that are coming in too. */
 const maxFiles = 1000;
@@ -33,12 +34,19 @@ export interface Uploads {
    * @throws LIMIT_EXCEEDED when there is no room for it, CANCELLED
    */
   put(name: string, content: AsyncIterable<Uint8Array>, origin: Origin): Promise<Upload>;
+  /**
+   * Begins a file that this machine writes, under a name that is free: committed, it is taken in as a whole.
+   * @throws INVALID_INPUT for a name that is none or is taken; when it is committed, as `put`
+   */
+  create(name: string, origin: Origin): Promise<OutputFile>;
   /** All that are whole, by name. */
   list(): Promise<Upload[]>;
   /** @throws INVALID_INPUT when there is none of that name */
   remove(name: string, origin: Origin): Promise<void>;
   /** Opens a copy for reading. @throws INVALID_INPUT when there is none of that name */
   open(name: string): Promise<OpenedFile>;
+  /** Its bytes, from a copy that goes away with the stream. @throws INVALID_INPUT when there is none of that name */
+  read(name: string): Promise<{ bytes: number; content: Readable }>;
 }
 
 export interface UploadsDependencies {
@@ -90,6 +98,7 @@ export function openUploads({ database, directory, maxBytes, clock }: UploadsDep
     sha256: string,
     origin: Origin,
     at: number,
+    replaces: boolean,
   ) =>
     database.transaction().execute(async (transaction) => {
       const before = await transaction
@@ -99,6 +108,7 @@ export function openUploads({ database, directory, maxBytes, clock }: UploadsDep
         .where('complete', '=', 1)
         .executeTakeFirst();
       if (before !== undefined) {
+        if (!replaces) throw takenName(name);
         await transaction.deleteFrom('upload_pieces').where('upload_id', '=', before.upload_id).execute();
         await transaction.deleteFrom('uploads').where('upload_id', '=', before.upload_id).execute();
       }
@@ -119,38 +129,97 @@ export function openUploads({ database, directory, maxBytes, clock }: UploadsDep
       );
     });
 
-  return {
-    async put(name, content, origin) {
-      await forgetAbandoned();
-      const uploadId = uuidv7();
-      const uploadedBy = nameOf(origin.caller);
-      const begun = { upload_id: uploadId, name, complete: 0, sha256: null, bytes: 0 };
-      await database
-        .insertInto('uploads')
-        .values({ ...begun, uploaded_at: clock(), uploaded_by: uploadedBy })
-        .execute();
-      try {
-        const hash = createHash('sha256');
-        let [bytes, piece] = [0, 0];
-        for await (const part of evenPieces(content, pieceBytes)) {
-          if (origin.signal !== undefined) requireWanted(origin.signal);
-          hash.update(part);
-          await keepPiece(uploadId, piece, part);
-          bytes += part.length;
-          piece += 1;
-        }
-        if (bytes === 0)
-          throw new ModelYardError('INVALID_INPUT', `${name} is empty.`, 'Send the file as the body.');
-        const sha256 = hash.digest('hex');
-        const at = clock();
-        await complete(uploadId, name, bytes, sha256, origin, at).catch((error: unknown) => {
-          throw isUniqueViolation(error) ? changedMeanwhile(name) : error;
-        });
-        return { name, bytes, sha256, uploadedAt: at, uploadedBy };
-      } catch (error) {
-        await forget(uploadId).catch(() => undefined);
-        throw error;
+  const takeIn = async (
+    name: string,
+    content: AsyncIterable<Uint8Array>,
+    origin: Origin,
+    { replaces }: { replaces: boolean },
+  ): Promise<Upload> => {
+    await forgetAbandoned();
+    const uploadId = uuidv7();
+    const uploadedBy = nameOf(origin.caller);
+    const begun = { upload_id: uploadId, name, complete: 0, sha256: null, bytes: 0 };
+    await database
+      .insertInto('uploads')
+      .values({ ...begun, uploaded_at: clock(), uploaded_by: uploadedBy })
+      .execute();
+    try {
+      const hash = createHash('sha256');
+      let [bytes, piece] = [0, 0];
+      for await (const part of evenPieces(content, pieceBytes)) {
+        if (origin.signal !== undefined) requireWanted(origin.signal);
+        hash.update(part);
+        await keepPiece(uploadId, piece, part);
+        bytes += part.length;
+        piece += 1;
       }
+      if (bytes === 0)
+        throw new ModelYardError('INVALID_INPUT', `${name} is empty.`, 'Send the file as the body.');
+      const sha256 = hash.digest('hex');
+      const at = clock();
+      await complete(uploadId, name, bytes, sha256, origin, at, replaces).catch((error: unknown) => {
+        throw isUniqueViolation(error) ? changedMeanwhile(name) : error;
+      });
+      return { name, bytes, sha256, uploadedAt: at, uploadedBy };
+    } catch (error) {
+      await forget(uploadId).catch(() => undefined);
+      throw error;
+    }
+  };
+
+  /** Of a file as it is now, which nobody else changes any more. @throws INVALID_INPUT when there is none of that name */
+  const copyOf = async (name: string): Promise<ScratchFile & { bytes: number }> => {
+    const row = await database
+      .selectFrom('uploads')
+      .select(['upload_id', 'bytes'])
+      .where('name', '=', name)
+      .where('complete', '=', 1)
+      .executeTakeFirst();
+    if (row === undefined) throw unknownUpload(name);
+    const scratch = await openScratchFile(directory);
+    try {
+      let written = 0;
+      for (let piece = 0; written < Number(row.bytes); piece += 1) {
+        const found = await database
+          .selectFrom('upload_pieces')
+          .select('content')
+          .where('upload_id', '=', row.upload_id)
+          .where('piece', '=', piece)
+          .executeTakeFirst();
+        if (found === undefined) throw changedMeanwhile(name);
+        // libsql returns an ArrayBuffer.
+        const content = Buffer.isBuffer(found.content) ? found.content : Buffer.from(found.content);
+        await scratch.handle.writeFile(content);
+        written += content.length;
+      }
+      return { ...scratch, bytes: written };
+    } catch (error) {
+      await scratch.close();
+      throw error;
+    }
+  };
+
+  return {
+    put: (name, content, origin) => takeIn(name, content, origin, { replaces: true }),
+
+    async create(name, origin) {
+      requireUploadName(name);
+      const taken = await database
+        .selectFrom('uploads')
+        .select('upload_id')
+        .where('name', '=', name)
+        .where('complete', '=', 1)
+        .executeTakeFirst();
+      if (taken !== undefined) throw takenName(name);
+      const { handle, close } = await openScratchFile(directory);
+      return {
+        handle,
+        async commit() {
+          const written = handle.createReadStream({ start: 0, autoClose: false });
+          await takeIn(name, written, origin, { replaces: false });
+        },
+        discard: close,
+      };
     },
 
     async list() {
@@ -185,40 +254,15 @@ export function openUploads({ database, directory, maxBytes, clock }: UploadsDep
       }),
 
     async open(name) {
-      const row = await database
-        .selectFrom('uploads')
-        .select(['upload_id', 'bytes'])
-        .where('name', '=', name)
-        .where('complete', '=', 1)
-        .executeTakeFirst();
-      if (row === undefined) throw unknownUpload(name);
-      const path = join(directory, 'incoming', ownedName());
-      await mkdir(join(directory, 'incoming'), { recursive: true, mode: 0o700 });
-      const handle = await open(path, 'wx+', 0o600);
-      const close = async () => {
-        await handle.close();
-        await unlink(path).catch(() => undefined);
-      };
-      try {
-        let written = 0;
-        for (let piece = 0; written < Number(row.bytes); piece += 1) {
-          const found = await database
-            .selectFrom('upload_pieces')
-            .select('content')
-            .where('upload_id', '=', row.upload_id)
-            .where('piece', '=', piece)
-            .executeTakeFirst();
-          if (found === undefined) throw changedMeanwhile(name);
-          // libsql returns an ArrayBuffer.
-          const content = Buffer.isBuffer(found.content) ? found.content : Buffer.from(found.content);
-          await handle.writeFile(content);
-          written += content.length;
-        }
-        return { fd: handle.fd, bytes: written, holdFolder: () => Promise.reject(alone(name)), close };
-      } catch (error) {
-        await close();
-        throw error;
-      }
+      const { handle, bytes, close } = await copyOf(name);
+      return { fd: handle.fd, bytes, holdFolder: () => Promise.reject(alone(name)), close };
+    },
+
+    async read(name) {
+      const { handle, bytes, close } = await copyOf(name);
+      const content = handle.createReadStream({ start: 0 });
+      content.once('close', () => void close());
+      return { bytes, content };
     },
   };
 }
@@ -241,6 +285,14 @@ function unknownUpload(name: string): ModelYardError {
     'INVALID_INPUT',
     `There is no uploaded file ${name}.`,
     'Upload it (PUT /v1/files/NAME); GET /v1/files lists what is there.',
+  );
+}
+
+function takenName(name: string): ModelYardError {
+  return new ModelYardError(
+    'INVALID_INPUT',
+    `upload:${name} exists already; nothing is overwritten.`,
+    'Name another file, or delete this one first (DELETE /v1/files/NAME).',
   );
 }
 

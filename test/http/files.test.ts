@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { startServer, type TestServer } from '../e2e/client.ts';
@@ -9,6 +10,7 @@ import { nbaFile, scratchDirectory } from '../e2e/environment.ts';
 import { facts } from '../e2e/nba.ts';
 import { until } from '../e2e/until.ts';
 import { bearer, createToken, startHttpServer, type TestHttpServer } from './http_server.ts';
+import { connectHttp } from './mcp/connect_http.ts';
 
 const scratch = scratchDirectory();
 const settings = { MODELYARD_MAX_UPLOADS_MB: '3' };
@@ -155,6 +157,108 @@ test('a model and rows that were uploaded are what the tools of any process of t
     code: 'INVALID_INPUT',
     message: expect.stringContaining('gone.csv'),
   });
+});
+
+test('predict_file answers an uploaded file into another one, which is downloaded; no roots are needed', async () => {
+  const closed = await startHttpServer({
+    directory: scratch.path,
+    settings: { ...settings, MODELYARD_ALLOWED_ROOTS: '' },
+  });
+  const client = createToken(scratch.path, 'batch', 'client');
+  const { client: mcp, transport } = await connectHttp(closed.url, client);
+  const predict = async (given: object) => {
+    const { structuredContent, content } = await mcp.callTool({
+      name: 'predict_file',
+      arguments: { model_id: 'nba', input_path: 'upload:games.csv', ...given },
+    });
+    return { answer: structuredContent, content };
+  };
+  const download = (name: string, headers = bearer(client)) =>
+    fetch(`${closed.url}/v1/files/${name}`, { headers });
+  try {
+    const row = facts.feature_names.map(() => '1').join(',');
+    const rows = 3000;
+    await put('games.csv', `${facts.feature_names.join(',')}\n${`${row}\n`.repeat(rows)}`);
+
+    const { answer, content } = await predict({});
+    expect(answer).toMatchObject({ rows, failed_rows: 0, output_path: 'upload:games.predictions.csv' });
+    expect(JSON.stringify(content)).not.toContain('resource_link');
+    const downloaded = await download('games.predictions.csv');
+    expect([downloaded.status, downloaded.headers.get('content-type')]).toEqual([
+      200,
+      'application/octet-stream',
+    ]);
+    const bytes = new Uint8Array(await downloaded.arrayBuffer());
+    const lines = new TextDecoder().decode(bytes).trim().split('\n');
+    expect(lines).toHaveLength(rows + 1);
+    expect(lines[0]).toContain(`${facts.feature_names.at(-1)},prediction_id,prediction`);
+    expect(await list()).toContainEqual({
+      name: 'games.predictions.csv',
+      bytes: bytes.length,
+      sha256: sha256Of(bytes),
+    });
+    const { output } = runCommand(scratch.path, [
+      'audit',
+      '--client',
+      'token batch, over-http 1.0',
+      '--json',
+    ]);
+    expect(
+      output
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      {
+        action: 'predict_file',
+        outcome: 'done',
+        after: expect.stringContaining(sha256Of(bytes)),
+      },
+    ]);
+
+    for (const [given, message] of [
+      // Nothing is overwritten, nothing else is written either.
+      [{}, 'upload:games.predictions.csv exists already'],
+      [{ output_path: 'upload:../games.csv' }, 'is no name for a file here'],
+      [{ output_path: 'upload:games.csv' }, 'the input itself'],
+      [{ output_path: 'upload:games.parquet' }, "not of the input's format"],
+      [{ output_path: '/tmp/games.csv' }, 'this server writes no files of its machine'],
+    ] as const)
+      expect((await predict(given)).answer).toMatchObject({
+        error: { message: expect.stringContaining(message) },
+      });
+    // What finds no room is not there at all.
+    await put('filler', Buffer.alloc(3_000_000 - bytes.length - 100_000));
+    expect((await predict({ output_path: 'upload:second.csv' })).answer).toMatchObject({
+      error: { code: 'LIMIT_EXCEEDED' },
+    });
+    const names = (await list()).map(({ name }) => name);
+    expect(names).not.toContain('second.csv');
+    expect(readdirSync(join(scratch.path, 'registry', 'incoming'))).toEqual([]);
+
+    expect((await download('absent')).status).toBe(400);
+    expect((await download('games.csv', {})).status).toBe(401);
+  } finally {
+    await transport.terminateSession();
+    await mcp.close();
+    await closed.close();
+    for (const { name } of await list())
+      await fetch(`${server.url}/v1/files/${name}`, { method: 'DELETE', headers: bearer(token) });
+  }
+});
+
+test('a download that its client breaks off leaves nothing behind', async () => {
+  await put('large', Buffer.alloc(2_800_000, 7));
+  const incoming = join(scratch.path, 'registry', 'incoming');
+  const socket = connect(server.port, '127.0.0.1');
+  socket.write(`GET /v1/files/large HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+  await new Promise<void>((resolve) => socket.once('data', () => resolve()));
+  socket.destroy();
+  await until('the copy is gone', () => readdirSync(incoming).length === 0);
+  const head = await fetch(`${server.url}/v1/files/large`, { method: 'HEAD', headers: bearer(token) });
+  expect([head.status, head.headers.get('content-length')]).toEqual([200, '2800000']);
+  await until('the copy is gone', () => readdirSync(incoming).length === 0);
+  await fetch(`${server.url}/v1/files/large`, { method: 'DELETE', headers: bearer(token) });
 });
 
 test('without roots no file of the machine is read', async () => {

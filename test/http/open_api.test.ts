@@ -61,6 +61,10 @@ const examples: Record<string, Example> = {
     bad: { path: { name: '-' }, body: 'a', type: 'text/csv', status: 400 },
   },
   'get /v1/files': { good: {} },
+  'get /v1/files/{name}': {
+    good: { path: { name: 'rows.csv' } },
+    bad: { path: { name: '-' }, status: 400 },
+  },
   'delete /v1/files/{name}': {
     good: { path: { name: 'rows.csv' } },
     bad: { path: { name: '-' }, status: 400 },

@@ -88,6 +88,12 @@ const fileDescriptions: Descriptions = {
     },
     errors: 'plain',
   },
+  'GET /v1/files/:name': {
+    tag: 'files',
+    summary: 'The bytes of a file: one that was uploaded, or that predict_file wrote.',
+    answers: { 200: { description: 'The file.', content: { 'application/octet-stream': {} } } },
+    errors: 'plain',
+  },
   'DELETE /v1/files/:name': {
     tag: 'files',
     summary: 'Deletes a file that was uploaded.',

@@ -1,8 +1,15 @@
 import { extname, resolve } from 'node:path';
+import type { Origin } from '../../access/origin.ts';
 import { ModelYardError } from '../../errors.ts';
-import { type FileRoots, holdWritable, type OpenedFile, openReadable } from '../../files/file_access.ts';
+import {
+  type FileRoots,
+  holdWritable,
+  type OpenedFile,
+  openReadable,
+  uploadNameIn,
+} from '../../files/file_access.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
-import { createOutputFile, notWritable } from '../../storage/output_file.ts';
+import { createOutputFile, notWritable, type OutputFile } from '../../storage/output_file.ts';
 import { type FileFormat, formatOf } from '../../tables/formats.ts';
 import { withTable } from '../../tables/open_table.ts';
 import type { ColumnMapping, Table } from '../../tables/table.ts';
@@ -29,12 +36,14 @@ interface FileRequest {
   /** The column with the actual values (ground truth), with which predictions are compared. */
   outcomeColumn?: string | undefined;
   log: boolean;
+  /** Who asks: an output in the store is uploaded by them. */
+  origin: Origin;
 }
 
 interface FileReport extends FileCounts {
   version: string;
   route: FileModel['route'];
-  /** Absolute, as the caller named it. */
+  /** As the caller named it; of this machine: absolute. */
   outputPath: string;
   seconds: number;
 }
@@ -44,6 +53,8 @@ export interface FileDependencies extends FileModelDependencies, FileRoots {
   callerIds: CallerIds;
   /** The registry's directory: no output goes there. */
   directory: string;
+  /** Begins a file in the store, which a path gives as `upload:NAME`. @throws INVALID_INPUT when the name is taken */
+  createUpload(name: string, origin: Origin): Promise<OutputFile>;
   clock: () => number;
 }
 
@@ -115,7 +126,7 @@ async function answerOpened(
   const { inputPath } = request;
   const format = formatOf(inputPath);
   const model = await chooseFileModel(dependencies, request.modelId, request.version, request.outputs);
-  const output = await holdWritable(outputPath, dependencies, dependencies.directory);
+  const output = await beginOutput(dependencies, outputPath, request.origin);
   const { bytes: size } = input;
   const report = throttled(progress, size);
 
@@ -126,10 +137,7 @@ async function answerOpened(
         `Columns of types that are not carried through are left out of the output: ${listed(table.unreadable.map(({ name, type }) => `${name} (${type})`))}.`,
       );
     const mapping = mapColumns(table.columns, model.record, request);
-    const file = await createOutputFile(output.file, outputPath, {
-      check: output.check,
-      directory: dependencies.directory,
-    });
+    const file = await output.create();
     try {
       const counts = await answerFile({
         table,
@@ -162,10 +170,31 @@ async function answerOpened(
     ...counts,
     version: model.record.version,
     route: model.route,
-    outputPath: resolve(outputPath),
+    outputPath: uploadNameIn(outputPath) === undefined ? resolve(outputPath) : outputPath,
     seconds: (performance.now() - started) / 1000,
     warnings: [...counts.warnings, ...warnings],
   };
+}
+
+/** Where the result goes is known before rows are answered. */
+interface Output {
+  create(): Promise<OutputFile>;
+  close(): Promise<void>;
+}
+
+async function beginOutput(
+  dependencies: FileDependencies,
+  outputPath: string,
+  origin: Origin,
+): Promise<Output> {
+  const name = uploadNameIn(outputPath);
+  if (name !== undefined) {
+    const file = await dependencies.createUpload(name, origin);
+    return { create: async () => file, close: file.discard };
+  }
+  const { directory } = dependencies;
+  const { file, check, close } = await holdWritable(outputPath, dependencies, directory);
+  return { create: () => createOutputFile(file, outputPath, { check, directory }), close };
 }
 
 function defaultOutputPath(inputPath: string): string {

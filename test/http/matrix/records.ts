@@ -11,6 +11,7 @@ export const recordOperations = [
 
 export const fileOperations = [
   httpOperation('files', 'READ', 'GET', '/v1/files'),
+  httpOperation('files', 'READ', 'GET', '/v1/files/one'),
   httpOperation('files', 'WRITE', 'PUT', '/v1/files/one', { a: 1 }),
   httpOperation('files', 'WRITE', 'DELETE', '/v1/files/one'),
 ];
