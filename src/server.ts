@@ -32,7 +32,7 @@ import { isOffered, setsOf, type Toolset } from './toolsets.ts';
 import { type AskingDependencies, createAsking } from './transports/asking.ts';
 import { type DirectCall, type DirectCalls, directCalls } from './transports/direct_calls.ts';
 import { offerPrompts } from './transports/prompt_requests.ts';
-import { offerResources } from './transports/resource_requests.ts';
+import { offerResources, offerSubscriptions } from './transports/resource_requests.ts';
 import { type KnownLinks, writtenFiles } from './written_files.ts';
 
 /** Arguments that are no object, by the empty object that stands for them: the SDK would refuse them in its own words. */
@@ -90,7 +90,14 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
   const server = new Server(
     { name: 'modelyard', title: 'ModelYard', version: packageVersion },
     {
-      capabilities: { tools: {}, resources: {}, prompts: {}, completions: {}, logging: {} },
+      capabilities: {
+        tools: {},
+        // A session that other processes answer too is not told of changes: docs/decisions/0055-resources-as-views.md.
+        resources: shared === undefined ? { subscribe: true } : {},
+        prompts: {},
+        completions: {},
+        logging: {},
+      },
       instructions: instructionsFor(caller, toolsets),
       jsonSchemaValidator: anyAnswer,
     },
@@ -151,20 +158,22 @@ export function createServer(dependencies: ServerDependencies): ModelYardServer 
     roots,
   }));
 
+  const reading = async (cancelling: AbortSignal) => {
+    // The list of tools goes first: what loads for the others would hold it up.
+    await turn();
+    await listed?.catch(() => undefined);
+    needed();
+    const { byName: tools, lacking, ...pipeline } = await ready();
+    const call = { caller: callerNow(), cancelling };
+    return resourceReading({ dependencies: { services, order, logger, lacking }, tools, pipeline, call });
+  };
   offerResources(server, {
     files,
     readable: async () => (await services()).settings,
-    async reading(cancelling) {
-      // The list of tools goes first: what loads for the others would hold it up.
-      await turn();
-      await listed?.catch(() => undefined);
-      needed();
-      const { byName: tools, lacking, ...pipeline } = await ready();
-      const dependencies = { services, order, logger, lacking };
-      return resourceReading({ dependencies, tools, pipeline, call: { caller: callerNow(), cancelling } });
-    },
+    reading,
     promptArguments,
   });
+  if (shared === undefined) offerSubscriptions(server, reading);
 
   server.setRequestHandler(callSchema, async (request, extra): Promise<CallToolResult> => {
     needed();

@@ -5,6 +5,7 @@ import { cached } from './cached.ts';
 import type { Standings } from './model_standing.ts';
 import { type Gauges, readGauges } from './read_gauges.ts';
 import { type ModelsPage, type ModelsQuery, readModels } from './read_models.ts';
+import { readRevision, type Watched } from './read_revision.ts';
 import { readSummary, type Summary } from './read_summary.ts';
 
 export interface OverviewNeeds {
@@ -31,6 +32,8 @@ export function openOverview({ database, standings, latestMeasurements, checks, 
     models: cached<ModelsQuery, ModelsPage>(pageAgeMs, elapsed, (query) =>
       readModels({ database, standings }, query, clock()),
     ),
+    /** For whoever waits for a change; see read_revision.ts. */
+    revision: (watched: Watched) => readRevision(database, watched),
     gauges: cached<void, Gauges>(gaugesAgeMs, elapsed, () =>
       readGauges({ database, latestMeasurements }, clock()),
     ),

@@ -6,10 +6,12 @@ import {
   ListResourceTemplatesRequestSchema,
   McpError,
   ReadResourceRequestSchema,
+  SubscribeRequestSchema,
+  UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { ModelYardError } from '../errors.ts';
 import type { ReadableFiles } from '../files/file_access.ts';
-import type { Reading } from '../resources/index.ts';
+import type { Reading, WatchedResources } from '../resources/index.ts';
 import type { writtenFiles } from '../written_files.ts';
 
 /** The protocol's code for a resource that there is not. */
@@ -49,8 +51,7 @@ export function offerResources(
     if (content !== undefined) return { contents: [content] };
     if (!isOurs(uri))
       throw new McpError(resourceNotFound, 'No answer of this session has a link to that resource.', { uri });
-    const forms = resourceTemplates.map(({ uriTemplate }) => uriTemplate).join(', ');
-    throw new McpError(resourceNotFound, `There is no resource of that form. Forms: ${forms}.`, { uri });
+    throw noSuchForm(uri, resourceTemplates);
   });
 
   server.setRequestHandler(CompleteRequestSchema, async ({ params }, { signal }) => {
@@ -70,6 +71,49 @@ export function offerResources(
     const typed = { ...argument, others: context?.arguments ?? {} };
     return { completion: { ...(await telling(complete(typed, await reading(signal)))) } };
   });
+}
+
+/**
+ * Tells the client of changes of what it subscribes to, whichever process makes them.
+ *
+ * @param reading how it is looked for them
+ */
+export function offerSubscriptions(server: Server, reading: ResourceRequestsNeeds['reading']): void {
+  const closed = new AbortController();
+  let watching: Promise<WatchedResources> | undefined;
+  const watch = () => {
+    watching ??= load().then(({ watchResources }) =>
+      watchResources(
+        () => reading(closed.signal),
+        // A client that has gone away needs no word.
+        (uri) => void server.sendResourceUpdated({ uri }).catch(() => undefined),
+      ),
+    );
+    return watching;
+  };
+
+  server.setRequestHandler(SubscribeRequestSchema, async ({ params: { uri } }) => {
+    const { isOurs, resourceTemplates } = await load();
+    if (!isOurs(uri))
+      throw new McpError(resourceNotFound, 'Files do not change: only modelyard:// resources do.', { uri });
+    if (!(await telling((await watch()).subscribe(uri), uri))) throw noSuchForm(uri, resourceTemplates);
+    return {};
+  });
+
+  server.setRequestHandler(UnsubscribeRequestSchema, async ({ params: { uri } }) => {
+    (await watching)?.unsubscribe(uri);
+    return {};
+  });
+
+  server.onclose = () => {
+    closed.abort();
+    void watching?.then((watched) => watched.close());
+  };
+}
+
+function noSuchForm(uri: string, templates: readonly { uriTemplate: string }[]): McpError {
+  const forms = templates.map(({ uriTemplate }) => uriTemplate).join(', ');
+  return new McpError(resourceNotFound, `There is no resource of that form. Forms: ${forms}.`, { uri });
 }
 
 const load = () => import('../resources/index.ts');
