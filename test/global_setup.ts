@@ -18,7 +18,13 @@ const usualAddress = 'postgres://postgres@127.0.0.1:5432/postgres';
  */
 export default async function setUp({ provide }: TestProject): Promise<() => Promise<void>> {
   buildIfStale();
-  const [closeMlflow] = await Promise.all([findMlflow(), findPostgreSql(), findS3()]);
+  const [closeMlflow] = await Promise.all([
+    findMlflow(),
+    findPostgreSql(),
+    findPython('an object store', 'MODELYARD_TEST_S3_PYTHON', 'moto'),
+    findPython('Triton', 'MODELYARD_TEST_TRITON_PYTHON', 'pytriton'),
+    findPython('MLServer', 'MODELYARD_TEST_MLSERVER_PYTHON', 'mlserver'),
+  ]);
   if (process.env.MODELYARD_TEST_SCHEMATHESIS === undefined)
     process.stderr.write(
       'Skipped: the fuzz over HTTP, since MODELYARD_TEST_SCHEMATHESIS names no executable of schemathesis.\n',
@@ -57,17 +63,17 @@ async function findMlflow(): Promise<() => Promise<void>> {
   return close;
 }
 
-/** The tests of object stores start S3 servers of their own with the Python that MODELYARD_TEST_S3_PYTHON names. */
-async function findS3(): Promise<void> {
-  const python = process.env.MODELYARD_TEST_S3_PYTHON;
+/** Tests start servers of their own with the Python that a variable names. Says so where there is none. */
+async function findPython(what: string, variable: string, module: string): Promise<void> {
+  const python = process.env[variable];
   if (python === undefined) {
     process.stderr.write(
-      'Skipped: the tests with an object store, since MODELYARD_TEST_S3_PYTHON names no Python that has moto.\n',
+      `Skipped: the tests with ${what}, since ${variable} names no Python that has ${module}.\n`,
     );
     return;
   }
   // What was asked for by name must not be passed over.
-  await promisify(execFile)(python, ['-c', 'import importlib.util as u; assert u.find_spec("moto")']);
+  await promisify(execFile)(python, ['-c', `import importlib.util as u; assert u.find_spec("${module}")`]);
 }
 
 /**
