@@ -42,6 +42,7 @@ Commands on the store that MODEL_REGISTRY_DIR or DATABASE_URL names; COMMAND --h
   backup FILE    write the whole store to one file, while servers run
   restore FILE   fill an empty store from a backup
   upload         copy artifacts of the local folder into the object store
+  export         print manifests for Kubernetes: KServe's InferenceService, a Deployment
 `;
 
 interface Command {
@@ -76,6 +77,7 @@ const commands: Record<string, () => Promise<Command>> = {
   backup: async () => (await import('./commands/backup.ts')).backupCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   upload: async () => (await import('./commands/upload.ts')).uploadCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
 };
 
 // Standard output belongs to the protocol: whatever a library prints goes to standard error.

@@ -44,7 +44,9 @@ describe.skipIf(tritonPython === undefined)('Triton', { timeout: 240_000 }, () =
     const loaded = await load('linear', testModel('linear_float32'));
     expect([loaded.status, await loaded.text()]).toEqual([200, '']);
     const answered = await post(`${triton.url}/v2/models/linear/infer`, { inputs: [row] });
-    expect(await answered.json()).toMatchObject({ outputs: [{ name: 'y', datatype: 'FP32', data: [answer] }] });
+    expect(await answered.json()).toMatchObject({
+      outputs: [{ name: 'y', datatype: 'FP32', data: [answer] }],
+    });
     await triton.kill();
     await triton.start();
     expect(await isReady('linear')).toBe(false);
@@ -52,7 +54,10 @@ describe.skipIf(tritonPython === undefined)('Triton', { timeout: 240_000 }, () =
 
   it('refuses a damaged model, and unloads a good one', async () => {
     const refused = await load('damaged', testModel('truncated'));
-    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('Protobuf parsing')]);
+    expect([refused.status, await refused.text()]).toEqual([
+      400,
+      expect.stringContaining('Protobuf parsing'),
+    ]);
     expect((await load('linear', testModel('linear_float32'))).status).toBe(200);
     expect(await isReady('linear')).toBe(true);
     expect((await post(`${triton.url}/v2/repository/models/linear/unload`, {})).status).toBe(200);
