@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { may } from '../access/roles.ts';
 import { ModelYardError, SettingsError } from '../errors.ts';
@@ -133,7 +134,7 @@ async function runExport(settings: Settings, given: string[]): Promise<number> {
         serviceAccount: place.serviceAccount,
       });
       tellOf(route?.weights.length ?? 0, place);
-      return await yamlOf([serviceAccount(place), service, serveDeployment(place), serveService(place)]);
+      return yamlOf([serviceAccount(place), service, serveDeployment(place), serveService(place)]);
     } finally {
       artifacts.close();
     }
@@ -201,7 +202,6 @@ function tellOf(versions: number, { artifacts }: ServerPlace): void {
     );
 }
 
-async function yamlOf(documents: readonly object[]): Promise<string> {
-  const { stringify } = await import('yaml');
+function yamlOf(documents: readonly object[]): string {
   return documents.map((document) => stringify(document, { lineWidth: 0 })).join('---\n');
 }
