@@ -1,8 +1,8 @@
 import { ModelYardError } from '../../errors.ts';
-import type { DatatypeName } from '../../registry/datatypes.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
 import type { StreamedBody } from './http_client.ts';
 import type { ServedFiles } from './served_files.ts';
+import { tritonTypes, untellable } from './triton_tensors.ts';
 
 /** Of a file, encoded at once; a multiple of three, so that the encoded parts join. */
 const partBytes = 3 * 2 ** 18;
@@ -52,29 +52,13 @@ export function tritonConfig(
   };
 }
 
-function tritonTensor(engine: string, { name, datatype, shape, unranked }: TensorSpec) {
-  // A configuration must have a dimension, and each at least one element or be free.
-  if (unranked || shape.length === 0 || shape.includes(0))
+function tritonTensor(engine: string, spec: TensorSpec) {
+  const problem = untellable(spec);
+  if (problem !== undefined)
     throw new ModelYardError(
       'INVALID_INPUT',
-      `The tensor ${JSON.stringify(name.slice(0, 80))} has ${unranked ? 'no known number of dimensions' : shape.length === 0 ? 'no dimensions' : 'a dimension of size 0'}, which ${engine} cannot be told.`,
+      `${problem}, which ${engine} cannot be told.`,
       'Deploy it with engine=embedded.',
     );
-  return { name, data_type: tritonTypes[datatype], dims: shape };
+  return { name: spec.name, data_type: tritonTypes[spec.datatype], dims: spec.shape };
 }
-
-const tritonTypes: Record<DatatypeName, string> = {
-  BOOL: 'TYPE_BOOL',
-  INT8: 'TYPE_INT8',
-  INT16: 'TYPE_INT16',
-  INT32: 'TYPE_INT32',
-  INT64: 'TYPE_INT64',
-  UINT8: 'TYPE_UINT8',
-  UINT16: 'TYPE_UINT16',
-  UINT32: 'TYPE_UINT32',
-  UINT64: 'TYPE_UINT64',
-  FP16: 'TYPE_FP16',
-  FP32: 'TYPE_FP32',
-  FP64: 'TYPE_FP64',
-  BYTES: 'TYPE_STRING',
-};
