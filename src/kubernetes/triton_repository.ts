@@ -6,7 +6,9 @@ import type { DatatypeName } from '../registry/datatypes.ts';
 import type { TensorSpec } from '../registry/signature.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import { readArtifact } from '../serving/engine/read_artifact.ts';
+import { localeEdits } from '../serving/graph/locale.ts';
 import { prepareModel } from '../serving/graph/prepare_model.ts';
+import { servingGraph } from '../serving/graph/serving_graph.ts';
 import { damagedArtifact } from '../storage/artifact.ts';
 import { renameFile } from '../storage/rename_file.ts';
 
@@ -39,7 +41,9 @@ export function tritonRepository(record: VersionRecord, path: string): Repositor
 
 function servedGraph(model: Uint8Array, isPacked: boolean): Uint8Array {
   try {
-    return prepareModel(model, { isPacked }).bytes;
+    const { graph } = prepareModel(model, { isPacked });
+    // Triton's image has no English: a text model would not load there.
+    return servingGraph(graph, localeEdits(graph));
   } catch (error) {
     throw new ModelYardError(
       'ARTIFACT_INVALID',

@@ -12,7 +12,7 @@ export interface EngineServer {
   log(): string;
   /** Kills it, and what it has started, as a failing machine does. */
   kill(): Promise<void>;
-  /** Starts it again at the same address, once it was killed, and waits until it is ready. */
+  /** Starts it at the same address, if it was killed, and waits until it is ready. */
   start(): Promise<void>;
   /** Holds it where it is: connections open, and nothing is answered. */
   freeze(): void;
@@ -40,10 +40,10 @@ export async function startEngine(program: EngineProgram): Promise<EngineServer>
   let child: ChildProcess | undefined;
   let ended: Promise<void> = Promise.resolve();
 
+  const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null;
   const signal = (what: NodeJS.Signals) => {
-    if (child?.pid === undefined || child.exitCode !== null) return;
     // Its own group: what it has started goes with it.
-    process.kill(-child.pid, what);
+    if (child?.pid !== undefined && isRunning()) process.kill(-child.pid, what);
   };
 
   const engine: EngineServer = {
@@ -51,6 +51,7 @@ export async function startEngine(program: EngineProgram): Promise<EngineServer>
     folder,
     log: () => readFileSync(logFile, 'utf8'),
     async start() {
+      if (isRunning()) return;
       const log = openSync(logFile, 'a');
       const started = spawn(program.command, program.given, {
         stdio: ['ignore', log, log],

@@ -36,8 +36,10 @@ def to_numpy(given):
 
 
 def to_output(name, value):
-    if value.dtype.kind not in "OU":
-        return NumpyCodec.encode_output(name, value)
-    output = StringCodec.encode_output(name, [str(text) for text in value.reshape(-1)], use_bytes=False)
+    if value.dtype.kind in "OU":
+        output = StringCodec.encode_output(name, [str(text) for text in value.reshape(-1)], use_bytes=False)
+    else:
+        output = NumpyCodec.encode_output(name, value)
+    # Both codecs make a column of a list.
     output.shape = list(value.shape)
     return output
