@@ -2,13 +2,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ModelYardError, messageOf } from '../errors.ts';
-import type { DatatypeName } from '../registry/datatypes.ts';
 import type { TensorSpec } from '../registry/signature.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import { readArtifact } from '../serving/engine/read_artifact.ts';
-import { localeEdits } from '../serving/graph/locale.ts';
-import { prepareModel } from '../serving/graph/prepare_model.ts';
-import { servingGraph } from '../serving/graph/serving_graph.ts';
+import { engineGraph } from '../serving/graph/engine_graph.ts';
+import { tritonTypes, untellable } from '../serving/remote/triton_tensors.ts';
 import { damagedArtifact } from '../storage/artifact.ts';
 import { renameFile } from '../storage/rename_file.ts';
 
@@ -41,9 +39,7 @@ export function tritonRepository(record: VersionRecord, path: string): Repositor
 
 function servedGraph(model: Uint8Array, isPacked: boolean): Uint8Array {
   try {
-    const { graph } = prepareModel(model, { isPacked });
-    // Triton's image has no English: a text model would not load there.
-    return servingGraph(graph, localeEdits(graph));
+    return engineGraph(model, { isPacked }).bytes;
   } catch (error) {
     throw new ModelYardError(
       'ARTIFACT_INVALID',
@@ -74,22 +70,16 @@ export function tritonConfiguration(
   return `${lines.join('\n')}\n`;
 }
 
-function tensorOf({ name, datatype, shape, unranked }: TensorSpec): string {
-  const problem =
-    unranked === true
-      ? 'no known number of dimensions'
-      : shape.length === 0
-        ? 'no dimensions'
-        : shape.includes(0)
-          ? 'a dimension of size 0'
-          : undefined;
+function tensorOf(spec: TensorSpec): string {
+  const problem = untellable(spec);
   if (problem !== undefined)
     throw new ModelYardError(
       'INVALID_INPUT',
-      `The tensor ${JSON.stringify(name.slice(0, 80))} has ${problem}, which a configuration of Triton cannot say.`,
+      `${problem}, which a configuration of Triton cannot say.`,
       'Serve this model with modelyard serve.',
     );
-  return `name: ${quoted(name)} data_type: ${types[datatype]} dims: [ ${shape.join(', ')} ]`;
+  const { name, datatype, shape } = spec;
+  return `name: ${quoted(name)} data_type: ${tritonTypes[datatype]} dims: [ ${shape.join(', ')} ]`;
 }
 
 /** As protobuf's text format has it: what is not plain ASCII goes byte by byte. */
@@ -101,22 +91,6 @@ function quoted(text: string): string {
   );
   return `"${bytes.join('')}"`;
 }
-
-const types: Record<DatatypeName, string> = {
-  BOOL: 'TYPE_BOOL',
-  INT8: 'TYPE_INT8',
-  INT16: 'TYPE_INT16',
-  INT32: 'TYPE_INT32',
-  INT64: 'TYPE_INT64',
-  UINT8: 'TYPE_UINT8',
-  UINT16: 'TYPE_UINT16',
-  UINT32: 'TYPE_UINT32',
-  UINT64: 'TYPE_UINT64',
-  FP16: 'TYPE_FP16',
-  FP32: 'TYPE_FP32',
-  FP64: 'TYPE_FP64',
-  BYTES: 'TYPE_STRING',
-};
 
 /** Writes files below a folder that is made for them, gives it to `use` and removes it. */
 export async function inFolder<T>(
