@@ -84,6 +84,13 @@ export function readCall(body: Buffer, headerLength?: number): InferenceCall {
 export function readAnswer(body: Buffer, headerLength?: number): InferenceAnswer {
   const { value, binary } = readJson(body, headerLength);
   const answer = parsed(answerSchema, value);
+  for (const { name, data } of answer.outputs)
+    if (data?.some(holdsNull))
+      throw invalidTensor(
+        'output',
+        name,
+        ' has null among its elements, by which servers whose JSON has no other word mean NaN or either infinity',
+      );
   return {
     model: answer.model_name,
     version: answer.model_version ?? '',
@@ -245,6 +252,10 @@ function binarySize(
     throw invalidTensor(kind, name, ' has both data and binary_data_size');
   if (typeof size === 'number' && Number.isSafeInteger(size) && size >= 0) return size;
   throw invalidTensor(kind, name, ' has a binary_data_size that is no number of bytes');
+}
+
+function holdsNull(element: unknown): boolean {
+  return element === null || (Array.isArray(element) && element.some(holdsNull));
 }
 
 /** Whole numbers that a double does not hold are bigint, see parseExactJson. */

@@ -28,6 +28,13 @@ const request = messageType('inference.ModelInferRequest');
 const response = messageType('inference.ModelInferResponse');
 const everyBit = { numRuns: 200 };
 
+test.each([[[1, null]], [[[1], [null]]]])('an answer that has lost a number is refused: %j', (data) => {
+  const outputs = [{ name: 'y', datatype: 'FP32', shape: [2, 1], data }];
+  expect(() => readAnswer(Buffer.from(JSON.stringify({ model_name: 'm', outputs })))).toThrow(
+    /"?y"? has null among its elements/,
+  );
+});
+
 describe('tensors of any bits arrive as they were sent', () => {
   test('as bytes after JSON', () => {
     fc.assert(
