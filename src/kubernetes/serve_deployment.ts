@@ -8,9 +8,9 @@ export interface ServerPlace {
 }
 
 /** Of the object store: the names of AWS's environment variables. */
-export const storeSecret = 'modelyard-object-store';
+const storeSecret = 'modelyard-object-store';
 /** Of PostgreSQL: DATABASE_URL. */
-export const databaseSecret = 'modelyard-database';
+const databaseSecret = 'modelyard-database';
 
 const name = 'modelyard';
 const labels = { 'app.kubernetes.io/name': name };
