@@ -120,6 +120,11 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
         if (engine.models.kind === 'served') throw notServed(name, place);
         if (!isDeploying && !(await settings.isWanted(model.key, name))) throw retired(model.key, name);
         await put(version, signal);
+        // Whoever retired it meanwhile may have unloaded it before it was there.
+        if (!isDeploying && !(await settings.isWanted(model.key, name))) {
+          await takeOut(place.name);
+          throw retired(model.key, name);
+        }
         if (!(await connection.isReady(place, signal)))
           throw new ModelYardError(
             'ENGINE_CRASHED',
@@ -168,6 +173,18 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
     });
     sending = sent.catch(() => undefined);
     return sent;
+  }
+
+  /** Takes a model out of the engine that was put there. */
+  async function takeOut(placed: string): Promise<void> {
+    const deadline = deadlineOf(loadTimeoutMs, () => loadTookTooLong(name, loadTimeoutMs));
+    try {
+      await connection.unload(placed, deadline.signal);
+    } finally {
+      deadline.clear();
+      // Also where the engine is away: it then does not begin with it again.
+      if (engine.models.kind === 'folder') await removeFromFolder(engine.models.folder, placed);
+    }
   }
 
   /** Calls whose sizes do not fit together are never run; only inputs beside one another can differ. */
@@ -356,15 +373,7 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
     async unload(model) {
       versions.delete(model.key);
       if (engine.models.kind === 'served') return;
-      const { name: placed } = placeOf(engine.models, model);
-      const deadline = deadlineOf(loadTimeoutMs, () => loadTookTooLong(name, loadTimeoutMs));
-      try {
-        await connection.unload(placed, deadline.signal);
-      } finally {
-        deadline.clear();
-        // Also where the engine is away: it then does not begin with it again.
-        if (engine.models.kind === 'folder') await removeFromFolder(engine.models.folder, placed);
-      }
+      await takeOut(placeOf(engine.models, model).name);
     },
 
     status(key) {

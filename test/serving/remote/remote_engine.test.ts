@@ -111,6 +111,15 @@ describe('a version in an engine of another machine', () => {
     expect(server.models()).toEqual([]);
   });
 
+  test('does not stay where it was retired while it was given back', async () => {
+    const model = await versionOf('fails_run');
+    // Wanted when it is asked for, and no longer when it has been loaded.
+    const remote = remoteWith({ isWanted: async () => server.models().length === 0 });
+    expect(await failureOf(remote.run(model, column(1)))).toMatchObject({ code: 'NOT_DEPLOYED' });
+    expect(server.loads.length).toBe(1);
+    expect(server.models()).toEqual([]);
+  });
+
   test('is loaded again where it is deployed with another number of instances', async () => {
     const model = await versionOf('fails_run');
     const remote = remoteWith();
