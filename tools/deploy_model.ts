@@ -39,7 +39,7 @@ export const deployModel = defineTool({
       ),
     )
       .optional()
-      .describe('To pass first: {inputs or tensors as in predict, expect: [values], tolerance: 1e-6}'),
+      .describe('{inputs or tensors as in predict, expect: [values], tolerance: 1e-6}'),
   }),
   output: z.strictObject({
     model_id: z.string(),

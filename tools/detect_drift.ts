@@ -4,6 +4,7 @@ import { driftMethodNames } from '../src/monitoring/drift/index.ts';
 import type { RowSource } from '../src/monitoring/rows/read_source.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
 import { answerOf, conciseResults, driftAnswer } from './answers/drift_answer.ts';
+import { openAlertsOf } from './answers/open_alerts.ts';
 import { isoTime } from './answers/schemas.ts';
 import {
   filePath,
@@ -43,9 +44,9 @@ export const detectDrift = defineTool({
     features: names.optional(),
     threshold: z.number().positive().optional().describe('Adjusted p below it; distances: score from it on'),
     min_effect: z.number().min(0).max(1).optional().describe('Default 0.1; 0: no guard'),
-    missing_threshold: z.number().min(0).max(1).optional().describe('Change of a missing share that counts'),
+    missing_threshold: z.number().min(0).max(1).optional().describe('Change of a missing share'),
     correction: z.enum(['bh', 'bonferroni', 'none']).default('bh'),
-    segment_by: z.string().min(1).max(256).optional().describe('Each segment of this feature too'),
+    segment_by: z.string().min(1).max(256).optional().describe('A feature'),
     buckets: z.number().int().min(2).max(100).optional().describe('Parts over time'),
     reference_id: z.string().min(1).max(64).optional(),
     chart: z.boolean().default(false).describe('PNG'),
@@ -84,7 +85,8 @@ export const detectDrift = defineTool({
       ),
     );
     for (const picture of report.pictures) show(picture);
-    return answerOf(report, isDetailed, input.segment_by);
+    const alerts = await openAlertsOf(services, input.model_id);
+    return { ...answerOf(report, isDetailed, input.segment_by), ...alerts };
   },
 });
 

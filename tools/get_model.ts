@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { detail, summarise, versionDetails } from './answers/describe_version.ts';
+import { openAlerts, openAlertsOf } from './answers/open_alerts.ts';
 import { isoTime, warnings } from './answers/schemas.ts';
 import { describeAgreement, shadowAgreement } from './answers/shadow_agreement.ts';
 import { fitting } from './answers/shown_signature.ts';
@@ -68,12 +69,14 @@ export const getModel = defineTool({
       }),
     ),
     warnings: warnings.optional(),
+    ...openAlerts,
   }),
   async handle(services, input) {
     const filter = { version: input.version, stage: input.stage, limit: input.limit };
-    const [model, { route, deployedVersions, engines, shadows }] = await Promise.all([
+    const [model, { route, deployedVersions, engines, shadows }, alerts] = await Promise.all([
       services.registry.describe(input.model_id, filter),
       services.serving.describeTraffic(input.model_id),
+      openAlertsOf(services, input.model_id),
     ]);
     const whole = input.response_format === 'detailed';
     const detailed = input.version !== undefined || whole;
@@ -120,6 +123,7 @@ export const getModel = defineTool({
       lineage_truncated: model.lineageTruncated || lineage.length < model.lineage.length,
       stage_history: whole ? history : fitting(history, historyCharacters, least),
       ...(model.faults.length > 0 && { warnings: model.faults }),
+      ...alerts,
     };
   },
 });

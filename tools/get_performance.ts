@@ -3,6 +3,7 @@ import { ModelYardError, messageOf } from '../src/errors.ts';
 import { renderChart } from '../src/monitoring/charts/index.ts';
 import { comparableMetricNames } from '../src/monitoring/performance/index.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
+import { openAlerts, openAlertsOf } from './answers/open_alerts.ts';
 import { comparisonAnswer, versionAnswer, versionAnswers } from './answers/performance_answer.ts';
 import { versionAmongOthers, versionFields } from './answers/performance_fields.ts';
 import { isoTime, warnings } from './answers/schemas.ts';
@@ -66,6 +67,7 @@ export const getPerformance = defineTool({
       })
       .optional(),
     warnings,
+    ...openAlerts,
   }),
   async handle(services, input, { show, progress }) {
     const { since, until } = windowOf(input);
@@ -101,6 +103,7 @@ export const getPerformance = defineTool({
         ...(report.comparison && { comparison: comparisonAnswer(report.comparison, isDetailed) }),
       }),
       warnings: found,
+      ...(await openAlertsOf(services, input.model_id)),
     };
   },
 });

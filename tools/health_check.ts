@@ -6,6 +6,7 @@ import { noQuantiles } from '../src/prediction_log/latency.ts';
 import { nameOfStep } from '../src/rollouts/rollout_store.ts';
 import type { Services } from '../src/services.ts';
 import { latency, latencyAnswer, queueTime, queueTimeAnswer } from './answers/latency.ts';
+import { openAlerts, openAlertsOf } from './answers/open_alerts.ts';
 import { isoTime } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { streamChange, streamChangeAnswer } from './answers/stream_change.ts';
@@ -62,6 +63,7 @@ export const healthCheck = defineTool({
       }),
     ),
     models_total: z.int(),
+    ...openAlerts,
     server: z.strictObject({
       version: z.string(),
       role: z.string(),
@@ -98,6 +100,7 @@ export const healthCheck = defineTool({
         .slice(0, shownModels)
         .map((model) => describe(model, now)),
       models_total: health.models.length,
+      ...(input.model_id !== undefined && (await openAlertsOf(services, input.model_id))),
       server: {
         version: packageVersion,
         role: caller.role,

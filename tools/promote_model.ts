@@ -8,7 +8,7 @@ export const promoteModel = defineTool({
   name: 'promote_model',
   title: 'Promote model',
   description:
-    'Moves the stage: development → staging → production → archived → development. Production archives the one there, in one transaction. Traffic moves only with activate=true, which deploys too. Gates run first; dry_run previews. Undo: rollback_model. Next: health_check.',
+    'Moves the stage: development → staging → production → archived → development. Production archives the one there, in one transaction. Traffic moves only with activate=true, which deploys too. Gates run first; dry_run previews. Undo: rollback_model.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: false },
   input: z.strictObject({

@@ -8,7 +8,7 @@ export const rollbackModel = defineTool({
   name: 'rollback_model',
   title: 'Roll back model',
   description:
-    'Takes production and all traffic back to the version before (or to_version) in one transaction, archiving the present one; twice goes two back. For a bad promotion; dry_run previews. Forward: promote_model. Next: health_check.',
+    'Takes production and all traffic back to the version before (or to_version) in one transaction, archiving the present one; twice goes two back. For a bad promotion; dry_run previews. Forward: promote_model.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: false },
   input: z.strictObject({

@@ -15,7 +15,7 @@ export const startRollout = defineTool({
   name: 'start_rollout',
   title: 'Start rollout',
   description:
-    'Rolls a registered version out safely by itself: probe, backtest, shadow, 5 %, 25 %, 50 %, all calls, production; goes on only when evidence rules harm out, back at once when it proves harm, holds when calls are too few. Report: get_rollout. dry_run shows the plan.',
+    'Rolls a registered version out safely by itself: probe, backtest, shadow, 5 %, 25 %, 50 %, all calls, production; on only when evidence rules harm out, back at once when it proves harm, held when calls are too few. Report: get_rollout. dry_run shows the plan.',
   permission: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
   input: z.strictObject({

@@ -9,6 +9,7 @@ import { stores, type TestStore } from './stores.ts';
 import { until } from './until.ts';
 
 const given = { model_id: 'linear', source: testModel('linear_float32') };
+const sixty = Array.from({ length: 60 }, (_, index) => ({ f0: index, f1: index % 7, f2: -index }));
 const uris = {
   models: 'modelyard://models',
   model: 'modelyard://models/linear',
@@ -100,9 +101,23 @@ for (const { name, skipped, open } of stores)
         store.databaseUrl,
       );
       await tells(uris.drift, uris.alerts);
+      // Answers about the model tell of it in a line, until somebody has dealt with it.
+      const line = '1 open | critical, version 1: Half of the calls fail.';
+      const asked = { model_id: 'linear' };
+      expect((await changing.call('get_model', asked)).alerts).toBe(line);
+      expect((await changing.call('health_check', asked)).alerts).toBe(line);
+      expect((await changing.call('health_check')).alerts).toBeUndefined();
+      expect((await changing.call('get_performance', asked)).alerts).toBe(line);
+      const compared = await changing.call('detect_drift', {
+        ...asked,
+        current_data: sixty,
+        reference_data: sixty,
+      });
+      expect(compared.alerts).toBe(line);
       told = [];
       await changing.call('acknowledge_alert', { alert_id: 'one' });
       await tells(uris.alerts, uris.model);
+      expect((await changing.call('get_model', asked)).alerts).toBeUndefined();
     });
 
     it('end where the client ends them', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { DriftReport } from '../../src/monitoring/drift/index.ts';
+import { openAlerts } from './open_alerts.ts';
 import { isoTime, warnings } from './schemas.ts';
 
 const severity = z.enum(['none', 'low', 'moderate', 'high']);
@@ -126,6 +127,7 @@ export const driftAnswer = z.strictObject({
   window: z.strictObject({ source: z.string(), rows: z.int() }),
   recommendation: z.string(),
   warnings,
+  ...openAlerts,
 });
 export type DriftAnswer = z.input<typeof driftAnswer>;
 
