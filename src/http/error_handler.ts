@@ -20,7 +20,10 @@ export function errorHandler({ options, logger, isReady }: HttpContext, bodyOf: 
     const { status, headers } = statusOf(error);
     // Fastify closes the connection where a body was not taken. While more of it comes in, the system answers that with a reset,
     // which can overtake the answer: its client would not learn what was wrong.
-    if (isReady() || !raw.complete) reply.removeHeader('connection');
+    if (reply.hasHeader('connection')) {
+      const stays = reply.raw.shouldKeepAlive && (isReady() || !raw.complete);
+      reply.header('connection', stays ? 'keep-alive' : 'close');
+    }
     void reply.code(status).headers(headers).send(bodyOf(error, status));
   };
 }

@@ -168,6 +168,21 @@ describe('a connection answers its next request, whenever the one before was ans
     },
   );
 
+  test.each(['/v1/files', '/v1/models/m/predict'])(
+    'a client that wants %s to close it is told that it is, and it is',
+    async (path) => {
+      for (const caller of [undefined, operator] as const) {
+        const socket = connect(server.port, '127.0.0.1');
+        const authorization = caller === undefined ? '' : `Authorization: Bearer ${tokens[caller]}\r\n`;
+        socket.write(
+          `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${authorization}Connection: close\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n{`,
+        );
+        const answer = (await socket.toArray()).join('');
+        expect(answer).toMatch(/^HTTP\/1\.1 (400|401|404) [\s\S]*\r\nconnection: close\r\n/i);
+      }
+    },
+  );
+
   test('an expectation that is not met', async () => {
     const [[, , ask] = ['', '', { method: 'POST', path: '/' }]] = looked;
     for (const chunked of inPieces)
