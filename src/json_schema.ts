@@ -15,6 +15,20 @@ export function inputJsonSchema(schema: z.ZodObject): ToolSchema {
   return jsonSchema(schema, 'input');
 }
 
+/** A tool's arguments for a person: JSON Schema with bounds, and files as text of the format `path`. */
+export function argumentSchemas(schema: z.ZodObject): {
+  properties: Record<string, z.core.JSONSchema.BaseSchema>;
+  required: readonly string[];
+} {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { ...fixed, io: 'input' });
+  return {
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, node]) => [name, typeof node === 'object' ? node : {}]),
+    ),
+    required,
+  };
+}
+
 /**
  * A tool's output schema, as short as it can be said: every listed tool costs the client's model tokens. It
  * names the fields that every answer has, and their types; nothing is required and other fields may be there, since some
@@ -59,8 +73,13 @@ function outline(node: object, depth: number): object {
   };
 }
 
+/** The format of text that names a file. */
+export const pathFormat = 'path';
+
 /** Upper bounds beyond this are met by mistake only (zod also bounds every whole number by what a double holds exactly). */
 const largestListedBound = 1000;
+
+const fixed = { target: 'draft-7', unrepresentable: 'any', reused: 'inline' } as const;
 
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): ToolSchema {
   const {
@@ -68,12 +87,12 @@ function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): ToolSchema {
     type: __,
     ...rest
   } = z.toJSONSchema(schema, {
+    ...fixed,
     io,
-    target: 'draft-7',
-    unrepresentable: 'any',
-    reused: 'inline',
     override: ({ jsonSchema: node }) => {
       delete node.propertyNames;
+      // Of no known client's formats.
+      if (node.format === pathFormat) delete node.format;
       // Bounds are checked, and an error names the one that is broken: listed, each costs every client tokens.
       for (const bound of [
         'minLength',

@@ -5,44 +5,28 @@ import { missingNativePart, NativePartError, unsupportedPlatform } from './nativ
 import type { Settings } from './settings.ts';
 import { readableStack } from './telemetry/readable_stack.ts';
 
+/** It fits on a terminal of 24 lines and 80 columns, as a test knows. */
 const usage = (
+  tools: string,
   directory: string,
-) => `Usage: modelyard [--config FILE] [--ephemeral] [--read-only] [--toolsets SETS]
-       modelyard COMMAND [--config FILE] [arguments]
+) => `Usage: modelyard [flags]              serves MCP on standard input and output
+       modelyard TOOL [name=value …]  calls a tool; with --json it answers JSON
+       modelyard COMMAND [arguments]  TOOL --help and COMMAND --help say more
 
-Without a command it serves MCP on standard input and output: let an MCP client start it.
+${tools}
 
-  --config FILE  JSON file of settings; the environment wins over it
-  --ephemeral    keep everything in a temporary directory that goes away with the server
-  --read-only    refuse every change
-  --toolsets SETS
-                 offer tools of these sets only: core, serving, registry, monitoring, mlflow, rollouts,
-                 separated by commas
-  --version, --help
+  serve      answer over HTTP          approve  changes that wait for a person
+  token      tokens of HTTP's callers  audit    list and check the audit trail
+  doctor     check this installation   verify   check what is stored
+  install    write a client's entry    litter   files that no version needs
+  uninstall  take it out again         backup   the whole store to one file
+  demo       show it all in a minute   restore  fill an empty store from one
+  example    shorter examples          upload   artifacts to the object store
+                                       export   manifests for Kubernetes
 
-Settings are environment variables: in a client they belong into the env block of the server's entry. Without
-MODEL_REGISTRY_DIR the store is in
-  ${directory}
-
-  serve              answer applications and remote agents over HTTP
-  token              make, list and revoke the tokens that they come with
-
-  doctor             look whether everything is in place here, and in the clients, and say what to fix
-  install CLIENT     write the entry for claude-desktop, claude-code, cursor or vscode
-  uninstall CLIENT   take it out again
-  demo               run the NBA example through a real MCP client in a temporary directory
-  example NAME       run a shorter one: basic_serving, ab_testing, drift_detection, production_deployment
-
-Commands on the store that MODEL_REGISTRY_DIR or DATABASE_URL names; COMMAND --help says more:
-
-  approve [ID]   list the changes that wait for a person, grant one or deny it
-  audit          list, filter, check and export the audit trail
-  verify         check artifacts, database, histories, audit trail and journals
-  litter         list files that no version needs, or remove them
-  backup FILE    write the whole store to one file, while servers run
-  restore FILE   fill an empty store from a backup
-  upload         copy artifacts of the local folder into the object store
-  export         print manifests for Kubernetes: KServe's InferenceService, a Deployment
+  --config FILE    settings as JSON   --ephemeral, --read-only, --version, --help
+  --toolsets SETS  of core, serving, registry, monitoring, mlflow, rollouts
+Settings: docs/SETTINGS.md. The default store: ${directory}
 `;
 
 interface Command {
@@ -93,7 +77,7 @@ process.on('uncaughtExceptionMonitor', (error) => {
 async function main(): Promise<void> {
   const [before, command, after] = splitAtCommand(process.argv.slice(2));
   const values = parseFlags(before);
-  if (values.help) return print(usage((await import('./default_directory.ts')).defaultDirectory()));
+  if (values.help) return print(await help());
   if (values.version) return print(`${(await import('./package_info.ts')).packageVersion}\n`);
   // The doctor says it too, and what else is wrong.
   const missing =
@@ -117,8 +101,7 @@ async function main(): Promise<void> {
 async function runCommand(name: string, before: string[], given: string[]): Promise<void> {
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
   const loadFree = Object.hasOwn(freeCommands, name) ? freeCommands[name] : undefined;
-  if (load === undefined && loadFree === undefined)
-    throw new SettingsError(`Unknown command ${[name, ...given].join(' ')}. See modelyard --help.`);
+  if (load === undefined && loadFree === undefined) return runToolNamed(name, before, given);
   const [command, free] = await Promise.all([load?.(), loadFree?.()]);
   if (given.includes('--help') || given.includes('-h')) return print((command ?? free)?.usage ?? '');
   const { takeConfig } = await import('./commands/command_line.ts');
@@ -128,6 +111,35 @@ async function runCommand(name: string, before: string[], given: string[]): Prom
   if (command === undefined) return;
   const { readSettings } = await import('./settings.ts');
   process.exitCode = await command.run(readSettings(process.env, { config }), rest);
+}
+
+/** What is no command is a tool's name, with _ or -; a test sees to it that none is both. */
+async function runToolNamed(given: string, before: string[], words: string[]): Promise<void> {
+  const tools = await toolNames();
+  const name = given.replaceAll('-', '_');
+  if (!tools.includes(name)) {
+    const { nearestName } = await import('./nearest_name.ts');
+    const near = nearestName(name, [...Object.keys(commands), ...Object.keys(freeCommands), ...tools]);
+    throw new SettingsError(
+      `Unknown command ${given}.${near === undefined ? '' : ` Did you mean ${near}?`} See modelyard --help.`,
+    );
+  }
+  const { runTool } = await import('./commands/call_tool.ts');
+  process.exitCode = await runTool(name, [...before, ...words]);
+}
+
+async function toolNames(): Promise<string[]> {
+  const { readToolList } = await import('./tool_list.ts');
+  return (await readToolList()).map(({ told }) => told.name);
+}
+
+async function help(): Promise<string> {
+  const [{ defaultDirectory }, { wrapped }, names] = await Promise.all([
+    import('./default_directory.ts'),
+    import('./commands/text_table.ts'),
+    toolNames(),
+  ]);
+  return usage(wrapped(`Tools: ${names.join(' ')}`, 80).join('\n'), defaultDirectory());
 }
 
 const serverOptions = {

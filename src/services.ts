@@ -18,6 +18,7 @@ export type Services = Awaited<ReturnType<typeof openServices>>;
  * Joins the rooms: each opens itself, and takes what it needs of the others from here.
  * @param hostAhead a host that was started already; ended with the services
  * @param hostStarts called when the host of the version that was called last has begun to start, where there is one
+ * @param warms whether that version is loaded at once: not in a process that answers one call and ends
  * @throws STORAGE_UNAVAILABLE when the database cannot be opened.
  */
 export async function openServices(
@@ -26,7 +27,8 @@ export async function openServices(
   {
     hostAhead,
     hostStarts = () => undefined,
-  }: { hostAhead?: HostAhead | undefined; hostStarts?: () => void } = {},
+    warms = true,
+  }: { hostAhead?: HostAhead | undefined; hostStarts?: () => void; warms?: boolean } = {},
 ) {
   const clock = Date.now;
   const random = Math.random;
@@ -68,6 +70,7 @@ export async function openServices(
     clock,
     random,
     hostAhead,
+    warms,
   });
   await serving.warming;
   hostStarts();

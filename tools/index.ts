@@ -28,6 +28,8 @@ import { startRollout } from './start_rollout.ts';
 import { syncMlflow } from './sync_mlflow.ts';
 import { updateModel } from './update_model.ts';
 
+export { storedTexts } from './answers/stored_texts.ts';
+
 /** All tools, in the order in which a client lists them. */
 export const catalogue: readonly Tool[] = [
   deployModel,

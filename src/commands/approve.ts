@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { answerRequest } from '../access/approval_changes.ts';
 import { type ApprovalRequest, listOpenRequests, readRequestById } from '../access/approval_requests.ts';
@@ -9,6 +8,7 @@ import { ModelYardError, messageOf, SettingsError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import { type Database, openTables } from '../storage/database.ts';
 import { storageError } from '../storage/storage_error.ts';
+import { askOnTerminal } from './ask_on_terminal.ts';
 import { userAtHost } from './user_at_host.ts';
 
 /** Where the command's words go, and where its question is answered. */
@@ -172,17 +172,8 @@ function processTerminal(): Terminal {
   return {
     print: (line) => process.stdout.write(`${line}\n`),
     complain: (line) => process.stderr.write(`modelyard: ${line}\n`),
-    ask: process.stdin.isTTY ? askOnTerminal : undefined,
+    ask: process.stdin.isTTY
+      ? async (question) => (await askOnTerminal(question, process.stdout)) ?? ''
+      : undefined,
   };
-}
-
-async function askOnTerminal(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    // Ctrl-C and the end of input are no yes.
-    const gone = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-    return await Promise.race([terminal.question(question), gone]);
-  } finally {
-    terminal.close();
-  }
 }

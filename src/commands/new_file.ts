@@ -5,9 +5,14 @@ import { ModelYardError } from '../errors.ts';
 
 /**
  * The real path of a file that a command is to write.
+ * @param otherwise what is said to do where it exists
  * @throws INVALID_INPUT when its directory is missing, or when it exists and must not be replaced
  */
-export async function newFile(name: string, force: boolean): Promise<string> {
+export async function newFile(
+  name: string,
+  force: boolean,
+  otherwise = 'Name another file, or replace it with --force.',
+): Promise<string> {
   const absolute = resolve(name);
   const directory = await realpath(dirname(absolute)).catch(() => {
     throw new ModelYardError(
@@ -18,10 +23,6 @@ export async function newFile(name: string, force: boolean): Promise<string> {
   });
   const path = join(directory, basename(absolute));
   if (!force && existsSync(path))
-    throw new ModelYardError(
-      'INVALID_INPUT',
-      `${name} exists already.`,
-      'Name another file, or replace it with --force.',
-    );
+    throw new ModelYardError('INVALID_INPUT', `${name} exists already.`, otherwise);
   return path;
 }

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { systemCodeOf } from '../errors.ts';
+import { widthOf } from './terminal_style.ts';
+import { cut } from './text_table.ts';
 
 /**
  * Writes to standard output, no faster than it is read. When nobody reads any more, the process ends quietly, with the
@@ -29,7 +31,7 @@ export function progressLine(): { show(text: string): void; end(): void } {
       const now = performance.now();
       if (!stderr.isTTY || now - shownAt < 100) return;
       shownAt = now;
-      stderr.write(`\r\u001b[K${text}`);
+      stderr.write(`\r\u001b[K${cut(text, (widthOf(stderr) ?? 80) - 1)}`);
     },
     end() {
       if (stderr.isTTY && shownAt > 0) stderr.write('\r\u001b[K');

@@ -58,6 +58,8 @@ export interface ServingDependencies {
   random: () => number;
   /** A host that was started already. */
   hostAhead: HostAhead | undefined;
+  /** Whether the version that was called last is loaded at once. */
+  warms: boolean;
 }
 
 /** What runs: the engine, who answers which call, and the changes of it. */
@@ -111,9 +113,10 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
     logger,
     intervalMs: settings.healthCheckIntervalSec * 1000,
   });
-  const warming = may(settings, 'PREDICT')
-    ? warmLastUsed({ database, served, engine, logger, clock })
-    : Promise.resolve();
+  const warming =
+    dependencies.warms && may(settings, 'PREDICT')
+      ? warmLastUsed({ database, served, engine, logger, clock })
+      : Promise.resolve();
   const deployer: Deployer = {
     prepare: (record, origin) => prepareVersion(deploying, record, origin),
     activate: activateVersion,

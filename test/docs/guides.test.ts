@@ -93,11 +93,14 @@ test('docs/SETTINGS.md has every setting with its default', () => {
       expect([name, rows.get(name)?.replaceAll('`', '')]).toEqual([name, String(preset)]);
 });
 
-test('docs/COMMAND_LINE.md has every command of modelyard --help', () => {
+test('docs/COMMAND_LINE.md has every command, and so has modelyard --help', () => {
   const page = guides.find(({ path }) => path === 'docs/COMMAND_LINE.md')?.text ?? '';
   const usage = runCommand(temporaryDirectory(), ['--help']).output;
-  const commands = [...usage.matchAll(/^ {2}([a-z]+)(?= |$)/gm)].map(([, name]) => name);
+  const main = readFileSync(join(repository, 'src/main.ts'), 'utf8');
+  const commands = [...main.matchAll(/^ {2}([a-z]+): async/gm)].map(([, name]) => name);
   expect(commands.length).toBeGreaterThan(8);
+  expect(commands.filter((name) => !new RegExp(` ${name} +[a-z]`).test(usage))).toEqual([]);
+  expect(catalogue.filter(({ name }) => commands.includes(name) || !usage.includes(name))).toEqual([]);
   expect(commands.filter((name) => !page.includes(`| \`modelyard ${name}`))).toEqual([]);
 });
 

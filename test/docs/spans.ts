@@ -9,7 +9,7 @@ const settings = Object.keys(settingsSchema.shape);
 const tools = new Map(catalogue.map((tool) => [tool.name, tool.input.shape]));
 /** What else is written in capitals: variables of the tests, of MLflow's own server, of other programs. */
 const otherNames =
-  /^(MODELYARD_(TEST|BENCH)_\w+|((ROLLOUT|DEPLOY)_)?KILL_ROUNDS|FUZZ_EXAMPLES|EXPORTING_ONLY|CHAOS_\w+|UPDATE_GUIDE|HTTP_PROXY|XDG_\w+|FEATURE_NAMES|RESOURCE_\w+)$/;
+  /^(MODELYARD_(TEST|BENCH)_\w+|((ROLLOUT|DEPLOY)_)?KILL_ROUNDS|FUZZ_EXAMPLES|EXPORTING_ONLY|CHAOS_\w+|UPDATE_GUIDE|HTTP_PROXY|XDG_\w+|NO_COLOR|FEATURE_NAMES|RESOURCE_\w+)$/;
 const source = (path: string) => readFileSync(join(repository, path), 'utf8');
 
 /**
@@ -57,15 +57,15 @@ function valueIn(text: string): unknown {
 }
 
 function wrongCommand(span: string): string | undefined {
-  const [, command] = /^modelyard ([a-z]+)/.exec(span) ?? [];
-  if (command !== undefined) {
+  const [, command] = /^modelyard ([a-z_]+)/.exec(span) ?? [];
+  if (command !== undefined && !tools.has(command)) {
     const usage = source(
       existsSync(join(repository, `src/commands/${command}.ts`))
         ? `src/commands/${command}.ts`
         : 'src/main.ts',
     );
     const unknown = [...span.matchAll(/ (--[a-z-]+)/g)].filter(([, flag = '']) => !usage.includes(flag));
-    if (!source('src/main.ts').includes(`\n  ${command} `) || unknown.length > 0)
+    if (!source('src/main.ts').includes(`\n  ${command}: async`) || unknown.length > 0)
       return `${span}: no such command`;
   }
   const [, script] = /^npm run ([\w:]+)/.exec(span) ?? [];

@@ -7,6 +7,10 @@ export interface CommandOptions {
   settings?: Record<string, string> | undefined;
   /** The main.js of another installation than the built one. */
   main?: string | undefined;
+  /** What it gets on standard input; nothing by default. */
+  input?: string | undefined;
+  /** The folder that it is started in; by default one that is no project's. */
+  folder?: string | undefined;
 }
 
 export interface CommandEnding {
@@ -25,9 +29,11 @@ export interface RunningCommand {
 export function startCommand(given: readonly string[], options: CommandOptions): RunningCommand {
   const child = spawn(process.execPath, [options.main ?? serverFile, ...given], {
     env: serverEnvironment(options.directory, options.settings),
-    cwd: workingDirectory,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: options.folder ?? workingDirectory,
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  // One that reads nothing may end before.
+  child.stdin.on('error', () => undefined).end(options.input ?? '');
   let output = '';
   let errors = '';
   child.stdout.on('data', (chunk: Buffer) => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { messageOf } from '../../src/errors.ts';
 import { localPath } from '../../src/files/local_path.ts';
 import { identifier } from '../../src/identifier.ts';
+import { pathFormat } from '../../src/json_schema.ts';
 import { depthFault, memberName, shapeFault } from '../../src/json_shape.ts';
 import { comparableMetricNames } from '../../src/monitoring/performance/index.ts';
 import { isPlainObject } from '../../src/plain_object.ts';
@@ -48,15 +49,17 @@ export const versionReference = orNumber(
     }),
 );
 /** A file's path: absolute, `~/…` or a `file://` URI (such as answers give), which become absolute here. */
-export const filePath = z.preprocess((given, context) => {
-  if (typeof given !== 'string') return given;
-  try {
-    return localPath(given);
-  } catch (error) {
-    context.issues.push({ code: 'custom', input: given, message: messageOf(error) });
-    return given;
-  }
-}, z.string().min(1).max(4096));
+export const filePath = z
+  .preprocess((given, context) => {
+    if (typeof given !== 'string') return given;
+    try {
+      return localPath(given);
+    } catch (error) {
+      context.issues.push({ code: 'custom', input: given, message: messageOf(error) });
+      return given;
+    }
+  }, z.string().min(1).max(4096))
+  .meta({ format: pathFormat });
 export const stage = z.enum(stages);
 export const names = orJsonText(z.array(z.string().min(1).max(256)).min(1).max(10_000));
 export const responseFormat = z.enum(['concise', 'detailed']).default('concise');

@@ -258,6 +258,8 @@ async function serve(): Promise<void> {
 // From Node 24 on onnxruntime makes a Float16Array of every float16 tensor, and its native half then finds it
 // empty: without that class it keeps to the bits, as on older versions.
 Reflect.deleteProperty(globalThis, 'Float16Array');
+// A terminal's Ctrl-C and its end reach every process of the server; the server decides what becomes of its hosts.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
 new Worker(new URL('./host_lifeline.js', import.meta.url), { workerData: process.argv[2] }).unref();
 serve().then(
   () => process.exit(0),
