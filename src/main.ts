@@ -24,7 +24,7 @@ ${tools}
   example    shorter examples          upload   artifacts to the object store
                                        export   manifests for Kubernetes
 
-  --config FILE    settings as JSON   --ephemeral, --read-only, --version, --help
+  --config FILE    JSON settings   --ephemeral, --read-only, --version, --help
   --toolsets SETS  of core, serving, registry, monitoring, mlflow, rollouts
 Settings: docs/SETTINGS.md. The default store: ${directory}
 `;
