@@ -24,7 +24,7 @@ export const predictFile = defineTool({
     outputs: names.optional(),
     id_column: column.optional().describe('Your own prediction ids'),
     entity_column: column.optional().describe('Whom a row is about; logged'),
-    outcome_column: column.optional().describe('Actual values, to compare'),
+    outcome_column: column.optional().describe('Actual values: compared, and recorded where log is true'),
     log: z.boolean().default(true),
   }),
   output: z.strictObject({

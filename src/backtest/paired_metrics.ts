@@ -126,7 +126,7 @@ function compare(
     return {
       ...measured,
       interval: null,
-      detail: `${format(effectiveUnits)} units with an outcome (entities, else calls, however many rows each has; counted by how evenly the rows lie in them); ${leastUnits} are needed.`,
+      detail: `${format(effectiveUnits)} units with an outcome (entities, else calls, however many rows each has; counted by how evenly the rows lie in them); ${leastUnits} are needed. A file that was logged has few calls: name its entity_column in predict_file, or compare the file itself (path).`,
     };
   if (isOfLabels && differing === 0) {
     // The rule of three: what happened in none of n rows is, with 95 % confidence, rarer than 3/n.

@@ -76,7 +76,7 @@ function requireAdmin({ caller }: Origin): void {
   throw new ModelYardError(
     'PERMISSION_DENIED',
     `gates can be set by the role admin only; this server's role is ${caller.role}.`,
-    'Leave gates out, or start the server with MODELYARD_ROLE=admin.',
+    'Start the server with MODELYARD_ROLE=admin to set them; without gates, the rest of the call can be changed.',
   );
 }
 

@@ -24,9 +24,11 @@ export function describeSteps({ steps, metrics }: RolloutPlan): string[] {
 
 /** What is to be done next by whoever asks. */
 export function nextCall(rollout: Rollout): string {
-  if (rollout.state === 'running') return 'Nothing: get_rollout reports.';
+  if (rollout.state === 'running')
+    return 'Nothing: it goes on while any server of this store runs; get_rollout reports.';
   if (rollout.state === 'paused' || rollout.state === 'held')
     return 'control_rollout resume, skip_step (where live evidence cannot come) or abort.';
+  if (rollout.state === 'aborted') return 'start_rollout begins it again.';
   return rollout.state === 'succeeded'
     ? 'Nothing: it is over.'
     : 'Mend the version, register it anew and start_rollout.';
