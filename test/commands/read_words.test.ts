@@ -12,8 +12,8 @@ function toolNamed(name: string): Tool {
   return tool;
 }
 
-const folder = process.platform === 'win32' ? 'C:\\work' : '/work';
-const inFolder = (name: string) => (process.platform === 'win32' ? `C:\\work\\${name}` : `/work/${name}`);
+const folder = process.platform === 'win32' ? 'C:\\data' : '/data';
+const inFolder = (name: string) => (process.platform === 'win32' ? `C:\\data\\${name}` : `/data/${name}`);
 
 function sources(files: Record<string, string | Uint8Array> = {}, input?: string): WordSources {
   const bytes = (content: string | Uint8Array) =>
