@@ -9,6 +9,7 @@ import { untilSettled } from '../registry/settled.ts';
 import { describeShares, type GuardedStanding, readStanding } from '../registry/standing.ts';
 import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
+import { isDeployedOn } from './deployed_rows.ts';
 import { engineModel } from './deployed_version.ts';
 import type { Engine, EngineModel } from './engine/engine.ts';
 import type { Engines } from './engines.ts';
@@ -108,8 +109,9 @@ export async function deployVersion(
     try {
       return await serve();
     } catch (error) {
-      // Nothing idles out of an engine that others run.
-      if (on !== embeddedEngine && stored.engine !== on) await engine.unload(model).catch(() => undefined);
+      // Nothing idles out of an engine that others run. Another process may have deployed the version there meanwhile.
+      if (on !== embeddedEngine && !(await isDeployedOn(dependencies.database, model.key, on)))
+        await engine.unload(model).catch(() => undefined);
       throw error;
     }
   });
