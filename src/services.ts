@@ -34,7 +34,7 @@ export async function openServices(
   const random = Math.random;
   const startedAt = clock();
   const store = await openStore(settings, { logger, clock });
-  const { database, artifacts, address } = store;
+  const { database, artifacts, address, storeId } = store;
   const { approvals, audit, tokens } = openAccess(settings, { database, clock, logger });
   const log = openPredictionLog({
     database,
@@ -60,6 +60,7 @@ export async function openServices(
   const register: Register = (...registration) => registry.register(...registration);
   const serving = openServing(settings, {
     database,
+    storeId,
     artifacts,
     log,
     flushLog,

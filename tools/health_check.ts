@@ -117,7 +117,7 @@ export const healthCheck = defineTool({
 /** The engines of other machines; none while the store is away. */
 async function engineChecks({ serving }: Services) {
   const engines = await serving.engineHealth().catch(() => []);
-  return engines.map(({ name, isUp, deployed, lookedFor, ready, fault }) => {
+  return engines.map(({ name, isUp, deployed, lookedFor, ready, left, fault }) => {
     const models =
       deployed === 0
         ? 'no version is deployed on it'
@@ -125,7 +125,9 @@ async function engineChecks({ serving }: Services) {
     return {
       name: `engine ${name}`,
       status: isUp && ready === lookedFor ? ('healthy' as const) : ('degraded' as const),
-      detail: isUp ? models : (fault ?? 'it is there, but not ready'),
+      detail: isUp
+        ? `${models}${left === 0 ? '' : `; ${left} no longer deployed and still to be unloaded`}`
+        : (fault ?? 'it is there, but not ready'),
     };
   });
 }

@@ -183,7 +183,7 @@ async function leaveEngine(engine: Engine, left: EngineModel): Promise<string | 
     await engine.unload(left);
     return undefined;
   } catch (error) {
-    return `It may still be loaded in ${left.engine}, where it was: ${messageOf(error)}`;
+    return `It may still be loaded in ${left.engine}, where it was, and is unloaded when that lets itself be told: ${messageOf(error)}`;
   }
 }
 

@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import { engineKey } from './deployed_version.ts';
+import type { Placements } from './remote/placements.ts';
 import type { RemoteEngine } from './remote/remote_engine.ts';
 
 /** How an engine of another machine is, seen from here. */
@@ -11,6 +12,8 @@ export interface EngineHealth {
   deployed: number;
   lookedFor: number;
   ready: number;
+  /** Versions that are not deployed on it any more and may still be loaded. */
+  left: number;
   /** Why it could not be asked, where it could not. */
   fault: string | undefined;
 }
@@ -23,15 +26,18 @@ const lookedFor = 50;
 export function engineHealth({
   database,
   remotes,
+  placements,
 }: {
   database: Database;
+  placements: Pick<Placements, 'unwanted'>;
   remotes: ReadonlyMap<string, RemoteEngine>;
 }): Promise<EngineHealth[]> {
   return Promise.all(
     Array.from(remotes, async ([name, remote]) => {
       const rows = await deployedOn(database, name);
       const models = rows.slice(0, lookedFor);
-      const common = { name, deployed: rows.length, lookedFor: models.length };
+      const left = (await placements.unwanted(name)).length;
+      const common = { name, deployed: rows.length, lookedFor: models.length, left };
       try {
         const found = await remote.look(models, AbortSignal.timeout(patienceMs));
         return { ...common, ...found, fault: undefined };

@@ -62,7 +62,9 @@ export async function retireVersion(
   // It is out of service, whether or not an engine of another machine can be told.
   const stays = await engine.unload(placed).then(
     () => [],
-    (error: unknown) => [`It may still be loaded in the engine ${placed.engine}: ${messageOf(error)}`],
+    (error: unknown) => [
+      `It may still be loaded in the engine ${placed.engine}, and is unloaded when that lets itself be told: ${messageOf(error)}`,
+    ],
   );
   return {
     version,

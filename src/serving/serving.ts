@@ -30,6 +30,7 @@ import { predict } from './predict.ts';
 import type { BlockLog, PredictionSink } from './prediction_sink.ts';
 import { startProbeRounds } from './probe_rounds.ts';
 import type { Progress } from './registered_version.ts';
+import { openPlacements } from './remote/placements.ts';
 import { createRemoteEngine } from './remote/remote_engine.ts';
 import { type Retirement, retireVersion } from './retire_version.ts';
 import { scoreRecords } from './score_version.ts';
@@ -43,6 +44,7 @@ import { warmLastUsed } from './warm_last_used.ts';
 
 export interface ServingDependencies {
   database: Database;
+  storeId: string;
   artifacts: ArtifactStore;
   /** Where predictions are logged, and what callers' own ids were used for. */
   log: PredictionSink & BlockLog & { callerIds: CallerIds };
@@ -83,6 +85,7 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
     maxArtifactBytes,
     storedInput: inputOf,
   });
+  const placements = openPlacements(database, clock);
   const remotes = new Map(
     settings.engines.map((one) => [
       one.name,
@@ -92,6 +95,8 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
         runTimeoutMs: settings.predictTimeoutMs,
         maxQueue: settings.maxQueue,
         isWanted: (key, name) => isDeployedOn(database, key, name),
+        storeId: dependencies.storeId,
+        placements,
         storedInput: inputOf,
         logger,
       }),
@@ -154,7 +159,7 @@ export function openServing(settings: Settings, dependencies: ServingDependencie
       observer = hears;
     },
     /** How the engines of other machines are. */
-    engineHealth: () => engineHealth({ database, remotes }),
+    engineHealth: () => engineHealth({ database, remotes, placements }),
     /** The hosts of every version that was loaded here, by `model@version`. */
     pools: engine.pools,
     status: (modelId: string, version: string | undefined) =>

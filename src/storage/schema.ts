@@ -21,6 +21,7 @@ export interface Tables {
   audit_entries: AuditEntryRow;
   audit_head: { id: number; sequence: number; hash: string };
   deployments: DeploymentRow;
+  engine_placements: EnginePlacementRow;
   routes: RouteRow;
   breakers: BreakerRow;
   shadow_totals: ShadowTotalsRow;
@@ -318,6 +319,21 @@ interface DeploymentRow {
   probe_failure: string | null;
   /** JSON: the shapes of the inputs that the probe had, by input, or null. */
   input_sizes: ColumnType<string | null, string | null | undefined, string | null>;
+}
+
+/**
+ * A model that this store has put into an engine of another machine, and that has not been seen to be gone. The row is there
+ * before the model is.
+ */
+export interface EnginePlacementRow {
+  engine: string;
+  /** What it is called there. */
+  name: string;
+  model_id: string;
+  version: string;
+  artifact_sha256: string;
+  /** Until then it stays there though it is not deployed: its deployment may be under way. */
+  spared_until: number;
 }
 
 /** Where a model's calls go. No row, no traffic. */

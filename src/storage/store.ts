@@ -4,6 +4,7 @@ import type { ArtifactStore } from './artifact_store.ts';
 import { clearLeftovers } from './clear_leftovers.ts';
 import { type DatabaseAddress, type OpenDatabase, openDatabase } from './database.ts';
 import { type ArtifactPlace, openArtifacts, placeOf } from './open_artifacts.ts';
+import { databaseId } from './store_identity.ts';
 import { openToOthers, tightenModes } from './tighten_modes.ts';
 import { watchArtifacts } from './watch_artifacts.ts';
 import { watchStore } from './watch_store.ts';
@@ -12,6 +13,7 @@ import { watchStore } from './watch_store.ts';
 export interface Store extends OpenDatabase {
   artifacts: ArtifactStore;
   address: DatabaseAddress;
+  storeId: string;
 }
 
 /**
@@ -34,6 +36,8 @@ export async function openStore(
     );
   await clearLeftovers(directory, clock(), logger);
   const artifacts = await openArtifacts(settings, opened, clock);
+  const storeId = await databaseId(opened);
+  if (storeId === undefined) throw new Error('The store that was opened has no id.');
   const stops = [
     watchStore(opened, logger),
     watchArtifacts(opened, artifacts, { directory, artifacts: placeOf(settings) }, { logger, clock }),
@@ -42,6 +46,7 @@ export async function openStore(
     ...opened,
     artifacts,
     address,
+    storeId,
     hurry() {
       opened.hurry();
       for (const stop of stops) stop();

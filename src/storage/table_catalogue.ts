@@ -22,10 +22,14 @@ interface Dependent {
 /** What has to be there before it though no foreign key says so: the rule of stages looks for the step. */
 const alsoBefore: Readonly<Record<string, readonly string[]>> = { versions: ['stage_transitions'] };
 
+/** The store's own identity, its machines, and what it has put into engines: what is restored elsewhere is another store. */
+const ofOneStore = ['store_identity', 'store_folders', 'engine_placements'];
+
 /**
  * The tables as the migrations make them (all, or up to the one named), in an order in which they can be filled:
  * read from the catalogue of an empty database in memory, so that tables of others in a shared database are not
- * taken for ours. Without the store's own identity and its machines: what is restored elsewhere is another store.
+ * taken for ours. Without those
+ * that are of one store.
  */
 export async function tableCatalogue(upTo?: string): Promise<KnownTable[]> {
   const database = new Kysely<unknown>({ dialect: sqliteDialect(':memory:') });
@@ -34,7 +38,7 @@ export async function tableCatalogue(upTo?: string): Promise<KnownTable[]> {
     const { rows } = await sql<{ name: string }>`
       select name from sqlite_master
       where type = 'table' and name not like 'sqlite!_%' escape '!' and name not like 'kysely!_%' escape '!'
-        and name not like 'libsql!_%' escape '!' and name not in ('store_identity', 'store_folders')
+        and name not like 'libsql!_%' escape '!' and name not in (${sql.join(ofOneStore)})
       order by name`.execute(database);
     const tables = new Map<string, Dependent>();
     for (const { name } of rows) {

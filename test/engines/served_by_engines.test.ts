@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startServer, type TestServer } from '../e2e/client.ts';
 import { type Scratch, scratchDirectory, testModel } from '../e2e/environment.ts';
 import { until } from '../e2e/until.ts';
+import { freePort } from '../free_port.ts';
 import type { EngineServer } from './engine_process.ts';
 import { mlserverPython, onnxRuntime, startMlserver } from './mlserver_server.ts';
 import { startTriton, tritonPython } from './triton_server.ts';
@@ -203,6 +204,31 @@ describe.each(engines)('versions on a real $name', { timeout: 240_000 }, ({ name
     expect((await predict('retired')).predictions[0]?.value).toBe(answer);
     expect((await predict('ab', { version: 'there' })).predictions[0]?.value).toBe(answer);
   });
+
+  it.skipIf(!isThere)(
+    'a version that was retired where the engine could not be reached is unloaded after',
+    async () => {
+      const before = engine.given();
+      await pair('unreached');
+      const [placed = ''] = engine.given().filter((model) => !before.includes(model));
+      const away = `http://127.0.0.1:${await freePort()}`;
+      const other = await startServer({
+        directory: scratch.path,
+        settings: {
+          MODELYARD_APPROVALS: 'off',
+          MODELYARD_ENGINES: JSON.stringify({
+            [name]: { type: 'open_inference', url: away, models: engine.place },
+          }),
+        },
+      });
+      const { warnings } = await other.call('retire_model', { model_id: 'unreached', version: 'there' });
+      expect(warnings).toEqual([expect.stringContaining('may still be loaded')]);
+      await other.close();
+      expect(await isReady(placed)).toBe(true);
+      await until('it is unloaded', async () => !(await isReady(placed)), 60_000);
+      expect((await predict('ab', { version: 'there' })).predictions[0]?.value).toBe(answer);
+    },
+  );
 
   it.skipIf(!isThere)(
     'a dead engine opens the breaker of its version alone, and the embedded one takes over',

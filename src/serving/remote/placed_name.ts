@@ -13,11 +13,11 @@ export interface Place {
 const shownLength = 40;
 
 /**
- * Where a version stands in an engine. A name that is given to it here has a digest of the model, the version and the bytes:
- * registries that share an engine cannot take one another's versions for their own, and what is loaded under it is always
- * the same.
+ * Where a version stands in an engine. A name that is given to it here has a digest of the store, the model, the version and the
+ * bytes: stores that share an engine cannot take one another's versions for their own, and what is loaded under it is always the
+ * same.
  */
-export function placeOf(models: EngineModels, { key, artifact }: PlacedModel): Place {
+export function placeOf(models: EngineModels, storeId: string, { key, artifact }: PlacedModel): Place {
   const [modelId, version] = versionOfKey(key);
   if (models.kind === 'served') {
     const filled = (template: string) =>
@@ -27,7 +27,7 @@ export function placeOf(models: EngineModels, { key, artifact }: PlacedModel): P
     return { name: filled(models.name), version: models.version && filled(models.version) };
   }
   const digest = createHash('sha256')
-    .update(JSON.stringify([modelId, version, artifact.sha256]))
+    .update(JSON.stringify([storeId, modelId, version, artifact.sha256]))
     .digest('hex');
   const shown = `${modelId}-${version}`.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, shownLength);
   return { name: `modelyard-${shown}-${digest.slice(0, 24)}`, version: undefined };

@@ -1,9 +1,6 @@
 import type { EngineSettings } from '../../engine_settings.ts';
 import { ModelYardError } from '../../errors.ts';
-import type { ArtifactStore } from '../../storage/artifact_store.ts';
-import type { Logger } from '../../telemetry/logger.ts';
 import type { Tensor } from '../../tensors/datatypes.ts';
-import { versionOfKey } from '../deployed_version.ts';
 import { type Blame, createBlame } from '../engine/blame.ts';
 import type { PlacedModel } from '../engine/engine.ts';
 import { RunFailure } from '../engine/fault.ts';
@@ -13,25 +10,20 @@ import type { PoolStatus } from '../engine/pool_hosts.ts';
 import { maxOutputElements, type NamedDimensions, type NamedTensors } from '../engine/protocol.ts';
 import { dimensionMismatch } from '../engine/shared_dimensions.ts';
 import type { PoolRun } from '../engine/version_pool.ts';
-import { signatureDifference } from './compare_signature.ts';
 import { connectEngine, wrongAnswer } from './connection.ts';
 import { type Deadline, deadlineOf } from './deadline.ts';
-import { type Place, placeOf } from './placed_name.ts';
-import { pushBody, tritonConfig } from './push_body.ts';
+import type { Place } from './placed_name.ts';
+import { createPlacing, type PlacingSettings } from './placing.ts';
 import { servedFilesOf } from './served_files.ts';
-import { removeFromFolder, writeToFolder } from './shared_folder.ts';
 
 /** What an engine of another machine needs of the server. */
-export interface RemoteEngineSettings {
-  withFile: ArtifactStore['withFile'];
-  loadTimeoutMs: number;
+export interface RemoteEngineSettings extends PlacingSettings {
   runTimeoutMs: number;
   /** Calls of one version that may be under way. */
   maxQueue: number;
-  /** Whether a version is still deployed on this engine, as the database has it. */
-  isWanted(key: string, engine: string): Promise<boolean>;
+  /** How often what the engine has is held against what is deployed, milliseconds. */
+  roundMs?: number | undefined;
   storedInput?: ((model: EngineModel) => Promise<NamedTensors | undefined>) | undefined;
-  logger: Logger;
 }
 
 /** One engine of another machine, with the versions that this process has had to do with. */
@@ -66,16 +58,12 @@ interface Version {
   blame: Blame;
 }
 
-/** How often the versions that were called here are looked for in the engine. */
-const roundMs = 15_000;
-
 export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngineSettings): RemoteEngine {
   const { name } = engine;
-  const { runTimeoutMs, loadTimeoutMs, logger } = settings;
+  const { runTimeoutMs, logger } = settings;
   const connection = connectEngine(engine);
   const versions = new Map<string, Version>();
-  /** Models are sent one after the other: each is held in memory meanwhile. */
-  let sending: Promise<unknown> = Promise.resolve();
+  const placing = createPlacing(engine, connection, settings);
 
   function versionOf(model: EngineModel): Version {
     const known = versions.get(model.key);
@@ -86,7 +74,7 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
     }
     const begun: Version = {
       model,
-      place: placeOf(engine.models, model),
+      place: placing.placeOf(model),
       isReady: false,
       ensuring: undefined,
       running: new Set(),
@@ -101,90 +89,24 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
   /** Once for all that wait for it. */
   function ensured(version: Version, isDeploying = false): Promise<void> {
     if (version.ensuring !== undefined && !isDeploying) return version.ensuring;
-    const run = ensureOnce(version, isDeploying).finally(() => {
-      if (version.ensuring === run) version.ensuring = undefined;
-    });
+    const run = placing
+      .ensure(version.model, isDeploying)
+      .then(
+        () => {
+          version.isReady = true;
+        },
+        (error: unknown) => {
+          version.isReady = false;
+          throw error;
+        },
+      )
+      .finally(() => {
+        if (version.ensuring === run) version.ensuring = undefined;
+      });
     version.ensuring = run;
     // Whoever waited may have gone.
     run.catch(() => undefined);
     return run;
-  }
-
-  async function ensureOnce(version: Version, isDeploying: boolean): Promise<void> {
-    const { place, model } = version;
-    const deadline = deadlineOf(loadTimeoutMs, () => loadTookTooLong(name, loadTimeoutMs));
-    const { signal } = deadline;
-    try {
-      const isThere = await connection.isReady(place, signal);
-      if (!isThere || (isDeploying && (await hasOtherInstances(version, signal)))) {
-        if (engine.models.kind === 'served') throw notServed(name, place);
-        if (!isDeploying && !(await settings.isWanted(model.key, name))) throw retired(model.key, name);
-        await put(version, signal);
-        // Whoever retired it meanwhile may have unloaded it before it was there.
-        if (!isDeploying && !(await settings.isWanted(model.key, name))) {
-          await takeOut(place.name);
-          throw retired(model.key, name);
-        }
-        if (!(await connection.isReady(place, signal)))
-          throw new ModelYardError(
-            'ENGINE_CRASHED',
-            `The engine ${name} has loaded the model, but says that ${place.name} is not ready.`,
-            'Its own log says why.',
-          );
-      }
-      const difference = signatureDifference(model, await connection.metadata(place, signal));
-      if (difference !== undefined)
-        throw new ModelYardError(
-          'SIGNATURE_MISMATCH',
-          `The model ${shownPlace(place)} of the engine ${name} is not that of the version: ${difference}.`,
-          'Serve the very file of the version there, under that name, or deploy it with another engine.',
-        );
-      version.isReady = true;
-    } catch (error) {
-      version.isReady = false;
-      throw error;
-    } finally {
-      deadline.clear();
-    }
-  }
-
-  async function hasOtherInstances(
-    { place, model: { instances = 1 } }: Version,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    if (engine.models.kind !== 'pushed') return false;
-    const found = await connection.instances(place, signal);
-    return found !== undefined && found > 0 && found !== instances;
-  }
-
-  /** Gives the engine a version's model. */
-  function put(version: Version, signal: AbortSignal): Promise<void> {
-    const { models } = engine;
-    const { place, model } = version;
-    const sent = sending.then(async () => {
-      if (signal.aborted) throw signal.reason;
-      const config = models.kind === 'pushed' ? tritonConfig(name, model, model.instances ?? 1) : undefined;
-      const { files } = await servedFilesOf(settings.withFile, model.artifact, { withBytes: true, signal });
-      if (models.kind === 'folder') {
-        await writeToFolder(models, place.name, model, files);
-        await connection.load(place.name, undefined, signal);
-      } else await connection.load(place.name, pushBody(config, files), signal);
-      logger.info('a model was loaded in an engine', { engine: name, key: model.key, name: place.name });
-    });
-    sending = sent.catch(() => undefined);
-    return sent;
-  }
-
-  /** Takes a model out of the engine that was put there. */
-  async function takeOut(placed: string): Promise<void> {
-    const deadline = deadlineOf(loadTimeoutMs, () => loadTookTooLong(name, loadTimeoutMs));
-    try {
-      await connection.unload(placed, deadline.signal);
-    } finally {
-      deadline.clear();
-      // Also where the engine is away: it then does not begin with it again.
-      if (engine.models.kind === 'folder') await removeFromFolder(engine.models.folder, placed);
-    }
   }
 
   /** Calls whose sizes do not fit together are never run; only inputs beside one another can differ. */
@@ -305,8 +227,9 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
     return new RunFailure(new ModelYardError('ENGINE_CRASHED', message, hint, { cause: error }), 'model');
   }
 
-  /** An engine that has begun anew has its models back before they are called. */
+  /** An engine that has begun anew has its models back before they are called; what it has too much it loses. */
   async function round(): Promise<void> {
+    await placing.clear();
     for (const [key, version] of versions) {
       if (version.running.size > 0 || version.ensuring !== undefined) continue;
       if (!(await settings.isWanted(key, name))) {
@@ -331,16 +254,10 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
       .finally(() => {
         isLooking = false;
       });
-  }, roundMs).unref();
+  }, settings.roundMs ?? 15_000).unref();
 
   return {
     async ensure(model, isDeploying) {
-      if (isDeploying && engine.models.kind !== 'pushed' && (model.instances ?? 1) > 1)
-        throw new ModelYardError(
-          'INVALID_INPUT',
-          `The engine ${name} decides itself how many instances of a model there are, but instances is ${model.instances}.`,
-          'Deploy the version with instances=1, and set its number there.',
-        );
       await ensured(versionOf(model), isDeploying);
     },
 
@@ -372,8 +289,7 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
 
     async unload(model) {
       versions.delete(model.key);
-      if (engine.models.kind === 'served') return;
-      await takeOut(placeOf(engine.models, model).name);
+      await placing.takeOut(model);
     },
 
     status(key) {
@@ -393,7 +309,7 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
       const isUp = await connection.isUp(signal);
       if (!isUp) return { isUp, ready: 0 };
       const found = await Promise.all(
-        models.map((model) => connection.isReady(placeOf(engine.models, model), signal)),
+        models.map((model) => connection.isReady(placing.placeOf(model), signal)),
       );
       return { isUp, ready: found.filter(Boolean).length };
     },
@@ -421,35 +337,6 @@ function tookTooLong(engine: string, ms: number): ModelYardError {
     `The engine ${engine} did not answer within ${ms} ms.`,
     'Try again with fewer rows, or start the server with a higher MODELYARD_PREDICT_TIMEOUT_MS.',
   );
-}
-
-function loadTookTooLong(engine: string, ms: number): ModelYardError {
-  return new ModelYardError(
-    'TIMEOUT',
-    `The engine ${engine} did not have the model ready within ${ms} ms.`,
-    'Look at its log, or start the server with a higher MODELYARD_LOAD_TIMEOUT_MS.',
-  );
-}
-
-function notServed(engine: string, place: Place): ModelYardError {
-  return new ModelYardError(
-    'ENGINE_CRASHED',
-    `The engine ${engine} has no model ${shownPlace(place)} ready.`,
-    'Serve the file of the version there under that name (MODELYARD_ENGINES says how names are made), then try again.',
-  );
-}
-
-function retired(key: string, engine: string): ModelYardError {
-  const [modelId, version] = versionOfKey(key);
-  return new ModelYardError(
-    'NOT_DEPLOYED',
-    `${modelId} ${version} is not deployed on ${engine} any more.`,
-    'Call deploy_model with the version.',
-  );
-}
-
-function shownPlace({ name, version }: Place): string {
-  return shown(version === undefined ? name : `${name}, version ${version}`);
 }
 
 function shown(name: string): string {

@@ -6,6 +6,7 @@ import { up as mcpSessions } from './0004_mcp_sessions.ts';
 import { up as latestMeasurements } from './0005_latest_measurements.ts';
 import { up as storeFolders } from './0006_store_folders.ts';
 import { up as engines } from './0007_engines.ts';
+import { up as enginePlacements } from './0008_engine_placements.ts';
 
 /** All migrations in the order of their names. One that was released is never edited: add another. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005_latest_measurements': { up: latestMeasurements },
   '0006_store_folders': { up: storeFolders },
   '0007_engines': { up: engines },
+  '0008_engine_placements': { up: enginePlacements },
 };

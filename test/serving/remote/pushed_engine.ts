@@ -20,6 +20,8 @@ export interface PushedEngine {
   instances(): number | undefined;
   /** Forgets every model, as a restart does. */
   lose(): void;
+  /** While it is, connections to it break, and it keeps what it has. */
+  isAway: boolean;
   /** What further runs do instead of running; undefined: they run. */
   instead: ((response: ServerResponse) => void) | undefined;
   close(): void;
@@ -44,6 +46,7 @@ export async function startPushedEngine(): Promise<PushedEngine> {
     models: () => [...models.keys()],
     instances: () => [...models.values()].at(-1)?.instances.instance_group[0]?.count,
     lose: () => models.clear(),
+    isAway: false,
     instead: undefined,
     close() {
       server.close();
@@ -53,6 +56,7 @@ export async function startPushedEngine(): Promise<PushedEngine> {
   };
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (engine.isAway) return void request.destroy();
     const body = await bodyOf(request);
     const [, name = '', doing = ''] = /\/models\/([^/]+)\/?(\w*)$/.exec(request.url ?? '') ?? [];
     const send = (status: number, value: unknown) => response.writeHead(status).end(JSON.stringify(value));

@@ -4,8 +4,11 @@ import { createEngine, type EngineModel } from '../../../src/serving/engine/engi
 import { RunFailure } from '../../../src/serving/engine/fault.ts';
 import type { NamedTensors } from '../../../src/serving/engine/protocol.ts';
 import { joinEngines } from '../../../src/serving/engines.ts';
+import { openPlacements, type Placements } from '../../../src/serving/remote/placements.ts';
 import { createRemoteEngine, type RemoteEngine } from '../../../src/serving/remote/remote_engine.ts';
 import { artifactStore } from '../../../src/storage/artifact_store.ts';
+import { type OpenDatabase, openDatabase } from '../../../src/storage/database.ts';
+import { until } from '../../e2e/until.ts';
 import { silent } from '../../mlflow/silent.ts';
 import { modelFile } from '../../models/model_file.ts';
 import { temporaryDirectory } from '../../temporary.ts';
@@ -27,6 +30,16 @@ afterAll(() => {
   embedded.close();
 });
 
+/** Nothing is deployed as its database has it. */
+let now = 0;
+let opened: OpenDatabase;
+let placements: Placements;
+beforeAll(async () => {
+  opened = await openDatabase({ directory: temporaryDirectory() });
+  placements = openPlacements(opened.database, () => now);
+});
+afterAll(() => opened.close());
+
 let remotes: RemoteEngine[] = [];
 let wanted = true;
 beforeEach(() => {
@@ -34,6 +47,7 @@ beforeEach(() => {
   server.lose();
   server.loads.length = 0;
   server.instead = undefined;
+  server.isAway = false;
 });
 afterEach(() => {
   for (const remote of remotes) remote.close();
@@ -56,6 +70,8 @@ function remoteWith(special: Partial<Parameters<typeof createRemoteEngine>[1]> =
       runTimeoutMs: 30_000,
       maxQueue: 100,
       isWanted: async () => wanted,
+      storeId: 'a store',
+      placements,
       logger: silent,
       ...special,
     },
@@ -70,6 +86,7 @@ async function versionOf(name: string, key = `${name}@1`): Promise<EngineModel> 
   return { key, engine: 'triton', artifact, inputs, outputs, instances: undefined };
 }
 
+const noted = () => opened.database.selectFrom('engine_placements').selectAll().execute();
 const column = (...values: number[]): NamedTensors =>
   new Map([['x', { datatype: 'FP32', shape: [values.length, 1], data: Float32Array.from(values) }]]);
 const failureOf = (call: Promise<unknown>) =>
@@ -118,6 +135,52 @@ describe('a version in an engine of another machine', () => {
     expect(await failureOf(remote.run(model, column(1)))).toMatchObject({ code: 'NOT_DEPLOYED' });
     expect(server.loads.length).toBe(1);
     expect(server.models()).toEqual([]);
+  });
+
+  test('is taken out of an engine that was away when it was retired, by any process', async () => {
+    const model = await versionOf('fails_run');
+    const remote = remoteWith();
+    await remote.ensure(model, true);
+    server.isAway = true;
+    expect(await failureOf(remote.unload(model))).toMatchObject({ code: 'ENGINE_CRASHED' });
+    expect(server.models().length).toBe(1);
+    server.isAway = false;
+    remoteWith({ roundMs: 5 });
+    await until('it is unloaded', () => server.models().length === 0);
+    await until('it is forgotten', async () => (await noted()).length === 0);
+  });
+
+  test('stays while its deployment may be under way, and goes when that came to nothing', async () => {
+    const model = await versionOf('fails_run');
+    await remoteWith().ensure(model, true);
+    const asked: number[] = [];
+    const counting = {
+      ...placements,
+      unwanted: async (engine: string) => {
+        const names = await placements.unwanted(engine);
+        asked.push(names.length);
+        return names;
+      },
+    };
+    remoteWith({ roundMs: 5, placements: counting });
+    await until('it was looked at', () => asked.length > 3);
+    expect(server.models().length).toBe(1);
+    now += 3_600_000;
+    await until('it is unloaded', () => server.models().length === 0);
+  });
+
+  test('is not touched where it is another store’s, though it is the same', async () => {
+    const model = await versionOf('fails_run');
+    const other = remoteWith({ storeId: 'another store' });
+    await other.ensure(model, true);
+    const own = remoteWith();
+    await own.ensure(model, true);
+    expect(new Set(server.models()).size).toBe(2);
+    await own.unload(model);
+    expect(server.models().length).toBe(1);
+    expect((await other.run(model, column(4))).get('y')?.data[0]).toBe(8);
+    expect(server.loads.length).toBe(2);
+    await other.unload(model);
   });
 
   test('is loaded again where it is deployed with another number of instances', async () => {
