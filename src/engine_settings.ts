@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
@@ -125,12 +126,8 @@ export function parseEngines(text: string | undefined, environment: NodeJS.Proce
   return found.map(([name, one]) => {
     if (name === embeddedEngine)
       throw wrong(`${embeddedEngine} is the name of the engine that every server has`);
-    if (one.ca_file !== undefined)
-      try {
-        readFileSync(one.ca_file);
-      } catch (error) {
-        throw wrong(`${name}.ca_file cannot be read (${systemCodeOf(error) ?? messageOf(error)})`);
-      }
+    const caFault = one.ca_file === undefined ? undefined : certificatesFault(one.ca_file, one.url);
+    if (caFault !== undefined) throw wrong(`${name}.ca_file ${caFault}`);
     return {
       name,
       url: one.url.replace(/\/+$/, ''),
@@ -145,6 +142,18 @@ export function parseEngines(text: string | undefined, environment: NodeJS.Proce
       binaryTensors: one.binary_tensors,
     };
   });
+}
+
+/** Node passes over what is no certificate, and nothing would be trusted. */
+function certificatesFault(file: string, url: string): string | undefined {
+  if (url.startsWith('http:')) return 'is of use with an https:// url only, and this one is http://';
+  try {
+    new X509Certificate(readFileSync(file));
+    return undefined;
+  } catch (error) {
+    const code = systemCodeOf(error) ?? messageOf(error);
+    return code.startsWith('ERR_') ? 'has no certificate in PEM' : `cannot be read (${code})`;
+  }
 }
 
 function told(issue: z.core.$ZodIssue | undefined): string {

@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { parseEngines } from '../src/engine_settings.ts';
 import { SettingsError } from '../src/errors.ts';
 import { readSettings } from '../src/settings.ts';
+import { makeCertificate } from './http/certificate.ts';
+import { temporaryDirectory } from './temporary.ts';
 
-const certificates = fileURLToPath(import.meta.url);
+const { certFile: certificates } = makeCertificate(temporaryDirectory(), 'own');
 /** As a header names a variable of the environment. */
 const variable = (name: string) => `\${${name}}`;
 const one = (engine: unknown, name = 'triton') => JSON.stringify({ [name]: engine });
@@ -74,8 +76,18 @@ describe('what is wrong is named, and no value of a header', () => {
     ['the name of the embedded engine', one(triton, 'embedded'), /every server has/],
     [
       'certificates that are not there',
-      one({ ...triton, ca_file: '/nowhere/ca.pem' }),
+      one({ ...triton, url: 'https://a', ca_file: '/nowhere/ca.pem' }),
       /ca_file cannot be read \(ENOENT\)/,
+    ],
+    [
+      'certificates that are none',
+      one({ ...triton, url: 'https://a', ca_file: fileURLToPath(import.meta.url) }),
+      /ca_file has no certificate in PEM/,
+    ],
+    [
+      'certificates without TLS',
+      one({ ...triton, ca_file: certificates }),
+      /ca_file is of use with an https:/,
     ],
     [
       'a variable that is not set',

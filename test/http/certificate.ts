@@ -10,16 +10,18 @@ export interface CertificateFiles {
 }
 
 /**
- * Makes a key and a certificate of 127.0.0.1 and localhost that signs itself, in files of a directory.
+ * Makes a key and a certificate that signs itself, in files of a directory.
  * @param days from when until when it is valid, counted from today
+ * @param host that it is of; by default of localhost and 127.0.0.1
  */
 export function makeCertificate(
   directory: string,
   name: string,
   [from, until]: readonly [number, number] = [-1, 30],
+  host?: string,
 ): CertificateFiles {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const cert = pem(certificate(publicKey, privateKey, [dayFromNow(from), dayFromNow(until)]));
+  const cert = pem(certificate(publicKey, privateKey, [dayFromNow(from), dayFromNow(until)], host));
   const [certFile, keyFile] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
   writeFileSync(certFile, cert);
   writeFileSync(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
@@ -27,12 +29,17 @@ export function makeCertificate(
 }
 
 /** An X.509 certificate in DER (RFC 5280, section 4.1). */
-function certificate(publicKey: KeyObject, privateKey: KeyObject, validity: readonly Date[]): Buffer {
+function certificate(
+  publicKey: KeyObject,
+  privateKey: KeyObject,
+  validity: readonly Date[],
+  host: string | undefined,
+): Buffer {
   const algorithm = sequence(identifier('2a8648ce3d040302')); // ecdsa-with-SHA256
   const name = sequence(element(0x31, sequence(identifier('550403'), text('ModelYard test')))); // commonName
   const subjectNames = sequence(
-    element(0x82, Buffer.from('localhost')),
-    element(0x87, Buffer.from([127, 0, 0, 1])),
+    element(0x82, Buffer.from(host ?? 'localhost')),
+    ...(host === undefined ? [element(0x87, Buffer.from([127, 0, 0, 1]))] : []),
   );
   const extensions = sequence(
     sequence(identifier('551d11'), octets(subjectNames)), // subjectAltName

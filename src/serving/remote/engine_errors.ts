@@ -1,4 +1,4 @@
-import { ModelYardError } from '../../errors.ts';
+import { ModelYardError, systemCodeOf } from '../../errors.ts';
 import { AnswerTooLarge, ConnectionFailure } from './http_client.ts';
 
 /** Characters that are told of what an engine says. */
@@ -6,13 +6,22 @@ const shownLength = 500;
 
 /** What went wrong between here and an engine, as its callers are told. */
 export function engineError(engine: string, error: unknown): unknown {
-  if (error instanceof ConnectionFailure)
+  if (error instanceof ConnectionFailure) {
+    const hint = tlsHint(error.cause);
+    if (hint !== undefined)
+      return new ModelYardError(
+        'ENGINE_CRASHED',
+        `No safe connection to the engine ${engine} can be made (${error.message}).`,
+        hint,
+        { cause: error },
+      );
     return new ModelYardError(
       'ENGINE_CRASHED',
       `The engine ${engine} cannot be reached, or broke off (${error.message}).`,
       'Start it, or correct its url in MODELYARD_ENGINES; health_check shows when it is back.',
       { cause: error },
     );
+  }
   if (error instanceof AnswerTooLarge)
     return new ModelYardError(
       'LIMIT_EXCEEDED',
@@ -20,6 +29,20 @@ export function engineError(engine: string, error: unknown): unknown {
       'Send fewer rows in one call, or name in `outputs` only those that you need.',
     );
   return error;
+}
+
+/** What to do about a certificate that is not accepted, or no TLS at all; undefined: it is about something else. */
+function tlsHint(cause: unknown): string | undefined {
+  const code = systemCodeOf(cause) ?? '';
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
+    return 'Renew the certificate of the engine, or set the clock of this machine, where that is wrong.';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return 'Name the engine in its url of MODELYARD_ENGINES as its certificate does, or give it a certificate for that name.';
+  if (/CERT|SIGNATURE|ISSUER/.test(code))
+    return 'Name the certificate of who signed it in ca_file of MODELYARD_ENGINES.';
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL'))
+    return 'Where the engine speaks without TLS, its url in MODELYARD_ENGINES begins with http://.';
+  return undefined;
 }
 
 /** That an engine refused something. @param said what it said about it */
