@@ -325,7 +325,7 @@ interface DeploymentRow {
  * A model that this store has put into an engine of another machine, and that has not been seen to be gone. The row is there
  * before the model is.
  */
-export interface EnginePlacementRow {
+interface EnginePlacementRow {
   engine: string;
   /** What it is called there. */
   name: string;
