@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isoTime } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { defineTool } from './define_tool.ts';
 
 export const acknowledgeAlert = defineTool({
@@ -22,6 +23,7 @@ export const acknowledgeAlert = defineTool({
     acknowledged_at: z.string().nullable(),
     acknowledged_by: z.string().nullable(),
     note: z.string().nullable(),
+    data_note: storedNote.optional(),
   }),
   async handle(services, input, { origin }) {
     const { alert, changed } = await services.monitoring.acknowledgeAlert(
@@ -36,6 +38,7 @@ export const acknowledgeAlert = defineTool({
       changed,
       acknowledged_at: alert.acknowledgedAt === null ? null : isoTime(alert.acknowledgedAt),
       acknowledged_by: alert.acknowledgedBy,
+      ...(alert.note !== null && { data_note: storedTexts }),
       note: alert.note,
     };
   },

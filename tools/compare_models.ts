@@ -6,6 +6,7 @@ import { metricDirections } from '../src/registry/metric_direction.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
 import { latency, latencyAnswer } from './answers/latency.ts';
 import { isoTime, warnings } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { hoursToMs, modelId, orJsonText, stage, version, versionReference } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -32,6 +33,7 @@ export const compareModels = defineTool({
     window_hours: z.number().positive().max(87_600).default(24).describe('Of live performance'),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     versions: z.array(
       z.strictObject({
         version: z.string(),
@@ -91,6 +93,7 @@ export const compareModels = defineTool({
     const keyed = <Value>(values: readonly Value[]) =>
       Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]));
     return {
+      note: storedTexts,
       versions: versions.map(describe),
       metrics: metrics.map(({ name, direction, values, differences, winners, note }: ComparedMetric) => ({
         name,

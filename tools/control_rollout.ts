@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { controlActions } from '../src/rollouts/control_rollout.ts';
 import { nameOfStep } from '../src/rollouts/rollout_store.ts';
 import { nextCall, rolloutState, undoOf } from './answers/rollout_answer.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { defineTool } from './define_tool.ts';
 
 export const controlRollout = defineTool({
@@ -17,6 +18,7 @@ export const controlRollout = defineTool({
     reason: z.string().min(1).max(2000),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     rollout_id: z.string(),
     model_id: z.string(),
     version: z.string(),
@@ -31,6 +33,7 @@ export const controlRollout = defineTool({
       call,
     );
     return {
+      note: storedTexts,
       rollout_id: rollout.rolloutId,
       model_id: rollout.modelId,
       version: rollout.version,

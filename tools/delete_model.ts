@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isoTime } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { modelId, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -18,6 +19,7 @@ export const deleteModel = defineTool({
     confirm: z.string().max(200).optional(),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     preview: z.string().optional(),
     would_apply: z.boolean().optional(),
     model_id: z.string(),
@@ -40,6 +42,7 @@ export const deleteModel = defineTool({
       call,
     );
     return {
+      note: storedTexts,
       ...(input.dry_run && {
         preview: `Would be done where a person agreed, or with confirm: ${outcome.versions.length} version${outcome.versions.length === 1 ? '' : 's'} would be deleted for good.`,
         would_apply: true,

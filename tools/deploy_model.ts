@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { describeRegistered } from './answers/registered_version.ts';
 import { artifact, signature, warnings } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { parseRows } from './arguments/given_rows.ts';
 import { registrationFacts, registrationOf } from './arguments/registration.ts';
 import { filePath, modelId, orJsonText, record, records, stage, version } from './arguments/schemas.ts';
@@ -42,6 +43,7 @@ export const deployModel = defineTool({
       .describe('{inputs or tensors as in predict, expect: [values], tolerance: 1e-6}'),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     model_id: z.string(),
     version: z.string(),
     status: z.literal('ready'),
@@ -70,6 +72,7 @@ export const deployModel = defineTool({
       call.signal,
     );
     return {
+      note: storedTexts,
       ...describeRegistered(outcome.record),
       status: 'ready' as const,
       active: outcome.active,

@@ -7,6 +7,7 @@ import { openAlerts, openAlertsOf } from './answers/open_alerts.ts';
 import { comparisonAnswer, versionAnswer, versionAnswers } from './answers/performance_answer.ts';
 import { versionAmongOthers, versionFields } from './answers/performance_fields.ts';
 import { isoTime, warnings } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { hoursToMs, modelId, responseFormat, timestamp, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -30,6 +31,7 @@ export const getPerformance = defineTool({
     response_format: responseFormat,
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     model_id: z.string(),
     window: z.strictObject({ since: z.string(), until: z.string() }),
     ...versionFields,
@@ -95,6 +97,7 @@ export const getPerformance = defineTool({
       await renderChart(spec).then(show, (error: unknown) => found.push(messageOf(error)));
     const isDetailed = input.response_format === 'detailed';
     return {
+      note: storedTexts,
       model_id: input.model_id,
       window: { since: isoTime(since), until: isoTime(until) },
       ...versionAnswer(report.primary, isDetailed),

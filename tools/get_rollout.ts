@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { nameOfStep } from '../src/rollouts/rollout_store.ts';
 import { describeSteps, nextCall, rolloutState, undoOf } from './answers/rollout_answer.ts';
 import { isoTime } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { modelId, responseFormat } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -21,6 +22,7 @@ export const getRollout = defineTool({
     response_format: responseFormat,
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     rollout_id: z.string(),
     model_id: z.string(),
     version: z.string(),
@@ -52,6 +54,7 @@ export const getRollout = defineTool({
     const { progress, plan } = rollout;
     const { candidate, incumbent } = progress.calls;
     return {
+      note: storedTexts,
       rollout_id: rollout.rolloutId,
       model_id: rollout.modelId,
       version: rollout.version,

@@ -4,6 +4,7 @@ import { shownIds } from '../src/serving/elsewhere/log_predictions.ts';
 import type { ToldPredictions } from '../src/serving/elsewhere/told_predictions.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
 import { warnings } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { filePath, modelId, orJsonText, record, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -40,6 +41,7 @@ export const logPredictions = defineTool({
     path: filePath.optional(),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     model_id: z.string(),
     version: z.string(),
     logged: z.int(),
@@ -57,6 +59,7 @@ export const logPredictions = defineTool({
       }),
     );
     return {
+      ...(report.warnings.length > 0 && { note: storedTexts }),
       model_id,
       version: report.version,
       logged: report.logged,

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { Services } from '../src/services.ts';
 import type { RowPrediction } from '../src/serving/codec/predictions.ts';
 import { maxRowsPerCall } from '../src/serving/predict.ts';
 import { warnings } from './answers/schemas.ts';
+import { isOfWords, storedNote, storedTexts } from './answers/stored_texts.ts';
 import { parseRows } from './arguments/given_rows.ts';
 import { modelId, names, orJsonText, record, records, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
@@ -35,6 +37,7 @@ export const predict = defineTool({
     entity_key: z.string().min(1).max(512).optional().describe('Whom the rows are about; logged'),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     model_id: z.string(),
     version: z.string(),
     route: z.enum(['active', 'weighted', 'pinned', 'fallback']),
@@ -68,6 +71,7 @@ export const predict = defineTool({
       signal: cancelling,
     });
     return {
+      ...(showsWords(answer) && { note: storedTexts }),
       model_id,
       version: answer.version,
       route: answer.route,
@@ -80,6 +84,19 @@ export const predict = defineTool({
     };
   },
 });
+
+type Prediction = Awaited<ReturnType<Services['serving']['predict']>>;
+
+/** Whether a label, or what a warning may quote, has several words: one word is no sentence that could be obeyed. */
+function showsWords({ predictions, outputs, warnings: told }: Prediction): boolean {
+  if (told.length > 0) return true;
+  const labels = predictions[0]?.probabilities?.map(([label]) => label) ?? [];
+  return (
+    [...(outputs?.values() ?? [])].some(({ datatype }) => datatype === 'BYTES') ||
+    labels.some(isOfWords) ||
+    predictions.some(({ value }) => isOfWords(value))
+  );
+}
 
 interface ShownPrediction {
   prediction_id: string;

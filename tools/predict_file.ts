@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { uploadNameIn } from '../src/files/file_access.ts';
 import type { OutcomeSummary } from '../src/serving/file/summary.ts';
 import { mimeTypeOf } from '../src/tables/formats.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { filePath, modelId, names, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -28,6 +29,7 @@ export const predictFile = defineTool({
     log: z.boolean().default(true),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     model_id: z.string(),
     version: z.string(),
     route: z.enum(['active', 'pinned']),
@@ -73,6 +75,7 @@ export const predictFile = defineTool({
       signal,
     );
     return {
+      note: storedTexts,
       model_id: input.model_id,
       version: report.version,
       route: report.route,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { describePreview } from './answers/preview.ts';
 import { warnings } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { modelId, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -21,6 +22,7 @@ export const promoteModel = defineTool({
     activate: z.boolean().default(false),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     preview: z.string().optional(),
     would_apply: z.boolean().optional(),
     would_archive: z.array(z.string()).optional(),
@@ -49,6 +51,7 @@ export const promoteModel = defineTool({
       call,
     );
     return {
+      note: storedTexts,
       ...describePreview(outcome.preview),
       model_id: input.model_id,
       version: outcome.version,

@@ -3,6 +3,7 @@ import { ModelYardError } from '../src/errors.ts';
 import type { GivenOutcomes } from '../src/monitoring/outcomes/given_outcomes.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
 import { warnings } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { filePath, modelId, orJsonText, record } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -30,6 +31,7 @@ export const recordOutcomes = defineTool({
     path: filePath.optional(),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     model_id: z.string(),
     matched: z.int(),
     replaced: z.int(),
@@ -46,6 +48,7 @@ export const recordOutcomes = defineTool({
       services.monitoring.recordOutcomes(input.model_id, givenOutcomes(input), origin),
     );
     return {
+      note: storedTexts,
       model_id: input.model_id,
       matched: report.matched,
       replaced: report.replaced,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { describeRegistered } from './answers/registered_version.ts';
 import { artifact, signature, warnings } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { registrationFacts, registrationOf } from './arguments/registration.ts';
 import { filePath, modelId, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
@@ -19,6 +20,7 @@ export const registerModel = defineTool({
     ...registrationFacts,
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     model_id: z.string(),
     version: z.string(),
     stage,
@@ -34,6 +36,7 @@ export const registerModel = defineTool({
       (received, total) => progress(received, total, `downloaded ${(received / 1e6).toFixed(1)} MB`),
     );
     return {
+      note: storedTexts,
       ...describeRegistered(record),
       warnings: [
         ...record.warnings,

@@ -4,6 +4,7 @@ import type { RowSource } from '../src/monitoring/rows/read_source.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
 import { isoTime, warnings } from './answers/schemas.ts';
 import { fitting } from './answers/shown_signature.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { filePath, hoursToMs, modelId, orJsonText, record, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -27,6 +28,7 @@ export const setReferenceData = defineTool({
     outcome_column: z.string().min(1).max(256).optional(),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     model_id: z.string(),
     version: z.string(),
     reference_id: z.string(),
@@ -73,6 +75,7 @@ export const setReferenceData = defineTool({
     const predictions = reference.predictions.map(({ name }) => name);
     const shownPredictions = fitting(predictions, predictionCharacters);
     return {
+      note: storedTexts,
       model_id: version_.modelId,
       version: version_.version,
       reference_id: reference.referenceId,

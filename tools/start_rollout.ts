@@ -3,6 +3,7 @@ import { comparableMetricNames } from '../src/monitoring/performance/index.ts';
 import { defaultChoices, stepName } from '../src/rollouts/plan.ts';
 import { describeSteps, nextCall, rolloutState, undoOf } from './answers/rollout_answer.ts';
 import { warnings } from './answers/schemas.ts';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { modelId, orJsonText, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -42,6 +43,7 @@ export const startRollout = defineTool({
     reason: z.string().min(1).max(2000).optional(),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     rollout_id: z.string().nullable(),
     model_id: z.string(),
     version: z.string(),
@@ -89,6 +91,7 @@ export const startRollout = defineTool({
         ? ' No version answers yet, so there is nothing to compare with: it is simply deployed.'
         : '';
     return {
+      note: storedTexts,
       rollout_id: rollout?.rolloutId ?? null,
       model_id: input.model_id,
       version: started.version,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { modelId } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -14,11 +15,17 @@ export const syncMlflow = defineTool({
     direction: z.enum(['push', 'pull']).default('push'),
   }),
   output: z.strictObject({
+    note: storedNote.optional(),
     queued: z.int(),
     sent: z.int(),
     failed: z.array(z.strictObject({ what: z.string(), why: z.string() })),
     connected: z.boolean(),
   }),
-  handle: (services, input, { origin, signal, progress }) =>
-    services.mlflow.sync({ modelId: input.model_id, direction: input.direction }, origin, progress, signal),
+  async handle(services, input, { origin, signal, progress }) {
+    const wanted = { modelId: input.model_id, direction: input.direction };
+    return {
+      note: storedTexts,
+      ...(await services.mlflow.sync(wanted, origin, progress, signal)),
+    };
+  },
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { storedTexts } from './answers/stored_texts.ts';
 import {
   anyMap,
   gatePolicies,
@@ -68,10 +69,10 @@ export const updateModel = defineTool({
       origin,
     );
     return {
+      note: changed.length === 0 ? 'Nothing was changed: everything given is so already.' : storedTexts,
       model_id: input.model_id,
       ...(name !== undefined && { version: name }),
       changed,
-      ...(changed.length === 0 && { note: 'Nothing was changed: everything given is so already.' }),
     };
   },
 });

@@ -3,11 +3,13 @@ import type { BacktestReport, PairedMetric } from '../../src/backtest/report.ts'
 import { backtestVerdicts } from '../../src/backtest/report.ts';
 import { agreementTolerance } from '../../src/serving/shadow.ts';
 import { warnings } from './schemas.ts';
+import { storedNote, storedTexts } from './stored_texts.ts';
 
 const nullable = z.number().nullable();
 const runTimes = z.strictObject({ p50: z.number(), p95: z.number(), runs: z.int() }).nullable();
 
 export const backtestAnswer = z.strictObject({
+  note: storedNote.optional(),
   model_id: z.string(),
   version: z.string(),
   against: z.string(),
@@ -93,6 +95,7 @@ export function describeBacktest(
   const { agreement, refused, rows } = report;
   const isOfNumbers = agreement.meanDifference !== null;
   return {
+    note: storedTexts,
     model_id: report.modelId,
     version: report.candidate,
     against: report.incumbent,

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import type { DriftReport } from '../../src/monitoring/drift/index.ts';
 import { openAlerts } from './open_alerts.ts';
 import { isoTime, warnings } from './schemas.ts';
+import { storedNote, storedTexts } from './stored_texts.ts';
 
 const severity = z.enum(['none', 'low', 'moderate', 'high']);
 const nullableNumber = z.number().nullable();
 
 export const driftAnswer = z.strictObject({
+  note: storedNote.optional(),
   model_id: z.string(),
   version: z.string(),
   is_drift: z.boolean(),
@@ -150,6 +152,7 @@ export function answerOf(
   const some = <Item>(items: readonly Item[], most = conciseNames) =>
     items.length === 0 ? undefined : cut(items, most);
   const answer: DriftAnswer = {
+    note: storedTexts,
     model_id: record.modelId,
     version: record.version,
     ...summary,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
 
-export { storedTexts } from '../../src/stored_texts.ts';
+export { isOfWords, storedTexts } from '../../src/stored_texts.ts';
 
 export const storedNote = z.string();
