@@ -20,6 +20,7 @@ export const acknowledgeAlert = defineTool({
     version: z.string().nullable(),
     state: z.string(),
     changed: z.boolean(),
+    undo: z.string().optional(),
     acknowledged_at: z.string().nullable(),
     acknowledged_by: z.string().nullable(),
     note: z.string().nullable(),
@@ -36,6 +37,9 @@ export const acknowledgeAlert = defineTool({
       version: alert.subject.version,
       state: alert.state,
       changed,
+      ...(changed && {
+        undo: 'Cannot be undone, and need not be: list_alerts goes on showing it, and it resolves when its cause is gone. Another note replaces this one.',
+      }),
       acknowledged_at: alert.acknowledgedAt === null ? null : isoTime(alert.acknowledgedAt),
       acknowledged_by: alert.acknowledgedBy,
       ...(alert.note !== null && { data_note: storedTexts }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { controlActions } from '../src/rollouts/control_rollout.ts';
 import { nameOfStep } from '../src/rollouts/rollout_store.ts';
-import { nextCall, rolloutState, undoOf } from './answers/rollout_answer.ts';
+import { nextCall, rolloutState, undoOfControl } from './answers/rollout_answer.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -40,7 +40,7 @@ export const controlRollout = defineTool({
       state: rollout.state,
       step: nameOfStep(rollout.plan, rollout.step),
       next: nextCall(rollout),
-      undo: undoOf(rollout),
+      undo: undoOfControl(rollout, input.action),
     };
   },
 });

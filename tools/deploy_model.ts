@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { describeRegistered } from './answers/registered_version.ts';
 import { artifact, signature, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { undoDeployment } from './answers/undo.ts';
 import { parseRows } from './arguments/given_rows.ts';
 import { registrationFacts, registrationOf } from './arguments/registration.ts';
 import { filePath, modelId, orJsonText, record, records, stage, version } from './arguments/schemas.ts';
@@ -49,6 +50,7 @@ export const deployModel = defineTool({
     status: z.literal('ready'),
     active: z.boolean(),
     previous_active: z.string().nullable(),
+    undo: z.string().optional(),
     stage,
     artifact,
     signature,
@@ -71,12 +73,17 @@ export const deployModel = defineTool({
       call.progress,
       call.signal,
     );
+    const { record, previous, wasDeployed } = outcome;
+    const undo = undoDeployment(record, { previous, setActive: input.set_active, wasDeployed });
     return {
       note: storedTexts,
-      ...describeRegistered(outcome.record),
+      model_id: record.modelId,
+      version: record.version,
       status: 'ready' as const,
       active: outcome.active,
-      previous_active: outcome.previousActive,
+      previous_active: previous?.activeVersion ?? null,
+      ...(undo !== undefined && { undo }),
+      ...describeRegistered(record),
       load_ms: Math.round(outcome.loadMs),
       warmup_ms: Number(outcome.warmupMs.toFixed(2)),
       warnings: outcome.warnings,

@@ -46,6 +46,7 @@ export const logPredictions = defineTool({
     version: z.string(),
     logged: z.int(),
     already_logged: z.int(),
+    undo: z.string().optional(),
     prediction_ids: z.array(z.string()).describe(`First ${shownIds}`),
     warnings,
   }),
@@ -64,6 +65,9 @@ export const logPredictions = defineTool({
       version: report.version,
       logged: report.logged,
       already_logged: report.alreadyLogged,
+      ...(report.logged > 0 && {
+        undo: 'Cannot be undone: logged predictions stay until they expire (MODELYARD_LOG_RETENTION_DAYS).',
+      }),
       prediction_ids: report.predictionIds,
       warnings: report.warnings,
     };

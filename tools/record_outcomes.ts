@@ -37,6 +37,7 @@ export const recordOutcomes = defineTool({
     replaced: z.int(),
     already_set: z.int(),
     empty: z.int(),
+    undo: z.string().optional(),
     unknown: z.array(z.string()),
     unknown_total: z.int(),
     shadow_rows: z.int().optional().describe('Of shadows of these, recorded too'),
@@ -54,6 +55,9 @@ export const recordOutcomes = defineTool({
       replaced: report.replaced,
       already_set: report.alreadySet,
       empty: report.empty,
+      ...(report.matched > 0 && {
+        undo: 'Cannot be undone: an outcome can be replaced, by record_outcomes with the right value, and not removed. Replaced values are not kept.',
+      }),
       unknown: report.unknown.slice(0, shownUnknown),
       unknown_total: report.unknown.length,
       ...(report.shadows > 0 && { shadow_rows: report.shadows }),

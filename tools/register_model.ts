@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { describeRegistered } from './answers/registered_version.ts';
 import { artifact, signature, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { undoRegistration } from './answers/undo.ts';
 import { registrationFacts, registrationOf } from './arguments/registration.ts';
 import { filePath, modelId, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
@@ -24,6 +25,7 @@ export const registerModel = defineTool({
     model_id: z.string(),
     version: z.string(),
     stage,
+    undo: z.string().optional(),
     artifact,
     signature,
     warnings,
@@ -38,6 +40,7 @@ export const registerModel = defineTool({
     return {
       note: storedTexts,
       ...describeRegistered(record),
+      ...(created && { undo: undoRegistration(record) }),
       warnings: [
         ...record.warnings,
         ...(created ? [] : ['It was registered before with the same bytes; nothing was changed.']),

@@ -18,6 +18,7 @@ export const resetCircuitBreaker = defineTool({
     model_id: z.string(),
     version: z.string(),
     was_open: z.boolean(),
+    undo: z.string().optional(),
     circuit_breaker: z.strictObject({ state: z.literal('closed'), trips: z.int(), reopens_at: z.null() }),
   }),
   async handle(services, input, { origin }) {
@@ -30,6 +31,9 @@ export const resetCircuitBreaker = defineTool({
       model_id: input.model_id,
       version,
       was_open: wasOpen,
+      ...(wasOpen && {
+        undo: 'No call opens it: it opens by itself when calls fail again. set_traffic takes calls away from the version.',
+      }),
       circuit_breaker: { state: 'closed' as const, trips, reopens_at: null },
     };
   },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { warnings } from './answers/schemas.ts';
+import { undoRetirement } from './answers/undo.ts';
 import { modelId, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -16,6 +17,7 @@ export const retireModel = defineTool({
     version: z.string(),
     retired: z.literal(true),
     active_version: z.string().nullable(),
+    undo: z.string().optional(),
     warnings,
   }),
   async handle(services, input, call) {
@@ -28,6 +30,7 @@ export const retireModel = defineTool({
       version: retired.version,
       retired: true as const,
       active_version: retired.current?.activeVersion ?? null,
+      undo: undoRetirement({ modelId: input.model_id, version: retired.version }, retired),
       warnings: retired.warnings,
     };
   },

@@ -5,6 +5,7 @@ import { whileWaiting } from '../src/while_waiting.ts';
 import { isoTime, warnings } from './answers/schemas.ts';
 import { fitting } from './answers/shown_signature.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { undoReference } from './answers/undo.ts';
 import { filePath, hoursToMs, modelId, orJsonText, record, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -33,6 +34,7 @@ export const setReferenceData = defineTool({
     version: z.string(),
     reference_id: z.string(),
     rows: z.int(),
+    undo: z.string().optional(),
     source: z.string(),
     created_at: z.string(),
     features: z.array(
@@ -52,6 +54,7 @@ export const setReferenceData = defineTool({
     const {
       record: version_,
       reference,
+      formerId,
       warnings: found,
     } = await whileWaiting(progress, 'reading the rows', (step) =>
       services.monitoring.setReference(
@@ -80,6 +83,7 @@ export const setReferenceData = defineTool({
       version: version_.version,
       reference_id: reference.referenceId,
       rows: reference.rows,
+      undo: undoReference(version_, formerId),
       source: reference.source,
       created_at: isoTime(reference.createdAt),
       features: shown,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Services } from '../src/services.ts';
 import type { Route } from '../src/serving/routing.ts';
 import { warnings } from './answers/schemas.ts';
+import { undoTraffic } from './answers/undo.ts';
 import { modelId, numberMap, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -28,6 +29,7 @@ export const setTraffic = defineTool({
     model_id: z.string(),
     previous: route.nullable(),
     current: route,
+    undo: z.string().optional(),
     warnings,
   }),
   async handle(services, input, call) {
@@ -44,6 +46,7 @@ export const setTraffic = defineTool({
       model_id: input.model_id,
       previous: changed.previous === undefined ? null : describeRoute(changed.previous),
       current: describeRoute(changed.current),
+      undo: undoTraffic(input.model_id, changed.previous, changed.current),
       warnings: [...changed.warnings, ...(await stickyWarnings(services, input.model_id, changed.current))],
     };
   },

@@ -3,6 +3,11 @@ import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { modelId } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
+const undone = {
+  push: 'Cannot be undone from here: what was sent stays in MLflow, where it can be removed.',
+  pull: 'By hand: promote_model a registered version to archived, then delete_model it; its name is not given again.',
+};
+
 export const syncMlflow = defineTool({
   name: 'sync_mlflow',
   title: 'Sync with MLflow',
@@ -20,12 +25,15 @@ export const syncMlflow = defineTool({
     sent: z.int(),
     failed: z.array(z.strictObject({ what: z.string(), why: z.string() })),
     connected: z.boolean(),
+    undo: z.string().optional(),
   }),
   async handle(services, input, { origin, signal, progress }) {
     const wanted = { modelId: input.model_id, direction: input.direction };
+    const outcome = await services.mlflow.sync(wanted, origin, progress, signal);
     return {
       note: storedTexts,
-      ...(await services.mlflow.sync(wanted, origin, progress, signal)),
+      ...outcome,
+      ...(outcome.sent > 0 && { undo: undone[wanted.direction] }),
     };
   },
 });

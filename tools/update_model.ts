@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { storedTexts } from './answers/stored_texts.ts';
+import { undoUpdate } from './answers/undo.ts';
 import {
   anyMap,
   gatePolicies,
@@ -48,6 +49,7 @@ export const updateModel = defineTool({
     model_id: z.string(),
     version: z.string().optional(),
     changed: z.array(z.strictObject({ field: z.string(), before: z.unknown(), after: z.unknown() })),
+    undo: z.string().optional(),
     note: z.string().optional(),
   }),
   async handle(services, input, { origin }) {
@@ -73,6 +75,7 @@ export const updateModel = defineTool({
       model_id: input.model_id,
       ...(name !== undefined && { version: name }),
       changed,
+      ...(changed.length > 0 && { undo: undoUpdate(input.model_id, name, changed) }),
     };
   },
 });

@@ -69,6 +69,9 @@ export function openNotes(
 ): Record<string, unknown> {
   if (lacking.length === 0) return answer;
   let opened = answer;
+  const [, undoing] = typeof answer.undo === 'string' ? (/\bCall (\w+) with /.exec(answer.undo) ?? []) : [];
+  if (undoing !== undefined && lacking.includes(undoing))
+    opened = { ...answer, undo: 'By a call that is not offered here.' };
   for (const name of membersWithSentences) {
     const value = answer[name];
     // Most answers have neither warnings nor notes.

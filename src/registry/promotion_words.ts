@@ -1,3 +1,4 @@
+import { callWords } from '../call_words.ts';
 import type { Gate } from './gates.ts';
 import { archivedBy, type Promotion, type PromotionFacts, requireLegal } from './promotion_facts.ts';
 import { type Preview, previewOfChange } from './stage_change.ts';
@@ -74,17 +75,23 @@ function trafficWarnings(
 
 /** Which call takes the promotion back, or would take it back. */
 function undoSentence(
-  { targetStage: to, dryRun }: Promotion,
+  { modelId, targetStage: to, dryRun }: Promotion,
   record: VersionRecord,
   replaced: string | undefined,
 ): string {
   if (to === 'production' && replaced !== undefined)
     return dryRun
-      ? `Afterwards rollback_model with to_version=${replaced} would take production and the traffic back; ${record.version} would then be archived.`
-      : `Call rollback_model with to_version=${replaced}: it takes production and the traffic back and ${record.version} is archived.`;
-  const steps = stepsBetween(to, record.stage)
-    .map((stage) => `target_stage=${stage}`)
+      ? `Afterwards ${rollbackCall(modelId, replaced)} would take production and the traffic back; ${record.version} would then be archived.`
+      : `Call ${rollbackCall(modelId, replaced)}: it takes production and the traffic back and ${record.version} is archived.`;
+  const call = stepsBetween(to, record.stage)
+    .map((stage) =>
+      callWords('promote_model', { model_id: modelId, version: record.version, target_stage: stage }),
+    )
     .join(', then ');
-  const call = `promote_model with version=${record.version} and ${steps}`;
   return dryRun ? `Afterwards ${call} would take it back.` : `Call ${call}.`;
+}
+
+/** The call that takes production back to a version; its reason is the caller's to word. */
+export function rollbackCall(modelId: string, to: string): string {
+  return callWords('rollback_model', { model_id: modelId, to_version: to, reason: 'taken back' });
 }

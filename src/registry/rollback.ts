@@ -3,12 +3,14 @@ import { type Approver, approvedBy, type ChangePlan, stillAgreed } from '../acce
 import { untouched } from '../access/approval_policy.ts';
 import { changeModel } from '../access/change_model.ts';
 import { nameOf, type Origin } from '../access/origin.ts';
+import { callWords } from '../call_words.ts';
 import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import type { Tables } from '../storage/schema.ts';
 import { findVersion, requireModel } from './lookup.ts';
 import { moveStage } from './move_stage.ts';
 import { productionLine, versionBefore } from './production_line.ts';
+import { rollbackCall } from './promotion_words.ts';
 import { untilSettled } from './settled.ts';
 import { type Preview, previewOfChange, type StageDependencies } from './stage_change.ts';
 import { describeShares, type GuardedStanding, readStanding } from './standing.ts';
@@ -66,8 +68,12 @@ export async function rollbackModel(
     const { dryRun } = rollback;
     const takenBack =
       current === undefined
-        ? `promote_model with version=${target.version} and target_stage=archived`
-        : `rollback_model with to_version=${current}`;
+        ? callWords('promote_model', {
+            model_id: modelId,
+            version: target.version,
+            target_stage: 'archived',
+          })
+        : rollbackCall(modelId, current);
     const outcome = {
       fromVersion: current ?? null,
       toVersion: target.version,

@@ -15,6 +15,7 @@ import type { Engine, EngineModel } from './engine/engine.ts';
 import type { Engines } from './engines.ts';
 import { judgeProbe, probeSizes } from './probe.ts';
 import { type DeployedRegistration, type Progress, registeredVersion } from './registered_version.ts';
+import type { Route } from './routing.ts';
 import { scoreInput } from './score_version.ts';
 import type { ServedModels } from './served_models.ts';
 import { type DeploymentSettings, readDeployment, recordDeployment } from './stored_deployment.ts';
@@ -26,7 +27,10 @@ export interface Deployment extends DeploymentSettings {
 export interface DeploymentOutcome {
   record: VersionRecord;
   active: boolean;
-  previousActive: string | null;
+  /** The route before; undefined where nothing had traffic. */
+  previous: Route | undefined;
+  /** Whether the version was deployed before. */
+  wasDeployed: boolean;
   loadMs: number;
   warmupMs: number;
   warnings: string[];
@@ -74,7 +78,7 @@ export async function deployVersion(
   requireNotCancelled(signal);
   const planIn = async (now: Database) =>
     deploymentPlan(record, deployment.setActive, created, await readStanding(now, record.modelId));
-  const { report, untried, previousActive, left } = await untilSettled(async (stale) => {
+  const { report, untried, previous, wasDeployed, left } = await untilSettled(async (stale) => {
     const plan = await planIn(database);
     const approval = await approver.obtain(plan);
     requireNotCancelled(signal);
@@ -90,7 +94,7 @@ export async function deployVersion(
       progress(2, 3, 'probing');
       if (probe !== undefined) judgeProbe(probe, await scoreInput(engine, record, probe.input, on));
       requireNotCancelled(signal);
-      const active = await recordDeployment(dependencies, record, deployment, on, sizes, origin, {
+      const previous = await recordDeployment(dependencies, record, deployment, on, sizes, origin, {
         approval,
         async requireAgreed(transaction) {
           if (!stillAgreed(approver, approval, plan, await planIn(transaction))) throw stale;
@@ -99,7 +103,8 @@ export async function deployVersion(
       return {
         report,
         untried: probe === undefined ? report.warmupFailure : undefined,
-        previousActive: active,
+        previous,
+        wasDeployed: stored.engine !== undefined,
         left:
           stored.engine === undefined || stored.engine === on
             ? undefined
@@ -117,11 +122,12 @@ export async function deployVersion(
   });
   const stays = left === undefined ? undefined : await leaveEngine(engine, left);
   progress(3, 3, 'ready');
-  const active = deployment.setActive ? record.version : previousActive;
+  const active = deployment.setActive ? record.version : (previous?.activeVersion ?? null);
   return {
     record,
     active: active === record.version,
-    previousActive,
+    previous,
+    wasDeployed,
     loadMs: report.loadMs,
     warmupMs: report.warmupMs,
     warnings: [

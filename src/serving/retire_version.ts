@@ -20,6 +20,22 @@ export interface Retirement {
   force: boolean;
 }
 
+export interface Retired {
+  version: string;
+  /** The routes before and after; undefined where nothing has traffic. */
+  previous: Route | undefined;
+  current: Route | undefined;
+  /** What it was deployed with. */
+  settings: {
+    errorThreshold: number | undefined;
+    latencyThresholdMs: number | undefined;
+    instances: number;
+    engine: string | undefined;
+    hasProbe: boolean;
+  };
+  warnings: string[];
+}
+
 /**
  * Takes a version out of service: out of the route, then, when what is under way has ended, out of memory.
  * @throws VERSION_NOT_FOUND, NOT_DEPLOYED, APPROVAL_REQUIRED, INVALID_INPUT when it carries traffic and force is false
@@ -29,12 +45,12 @@ export async function retireVersion(
   request: Retirement,
   origin: Origin,
   approver: Approver,
-): Promise<{ version: string; current: Route | undefined; warnings: string[] }> {
+): Promise<Retired> {
   const { database, engine } = dependencies;
   const { modelId } = request;
   const version = await findVersionName(database, modelId, request.version);
-  const placed = await readPlaced(database, modelId, version);
-  const current = await untilSettled(async (stale) => {
+  const { settings, ...placed } = await readPlaced(database, modelId, version);
+  const { previous, current } = await untilSettled(async (stale) => {
     const before = await requireRetirable(database, request, version);
     const plan = retirementPlan(modelId, version, before, await readStanding(database, modelId));
     const approval = await approver.obtain(plan);
@@ -53,7 +69,7 @@ export async function retireVersion(
         .where('version', '=', version)
         .execute();
       return {
-        result: after,
+        result: { previous: now, current: after },
         before: { route: now, deployed: true },
         after: { route: after, deployed: false, ...approvedBy(approval) },
       };
@@ -68,13 +84,19 @@ export async function retireVersion(
   );
   return {
     version,
+    previous,
     current,
+    settings,
     warnings: [...(current === undefined ? [`No version of ${modelId} is active any more.`] : []), ...stays],
   };
 }
 
-/** Where it is loaded. */
-async function readPlaced(database: Database, modelId: string, version: string): Promise<PlacedModel> {
+/** Where it is loaded, and what it was deployed with. */
+async function readPlaced(
+  database: Database,
+  modelId: string,
+  version: string,
+): Promise<PlacedModel & Pick<Retired, 'settings'>> {
   const row = await database
     .selectFrom('versions')
     .leftJoin('deployments', (join) =>
@@ -82,7 +104,8 @@ async function readPlaced(database: Database, modelId: string, version: string):
         .onRef('deployments.model_id', '=', 'versions.model_id')
         .onRef('deployments.version', '=', 'versions.version'),
     )
-    .select(['artifact_sha256', 'artifact_bytes', 'deployments.engine'])
+    .select(['artifact_sha256', 'artifact_bytes', 'deployments.engine', 'error_threshold'])
+    .select(['latency_threshold_ms', 'instances', 'probe'])
     .where('versions.model_id', '=', modelId)
     .where('versions.version', '=', version)
     .executeTakeFirstOrThrow();
@@ -90,6 +113,13 @@ async function readPlaced(database: Database, modelId: string, version: string):
     key: engineKey(modelId, version),
     engine: row.engine ?? undefined,
     artifact: { sha256: row.artifact_sha256, bytes: row.artifact_bytes },
+    settings: {
+      errorThreshold: row.error_threshold ?? undefined,
+      latencyThresholdMs: row.latency_threshold_ms ?? undefined,
+      instances: row.instances ?? 1,
+      engine: row.engine ?? undefined,
+      hasProbe: row.probe !== null,
+    },
   };
 }
 

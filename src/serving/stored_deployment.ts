@@ -6,6 +6,7 @@ import type { VersionRecord } from '../registry/version_record.ts';
 import type { Database } from '../storage/database.ts';
 import type { InputSizes } from './engine/warmup.ts';
 import { type Probe, parseProbe, probeText } from './probe.ts';
+import type { Route } from './routing.ts';
 import { activateVersion, readRoute } from './stored_route.ts';
 
 export interface DeploymentSettings {
@@ -55,7 +56,7 @@ export async function readDeployment(
  * Stores a version as deployed, and its settings, in one transaction with the change of traffic.
  * @param deployment undefined: deployed by a promotion; an existing deployment keeps its settings.
  * @param engine that runs it from now on
- * @returns the version that was active before, or null.
+ * @returns the route before
  */
 export async function recordDeployment(
   dependencies: { database: Database; clock: () => number },
@@ -65,7 +66,7 @@ export async function recordDeployment(
   sizes: InputSizes | undefined,
   origin: Origin,
   leave: Leave | undefined,
-): Promise<string | null> {
+): Promise<Route | undefined> {
   const { modelId, version } = record;
   const by = nameOf(origin.caller);
   return changeModel(dependencies, origin, { modelId, version }, async (transaction, at) => {
@@ -98,7 +99,7 @@ export async function recordDeployment(
     if (deployment?.setActive) await activateVersion(transaction, modelId, version, at, by);
     const after = await readRoute(transaction, modelId);
     return {
-      result: before?.activeVersion ?? null,
+      result: before,
       before: { route: before },
       after: {
         route: after,

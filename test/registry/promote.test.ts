@@ -71,7 +71,7 @@ describeOnEachDatabase('promoteVersion', (store) => {
       archived: [],
       gates: [{ name: 'artifact_intact', passed: true }],
       warnings: [],
-      undo: 'Call promote_model with version=1 and target_stage=archived, then target_stage=development.',
+      undo: 'Call promote_model with {"model_id":"one","version":"1","target_stage":"archived"}, then promote_model with {"model_id":"one","version":"1","target_stage":"development"}.',
     });
     expect(await historyOf('one')).toEqual([
       {
@@ -96,7 +96,7 @@ describeOnEachDatabase('promoteVersion', (store) => {
     const outcome = await promote({ modelId: 'two', version: '2', targetStage: 'production' });
     expect(outcome.archived).toEqual(['1']);
     expect(outcome.warnings).toContain('It went to production without having been in staging.');
-    expect(outcome.undo).toContain('rollback_model with to_version=1');
+    expect(outcome.undo).toContain('rollback_model with {"model_id":"two","to_version":"1",');
     expect(await stagesOf('two')).toEqual({ 1: 'archived', 2: 'production' });
     const [last, before] = await historyOf('two');
     expect(last).toMatchObject({ version: '2', toStage: 'production' });
@@ -157,7 +157,7 @@ describeOnEachDatabase('promoteVersion', (store) => {
         sentence:
           'Would be done: dry 2 would go from development to production; 1 would be archived; all traffic would go to 2, once it were loaded.',
       },
-      undo: 'Afterwards rollback_model with to_version=1 would take production and the traffic back; 2 would then be archived.',
+      undo: 'Afterwards rollback_model with {"model_id":"dry","to_version":"1","reason":"taken back"} would take production and the traffic back; 2 would then be archived.',
       warnings: ['It would go to production without having been in staging.'],
       transitionId: null,
       gates: [{ passed: true }],

@@ -77,7 +77,7 @@ describeOnEachDatabase('rollbackModel', (store) => {
       toVersion: '2',
       applied: true,
       previousActive: '3',
-      undo: 'Call rollback_model with to_version=3.',
+      undo: 'Call rollback_model with {"model_id":"again","to_version":"3","reason":"taken back"}.',
       warnings: [],
     });
     expect(await state('again')).toEqual([{ 1: 'archived', 2: 'production', 3: 'archived' }, '2']);
@@ -166,7 +166,7 @@ describeOnEachDatabase('rollbackModel', (store) => {
       toVersion: '2',
       applied: false,
       transitionId: null,
-      undo: 'Afterwards rollback_model with to_version=3 would take it back.',
+      undo: 'Afterwards rollback_model with {"model_id":"dry","to_version":"3","reason":"taken back"} would take it back.',
       preview: {
         wouldApply: true,
         wouldArchive: ['3'],

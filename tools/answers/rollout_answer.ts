@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { callWords } from '../../src/call_words.ts';
+import type { controlActions } from '../../src/rollouts/control_rollout.ts';
 import type { RolloutPlan } from '../../src/rollouts/plan.ts';
 import { stepName } from '../../src/rollouts/plan.ts';
 import type { Rollout } from '../../src/rollouts/rollout_store.ts';
@@ -35,12 +37,33 @@ export function nextCall(rollout: Rollout): string {
 }
 
 /** How it is taken back. */
-export function undoOf({ modelId, state, plan }: Pick<Rollout, 'modelId' | 'state' | 'plan'>): string {
-  if (state === 'running' || state === 'paused' || state === 'held') return 'control_rollout abort';
-  if (state !== 'succeeded') return 'nothing: see get_model for the traffic';
-  return plan.steps.some(({ kind }) => kind === 'production')
-    ? `rollback_model model_id=${modelId}`
-    : 'set_traffic to the version before';
+export function undoOf(
+  rollout: Pick<Rollout, 'rolloutId' | 'modelId' | 'version' | 'incumbent' | 'state' | 'plan'>,
+): string {
+  const { modelId, version, incumbent, state, plan } = rollout;
+  if (state === 'running' || state === 'paused' || state === 'held')
+    return `Call ${controlCall(rollout, 'abort')}.`;
+  if (state !== 'succeeded') return 'Nothing to undo: the incumbent has the calls (get_model shows them).';
+  if (plan.steps.some(({ kind }) => kind === 'production'))
+    return `Call ${callWords('rollback_model', { model_id: modelId, reason: 'taken back' })}.`;
+  const back =
+    incumbent === undefined
+      ? callWords('retire_model', { model_id: modelId, version, force: true })
+      : callWords('set_traffic', { model_id: modelId, weights: { [incumbent]: 1 } });
+  return `Call ${back}.`;
+}
+
+/** How a word on a rollout is taken back. */
+export function undoOfControl(rollout: Rollout, action: (typeof controlActions)[number]): string {
+  if (action === 'pause') return `Call ${controlCall(rollout, 'resume')}: the step begins anew.`;
+  if (action === 'resume' && rollout.state === 'running') return `Call ${controlCall(rollout, 'pause')}.`;
+  if (action === 'abort')
+    return `Cannot be undone; another one can be started. Call ${callWords('start_rollout', { model_id: rollout.modelId, version: rollout.version })}.`;
+  return undoOf(rollout);
+}
+
+function controlCall({ rolloutId }: Pick<Rollout, 'rolloutId'>, action: string): string {
+  return callWords('control_rollout', { rollout_id: rolloutId, action, reason: 'taken back' });
 }
 
 function short(value: number): string {

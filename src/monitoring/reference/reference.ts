@@ -89,6 +89,23 @@ export async function findReference(
   };
 }
 
+/** The id of the version's newest reference, which is compared with; undefined where it has none. */
+export async function newestReferenceId(
+  database: Database,
+  { modelId, version }: Pick<VersionRecord, 'modelId' | 'version'>,
+): Promise<string | undefined> {
+  const row = await database
+    .selectFrom('references')
+    .select('reference_id')
+    .where('model_id', '=', modelId)
+    .where('version', '=', version)
+    .orderBy('created_at', 'desc')
+    .orderBy('reference_id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.reference_id;
+}
+
 const shownReferences = 5;
 
 async function notFound(

@@ -14,7 +14,7 @@ import { loggedPredictions } from '../rows/prediction_columns.ts';
 import { type RowSource, readSource, type SourceDependencies } from '../rows/read_source.ts';
 import { type AnswerColumns, type Scoring, scoreRows, spreadAnswers } from '../rows/score_rows.ts';
 import type { ProfileRequest } from './profile_columns.ts';
-import { findReference, type NewReference, type Reference } from './reference.ts';
+import { findReference, type NewReference, newestReferenceId, type Reference } from './reference.ts';
 import { maxReferenceRows, type ReferenceRows } from './reference_rows.ts';
 import { insertReference, writeReferenceColumns } from './write_reference.ts';
 
@@ -50,6 +50,14 @@ const encodeRows = heavyTask(
   async () => (await import('./reference_rows.ts')).encodeReferenceRows,
 );
 
+export interface SetReference {
+  record: VersionRecord;
+  reference: Reference;
+  /** The reference that was compared with before; it is kept. */
+  formerId: string | undefined;
+  warnings: string[];
+}
+
 /**
  * Stores what the version's current rows will be compared with: the profile of every column, and a sample of whole
  * rows with what the version answers to them.
@@ -59,12 +67,13 @@ export async function setReference(
   dependencies: ReferenceDependencies,
   request: ReferenceRequest,
   origin: Origin,
-): Promise<{ record: VersionRecord; reference: Reference; warnings: string[] }> {
+): Promise<SetReference> {
   const { database, clock } = dependencies;
   const record = await resolveVersion(database, request.modelId, request.version);
   const { warnings, ...written } = await makeReference(dependencies, record, request);
   const { source, rows } = written;
   request.step?.('keeping the reference');
+  const formerId = await newestReferenceId(database, record);
   const referenceId = await writeReferenceColumns(database, written, clock());
   await changeModel(
     dependencies,
@@ -78,6 +87,7 @@ export async function setReference(
   return {
     record,
     reference: await findReference(database, record, referenceId),
+    formerId,
     warnings,
   };
 }
