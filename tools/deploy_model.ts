@@ -75,15 +75,16 @@ export const deployModel = defineTool({
     );
     const { record, previous, wasDeployed } = outcome;
     const undo = undoDeployment(record, { previous, setActive: input.set_active, wasDeployed });
+    const { model_id, version: name, ...facts } = describeRegistered(record);
     return {
       note: storedTexts,
-      model_id: record.modelId,
-      version: record.version,
+      model_id,
+      version: name,
       status: 'ready' as const,
       active: outcome.active,
       previous_active: previous?.activeVersion ?? null,
       ...(undo !== undefined && { undo }),
-      ...describeRegistered(record),
+      ...facts,
       load_ms: Math.round(outcome.loadMs),
       warmup_ms: Number(outcome.warmupMs.toFixed(2)),
       warnings: outcome.warnings,
