@@ -5,7 +5,7 @@ import type { Retired } from '../../src/serving/retire_version.ts';
 import type { Route } from '../../src/serving/routing.ts';
 
 /** The call that sets a model's traffic to a route. */
-export function trafficCall(modelId: string, { weights, shadowVersion, sticky }: Route): string {
+function trafficCall(modelId: string, { weights, shadowVersion, sticky }: Route): string {
   return callWords('set_traffic', {
     model_id: modelId,
     weights: Object.fromEntries(weights),
