@@ -3,6 +3,7 @@ import { controlActions } from '../src/rollouts/control_rollout.ts';
 import { nameOfStep } from '../src/rollouts/rollout_store.ts';
 import { nextCall, rolloutState, undoOfControl } from './answers/rollout_answer.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { trafficNow, trafficNowOf } from './answers/traffic_now.ts';
 import { defineTool } from './define_tool.ts';
 
 export const controlRollout = defineTool({
@@ -24,6 +25,7 @@ export const controlRollout = defineTool({
     version: z.string(),
     state: rolloutState,
     step: z.string(),
+    ...trafficNow,
     next: z.string(),
     undo: z.string(),
   }),
@@ -39,6 +41,7 @@ export const controlRollout = defineTool({
       version: rollout.version,
       state: rollout.state,
       step: nameOfStep(rollout.plan, rollout.step),
+      ...(await trafficNowOf(services, rollout.modelId)),
       next: nextCall(rollout),
       undo: undoOfControl(rollout, input.action),
     };

@@ -14,6 +14,8 @@ import { defineTool } from './define_tool.ts';
 const shownLineage = 20;
 const versionCharacters = 4200;
 const historyCharacters = 2200;
+/** Changes that a detailed answer tells of. */
+const shownChanges = 25;
 /** Versions and steps that are shown at least, however long they are. */
 const least = 3;
 
@@ -46,6 +48,8 @@ export const getModel = defineTool({
       weights: z.record(z.string(), z.number()),
       shadow_version: z.string().nullable(),
       sticky: z.boolean(),
+      changed_at: z.string().optional(),
+      changed_by: z.string().optional(),
       deployed_versions: z.array(z.string()),
       engines: z.record(z.string(), z.string()),
       shadows: z.array(shadowAgreement),
@@ -68,12 +72,18 @@ export const getModel = defineTool({
         reason: z.string().nullable(),
       }),
     ),
+    changes: z
+      .array(
+        z.strictObject({ at: z.string(), by: z.string(), tool: z.string(), version: z.string().nullable() }),
+      )
+      .optional()
+      .describe('Detailed: of anything, the newest first'),
     warnings: warnings.optional(),
     ...openAlerts,
   }),
   async handle(services, input) {
     const filter = { version: input.version, stage: input.stage, limit: input.limit };
-    const [model, { route, deployedVersions, engines, shadows }, alerts] = await Promise.all([
+    const [model, { route, routeChange, deployedVersions, engines, shadows }, alerts] = await Promise.all([
       services.registry.describe(input.model_id, filter),
       services.serving.describeTraffic(input.model_id),
       openAlertsOf(services, input.model_id),
@@ -111,6 +121,10 @@ export const getModel = defineTool({
         weights: Object.fromEntries(route?.weights ?? []),
         shadow_version: route?.shadowVersion ?? null,
         sticky: route?.sticky ?? true,
+        ...(routeChange && {
+          changed_at: isoTime(routeChange.at),
+          changed_by: routeChange.by,
+        }),
         deployed_versions: deployedVersions,
         engines: Object.fromEntries(engines),
         shadows: shadows.map(describeAgreement),
@@ -121,6 +135,11 @@ export const getModel = defineTool({
         ...(parentDeleted && { parent_deleted: true }),
       })),
       lineage_truncated: model.lineageTruncated || lineage.length < model.lineage.length,
+      ...(whole && {
+        changes: (await services.access.audit.changesOf(input.model_id, shownChanges)).map(
+          ({ at, by, action, version }) => ({ at: isoTime(at), by, tool: action, version }),
+        ),
+      }),
       stage_history: whole ? history : fitting(history, historyCharacters, least),
       ...(model.faults.length > 0 && { warnings: model.faults }),
       ...alerts,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { describePreview } from './answers/preview.ts';
 import { warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
+import { trafficNow, trafficNowOf } from './answers/traffic_now.ts';
 import { modelId, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -32,6 +33,7 @@ export const promoteModel = defineTool({
     to_stage: stage,
     applied: z.boolean(),
     archived: z.array(z.string()),
+    ...trafficNow,
     gates: z.array(z.strictObject({ name: z.string(), passed: z.boolean(), detail: z.string() })),
     transition_id: z.string().nullable(),
     undo: z.string(),
@@ -59,9 +61,10 @@ export const promoteModel = defineTool({
       to_stage: outcome.toStage,
       applied: outcome.applied,
       archived: outcome.archived,
+      ...(outcome.applied && input.activate && (await trafficNowOf(services, input.model_id))),
+      undo: outcome.undo,
       gates: outcome.gates,
       transition_id: outcome.transitionId,
-      undo: outcome.undo,
       warnings: outcome.warnings,
     };
   },

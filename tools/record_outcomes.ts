@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import type { GivenOutcomes } from '../src/monitoring/outcomes/given_outcomes.ts';
+import type { OutcomeReport } from '../src/monitoring/outcomes/record_outcomes.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
 import { warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
@@ -33,6 +34,7 @@ export const recordOutcomes = defineTool({
   output: z.strictObject({
     note: storedNote.optional(),
     model_id: z.string(),
+    summary: z.string().optional(),
     matched: z.int(),
     replaced: z.int(),
     already_set: z.int(),
@@ -51,6 +53,7 @@ export const recordOutcomes = defineTool({
     return {
       note: storedTexts,
       model_id: input.model_id,
+      summary: summaryOf(report),
       matched: report.matched,
       replaced: report.replaced,
       already_set: report.alreadySet,
@@ -65,6 +68,18 @@ export const recordOutcomes = defineTool({
     };
   },
 });
+
+/** What became of the given outcomes, and which value stands now. */
+function summaryOf({ matched, replaced, alreadySet, repeated }: OutcomeReport): string {
+  const same = alreadySet - repeated;
+  return [
+    `${matched - replaced} recorded that had no outcome, ${replaced} that had another one, which the new one replaced.`,
+    ...(same > 0 ? [`${same} had this same value already: nothing was to be changed.`] : []),
+    ...(repeated > 0
+      ? [`${repeated} rows were of a prediction that a later row of the call names too, and that one stands.`]
+      : []),
+  ].join(' ');
+}
 
 function givenOutcomes({
   outcomes,

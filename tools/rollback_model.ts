@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { describePreview } from './answers/preview.ts';
 import { warnings } from './answers/schemas.ts';
+import { trafficNow, trafficNowOf } from './answers/traffic_now.ts';
 import { modelId, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
@@ -27,6 +28,7 @@ export const rollbackModel = defineTool({
     applied: z.boolean(),
     previous_active: z.string().nullable(),
     active: z.string().nullable(),
+    ...trafficNow,
     transition_id: z.string().nullable(),
     undo: z.string(),
     warnings,
@@ -49,6 +51,7 @@ export const rollbackModel = defineTool({
       applied: outcome.applied,
       previous_active: outcome.previousActive,
       active: outcome.applied && outcome.previousActive !== null ? outcome.toVersion : outcome.previousActive,
+      ...(outcome.applied && (await trafficNowOf(services, input.model_id))),
       transition_id: outcome.transitionId,
       undo: outcome.undo,
       warnings: outcome.warnings,

@@ -15,6 +15,8 @@ export interface ShadowAgreement {
 
 export interface TrafficDescription {
   route: Route | undefined;
+  /** When and by whom the route was last changed. */
+  routeChange: { at: number; by: string } | undefined;
   deployedVersions: string[];
   /** Of these, the engine of each. */
   engines: Map<string, string>;
@@ -22,8 +24,13 @@ export interface TrafficDescription {
 }
 
 export async function describeTraffic(database: Database, modelId: string): Promise<TrafficDescription> {
-  const [route, deployed, shadows] = await Promise.all([
+  const [route, change, deployed, shadows] = await Promise.all([
     readRoute(database, modelId),
+    database
+      .selectFrom('routes')
+      .select(['changed_at', 'changed_by'])
+      .where('model_id', '=', modelId)
+      .executeTakeFirst(),
     database
       .selectFrom('deployments')
       .select(['version', 'engine'])
@@ -35,6 +42,7 @@ export async function describeTraffic(database: Database, modelId: string): Prom
   ]);
   return {
     route,
+    routeChange: change && { at: change.changed_at, by: change.changed_by },
     deployedVersions: deployed.map((row) => row.version),
     engines: new Map(deployed.map((row) => [row.version, row.engine])),
     shadows,

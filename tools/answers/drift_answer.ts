@@ -151,6 +151,7 @@ export function answerOf(
     isDetailed ? [...items] : items.slice(0, most);
   const some = <Item>(items: readonly Item[], most = conciseNames) =>
     items.length === 0 ? undefined : cut(items, most);
+  const shared = sharedNotes(results);
   const answer: DriftAnswer = {
     note: storedTexts,
     model_id: record.modelId,
@@ -158,7 +159,7 @@ export function answerOf(
     ...summary,
     drifted_features: cut(summary.drifted_features, conciseNames),
     drifted_predictions: cut(summary.drifted_predictions, conciseNames),
-    results: cut(results, conciseResults),
+    results: cut(results, conciseResults).map((one) => shared.without(one)),
     results_total: results.length,
     drifted_total: summary.drifted_features.length,
     missing_shift: some(results.filter((one) => one.missing_shift).map(({ feature }) => feature)),
@@ -185,9 +186,27 @@ export function answerOf(
       rows: reference.rows,
     },
     window: report.current,
-    warnings: report.warnings,
+    warnings: [...shared.told, ...report.warnings],
   };
   return defined(answer);
+}
+
+/** A note that this many results have stands once among the warnings, not with each. */
+const sharedBy = 3;
+
+/** The notes of results that could not be judged, where several have the same. */
+function sharedNotes(results: DriftReport['results']) {
+  const counts = new Map<string, number>();
+  for (const { score, note } of results)
+    if (score === null && note !== undefined) counts.set(note, (counts.get(note) ?? 0) + 1);
+  const shared = new Map([...counts].filter(([, count]) => count >= sharedBy));
+  return {
+    told: [...shared].map(([note, count]) => `${count} of ${results.length} were not judged. ${note}`),
+    without<Result extends DriftReport['results'][number]>({ note, ...rest }: Result) {
+      const isTold = note === undefined || (rest.score === null && shared.has(note));
+      return isTold ? rest : { ...rest, note };
+    },
+  };
 }
 
 type Cut = <Item>(items: readonly Item[], most: number) => Item[];

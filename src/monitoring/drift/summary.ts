@@ -85,7 +85,7 @@ function brokenColumns({ absent, type_changed }: ColumnChanges): string {
 function recommend(features: Judged, answers: Judged): string {
   const { judged, unjudged, drifted } = features;
   if (judged + answers.judged === 0)
-    return 'No feature could be judged: see the notes, and collect more rows.';
+    return 'No feature could be judged, so is_drift=false says nothing: these rows are not enough to tell. See the notes, and collect more rows.';
   const rest = unjudged > 0 ? ` (${unjudged} more could not be judged, see their notes)` : '';
   const all = `${judged} feature${judged === 1 ? '' : 's'}${rest}`;
   const bad = drifted.filter(({ cause }) => cause !== undefined && cause !== 'values');

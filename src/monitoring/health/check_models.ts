@@ -21,6 +21,8 @@ export interface ModelHealth {
   version: string;
   stage: string;
   active: boolean;
+  /** Archived, and neither in the route nor its shadow. */
+  isOutOfUse: boolean;
   status: HealthStatus;
   detail: string;
   deployedAt: number;
@@ -93,6 +95,15 @@ export async function checkModels(
       const own = statistics.get(`${model_id}@${version}`);
       const reopensAt = row.reopens_at ?? undefined;
       const breaker = breakerState({ reopensAt, openMs: row.open_ms ?? 0 }, now);
+      const key = `${model_id}@${version}`;
+      let weights: Route['weights'] = [];
+      try {
+        weights = routeOfDeployed(row)?.weights ?? [];
+      } catch (error) {
+        damaged.set(key, messageOf(error));
+      }
+      const isShadow = row.shadow_version === version;
+      const isOutOfUse = row.stage === 'archived' && !isShadow && weights.every(([name]) => name !== version);
       const judged = judgeModel({
         engine: dependencies.engineStatus(model_id, version),
         statistics: own,
@@ -106,14 +117,8 @@ export async function checkModels(
           errorRate: row.error_threshold ?? thresholds.errorRate,
           latencyMs: row.latency_threshold_ms ?? thresholds.latencyMs,
         },
+        isOutOfUse,
       });
-      const key = `${model_id}@${version}`;
-      let weights: Route['weights'] = [];
-      try {
-        weights = routeOfDeployed(row)?.weights ?? [];
-      } catch (error) {
-        damaged.set(key, messageOf(error));
-      }
       const stored = readStoredVersion(row);
       if ('damage' in stored) damaged.set(key, stored.damage.message);
       const damage = damaged.get(key);
@@ -124,7 +129,8 @@ export async function checkModels(
         active: row.active_version === version,
         weight: weights.find(([name]) => name === version)?.[1] ?? 0,
         deployedAt: row.deployed_at,
-        isShadow: row.shadow_version === version,
+        isShadow,
+        isOutOfUse,
         breaker: {
           state: breaker,
           trips: row.trips ?? 0,
@@ -132,10 +138,7 @@ export async function checkModels(
           reason: row.last_reason,
           trippedAt: row.last_tripped_at,
         },
-        shadowAgreement:
-          row.shadow_version === version
-            ? (await totalAgreement(database, model_id, version)).agreement
-            : null,
+        shadowAgreement: isShadow ? (await totalAgreement(database, model_id, version)).agreement : null,
         statistics: own,
         changes: findings.filter((found) => found.modelId === model_id && found.version === version),
         ...(damage === undefined ? judged : { status: 'unhealthy' as const, detail: damage }),

@@ -37,8 +37,9 @@ export async function readHealth(
   if (!isAway) checks.push({ name: 'alerts', ...(await readAlertHealth(database, modelId)) });
   const judged = [...checks, ...models].map(({ status }) => status);
   const status = worst(judged);
+  const inUse = models.filter(({ isOutOfUse }) => !isOutOfUse);
   const isUncalled =
-    modelId !== undefined && models.length > 0 && models.every((model) => model.status === 'unknown');
+    modelId !== undefined && inUse.length > 0 && inUse.every((model) => model.status === 'unknown');
   return { status: isUncalled && status !== 'unhealthy' ? 'unknown' : status, checks, models };
 }
 

@@ -21,6 +21,8 @@ export interface ModelSigns {
   /** Why its probe last failed; null when it passed or there is none. */
   probeFailure: string | null;
   thresholds: { errorRate: number; latencyMs: number };
+  /** Archived, and neither in the route nor its shadow: no calls are expected. */
+  isOutOfUse: boolean;
 }
 
 /** The health of a version, from this process's engine and from all processes' calls of the last hour. */
@@ -73,6 +75,8 @@ export function judgeModel(signs: ModelSigns): { status: HealthStatus; detail: s
     };
   if (calls > 0)
     return { status: 'healthy', detail: `${share}; not loaded in this process, loads with its next call` };
+  if (signs.isOutOfUse)
+    return { status: 'healthy', detail: 'archived and out of the route: no calls are expected' };
   return {
     status: 'unknown',
     detail: 'not called in the last hour and not loaded in this process; loads with its next call',

@@ -26,8 +26,10 @@ export interface OutcomeReport {
   matched: number;
   /** Of those matched: had another outcome before, which was replaced. */
   replaced: number;
-  /** Had the same outcome already. */
+  /** Had the same outcome already, and rows that a later one of the call replaced. */
   alreadySet: number;
+  /** Of those: rows of a prediction that a later row of the call names too. */
+  repeated: number;
   /** Rows without an actual, which were passed over. */
   empty: number;
   /** Ids of predictions that the log does not have: never made, of another model, or expired. */
@@ -127,6 +129,7 @@ export async function recordOutcomes(
     );
   return {
     ...report,
+    repeated: rows.length - wanted.size,
     unknown,
     shadows: shadows.rows,
     warnings: [

@@ -39,6 +39,7 @@ describe('a version', () => {
     breaker: 'closed',
     probeFailure: null,
     thresholds: { errorRate: 0.1, latencyMs: 1000 },
+    isOutOfUse: false,
   };
 
   test.each<[string, string, Partial<ModelSigns>, RegExp]>([
@@ -80,6 +81,13 @@ describe('a version', () => {
       { engine: atRest, statistics: undefined },
       /not called in the last hour/,
     ],
+    [
+      'healthy',
+      'archived, which nobody calls',
+      { engine: atRest, statistics: undefined, isOutOfUse: true },
+      /^archived and out of the route: no calls are expected$/,
+    ],
+    ['unhealthy', 'archived, with an open breaker', { breaker: 'open', isOutOfUse: true }, /breaker is open/],
     [
       'unknown',
       'that failed long ago',

@@ -95,6 +95,7 @@ describeOnEachDatabase('outcomes', (store) => {
       matched: 2,
       replaced: 0,
       alreadySet: 0,
+      repeated: 0,
       empty: 0,
       unknown: ['unheard-of', '\0', expect.any(String)],
       shadows: 0,
@@ -109,7 +110,11 @@ describeOnEachDatabase('outcomes', (store) => {
       unknown: [],
     });
     // Of several the last one counts.
-    expect(await record(modelId, outcomes([c, 7], [c, 8]))).toMatchObject({ matched: 1, alreadySet: 1 });
+    expect(await record(modelId, outcomes([c, 7], [c, 8]))).toMatchObject({
+      matched: 1,
+      alreadySet: 1,
+      repeated: 1,
+    });
     expect(await actualsOf(modelId)).toEqual(
       new Map([
         [a, 1.5],
