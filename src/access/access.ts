@@ -21,7 +21,7 @@ export interface Access {
 }
 
 /** A change of a model: what was done, when and by whom. */
-export interface MadeChange {
+interface MadeChange {
   at: number;
   by: string;
   /** The tool, or what else was called. */
