@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Packs this platform's tarball and MCP bundle, installs the tarball in empty folders as npm 10, 11 and 12 do, runs the demo, starts
-# the bundle by its manifest, and lists and calls tools with other people's clients. Only the npm and Python registries are needed.
+# the bundle by its manifest, and lists and calls tools, reads resources and asks for prompts with other people's clients. Only the npm and Python registries are needed.
 #   PYTHON (python3): a Python of 3.10 or later, with venv
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -95,6 +95,30 @@ console.log(JSON.stringify({ mcpServers: { modelyard: { command, args: [], env }
 END
 names=$(node -p "JSON.stringify(require('$example/features.json').feature_names)")
 row=$(node -p "JSON.stringify([Object.fromEntries($names.map((name) => [name, 1]))])")
+node test/installed/hundred_models.mjs "$example" |
+  HOME=$scratch/home MODEL_REGISTRY_DIR=$scratch/clients MODELYARD_ALLOWED_ROOTS=$example "$modelyard" >/dev/null
+
+says() { # TEXT COMMAND…
+  local text=$1 said
+  shift
+  said=$("$@") || fail "$*"
+  [[ $said == *"$text"* ]] || fail "$* does not say $text"
+}
+# Each run is a session of its own: none has a file that an answer linked to. None completes arguments or subscribes.
+reads_resources() { # MODEL COMMAND…: the command reads the address that follows
+  local model=modelyard://models/$1
+  shift
+  says versions_total "$@" modelyard://models
+  says as_described "$@" "$model/versions/1"
+  says healthy "$@" "$model/health"
+  says 'Nothing has been measured yet' "$@" "$model/drift/latest"
+}
+lists_resources() { # NUMBER COMMAND…
+  local number=$1 said
+  shift
+  said=$("$@" | grep -c '"uri": "modelyard://') || fail "$*"
+  [ "$said" = "$number" ] || fail "$* lists $said resources and not $number"
+}
 
 say "the inspector"
 install_tool inspector0 @modelcontextprotocol/inspector@0.15.0
@@ -108,6 +132,12 @@ for inspector in inspector0 inspector2; do
   inspect --method tools/call --tool-name deploy_model --tool-arg "model_id=$inspector" version=1 "source=$example/home_win_v2.onnx" "feature_names=$names" | grep -q active ||
     fail "$inspector does not deploy"
   inspect --method tools/call --tool-name predict --tool-arg "model_id=$inspector" "inputs=$row" | grep -q prediction_id || fail "$inspector does not predict"
+  # Models, rollouts and alerts as a whole, the hundred, inspector0 and inspector2: the older shows the first page only.
+  lists_resources "$([ $inspector = inspector0 ] && echo 100 || echo 105)" inspect --method resources/list
+  says 'modelyard://models/{model_id}/versions/{version}' inspect --method resources/templates/list
+  reads_resources $inspector inspect --method resources/read --uri
+  says roll_out_safely inspect --method prompts/list
+  says start_rollout inspect --method prompts/get --prompt-name roll_out_safely --prompt-args "model_id=$inspector" version=1
   echo "$inspector ok"
 done
 HOME=$scratch/home PATH=$newer_path MCP_INSPECTOR_SECRET_STORE=memory "$scratch/inspector2/node_modules/.bin/mcp-inspector" --cli --config "$config" --server modelyard --strict --method tools/list </dev/null >"$scratch/strict" 2>&1 ||
@@ -120,4 +150,7 @@ mcporter list modelyard --brief | grep -q deploy_model || fail "mcporter does no
 mcporter call modelyard.deploy_model --args "{\"model_id\":\"mcporter\",\"version\":\"1\",\"source\":\"$example/home_win_v2.onnx\",\"feature_names\":$names}" | grep -q active ||
   fail "mcporter does not deploy"
 mcporter call modelyard.predict --args "{\"model_id\":\"mcporter\",\"inputs\":$row}" | grep -q prediction_id || fail "mcporter does not predict"
+# It knows neither templates nor prompts, and shows the first page of resources only.
+lists_resources 100 mcporter resource modelyard --json
+reads_resources mcporter mcporter resource modelyard
 echo "mcporter ok"

@@ -47,15 +47,35 @@ async def succeed(call: Call, name: str, arguments: dict) -> dict:
     return json.loads(text)
 
 
-def main(connect: Callable[[str, dict[str, str], Path], Awaitable[None]]) -> None:
-    """Runs a client against a store of its own."""
-    command, example = sys.argv[1], Path(sys.argv[2]).resolve()
-    with tempfile.TemporaryDirectory() as home:
-        environment = {
-            "HOME": home,
+class Installed:
+    """An installed ModelYard with a store of its own, which several processes may open."""
+
+    def __init__(self, command: str, example: Path, home: Path) -> None:
+        self.command, self.example, self.home = command, example, home
+        self.environment = {
+            "HOME": str(home),
             "PATH": os.environ["PATH"],
-            "MODEL_REGISTRY_DIR": str(Path(home) / "store"),
-            "MODELYARD_ALLOWED_ROOTS": str(example),
+            "MODEL_REGISTRY_DIR": str(home / "store"),
+            "MODELYARD_ALLOWED_ROOTS": os.pathsep.join([str(example), str(home)]),
         }
-        asyncio.run(asyncio.wait_for(connect(command, environment, example), 120))
+
+    async def run(self, *arguments: str) -> str:
+        """What the command line says, run as a process of its own."""
+        running = await asyncio.create_subprocess_exec(
+            self.command, *arguments, env=self.environment, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await running.communicate()
+        assert running.returncode == 0, f"{arguments} ended with {running.returncode}"
+        return said.decode().strip()
+
+
+def installed_in(home: str) -> Installed:
+    """By the arguments of the program."""
+    return Installed(sys.argv[1], Path(sys.argv[2]).resolve(), Path(home).resolve())
+
+
+def main(connect: Callable[[Installed], Awaitable[None]]) -> None:
+    """Runs a client against a store of its own."""
+    with tempfile.TemporaryDirectory() as home:
+        asyncio.run(asyncio.wait_for(connect(installed_in(home)), 120))
     print("ok")

@@ -1,25 +1,25 @@
-"""What every client does with `modelyard serve`: two workers, tokens, two sessions at once, progress, a call that is taken back, a token that is revoked.
+"""What every client does with `modelyard serve`: two workers, tokens, two sessions at once, resources and prompts, progress, a call that is taken back, a token that is revoked.
 
 Run as `python with_CLIENT_http.py COMMAND EXAMPLE`: the command `modelyard` and the folder of the NBA example.
 """
 
 import asyncio
 import json
-import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Protocol
 
-from session import session
+from reading import Reader, read_all
+from session import Installed, installed_in, session
 
 
 class HttpClient(Protocol):
     """One session with the server."""
+
+    reader: Reader
 
     async def tools(self) -> list[str]: ...
 
@@ -35,51 +35,45 @@ Connect = Callable[[str, dict[str, str]], AbstractAsyncContextManager[HttpClient
 
 
 def main(connect: Connect) -> None:
-    command, example = sys.argv[1], Path(sys.argv[2]).resolve()
     with tempfile.TemporaryDirectory() as home:
-        environment = {
-            "HOME": home,
-            "PATH": os.environ["PATH"],
-            "MODEL_REGISTRY_DIR": str(Path(home) / "store"),
-            "MODELYARD_ALLOWED_ROOTS": str(example),
-            # The first call at each worker waits until the model is loaded there.
-            "LATENCY_THRESHOLD_MS": "60000",
-        }
-
-        def run(*arguments: str) -> str:
-            return subprocess.run(
-                [command, *arguments], env=environment, check=True, text=True, stdout=subprocess.PIPE
-            ).stdout.strip()
-
-        operator, passing = (run("token", "create", name, "--role", "operator") for name in ("operator", "passing"))
-        server = subprocess.Popen(
-            [command, "serve", "--port", "0", "--workers", "2"], env=environment, text=True, stderr=subprocess.PIPE
-        )
-        try:
-            found = None
-            while found is None:
-                found = re.search(r"serving on (http://[^;]+);", server.stderr.readline())
-            address = f"{found[1]}/mcp"
-            revoke = lambda: run("token", "revoke", "passing")
-            asyncio.run(asyncio.wait_for(sessions(connect, address, operator, passing, revoke, example), 180))
-        finally:
-            server.terminate()
-            assert server.wait(60) == 0, "the server did not end as it should"
+        installed = installed_in(home)
+        # The first call at each worker waits until the model is loaded there.
+        installed.environment["LATENCY_THRESHOLD_MS"] = "60000"
+        asyncio.run(asyncio.wait_for(serve(connect, installed), 240))
     print("ok")
+
+
+async def serve(connect: Connect, installed: Installed) -> None:
+    operator, passing = [
+        await installed.run("token", "create", name, "--role", "operator") for name in ("operator", "passing")
+    ]
+    server = subprocess.Popen(
+        [installed.command, "serve", "--port", "0", "--workers", "2"],
+        env=installed.environment,
+        text=True,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        found = None
+        while found is None:
+            found = re.search(r"serving on (http://[^;]+);", server.stderr.readline())
+        await sessions(connect, f"{found[1]}/mcp", operator, passing, installed)
+    finally:
+        server.terminate()
+        assert server.wait(60) == 0, "the server did not end as it should"
 
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def sessions(
-    connect: Connect, address: str, operator: str, passing: str, revoke: Callable[[], str], example: Path
-) -> None:
-    features = json.loads((example / "features.json").read_text())["feature_names"]
+async def sessions(connect: Connect, address: str, operator: str, passing: str, installed: Installed) -> None:
+    features = json.loads((installed.example / "features.json").read_text())["feature_names"]
     row = {name: 1 for name in features}
     predict = {"model_id": "nba", "inputs": [row]}
     async with connect(address, bearer(operator)) as first, connect(address, bearer(passing)) as second:
-        await session(await first.tools(), first.call, example)
+        await session(await first.tools(), first.call, installed.example)
+        await read_all(first.reader, first.call, installed.example, installed.home)
 
         answers = await asyncio.gather(*(client.call("predict", predict) for client in (first, second) * 20))
         assert not any(failed for failed, _ in answers), answers
@@ -100,19 +94,20 @@ async def sessions(
         failed, text = await first.call("health_check", {})
         assert not failed, text
 
+        revoke = lambda: installed.run("token", "revoke", "passing")
         assert await is_refused_once_revoked(connect, address, bearer(passing), revoke), "a revoked token is taken still"
         failed, text = await first.call("predict", predict)
         assert not failed, text
 
 
 async def is_refused_once_revoked(
-    connect: Connect, address: str, headers: dict[str, str], revoke: Callable[[], str]
+    connect: Connect, address: str, headers: dict[str, str], revoke: Callable[[], Awaitable[str]]
 ) -> bool:
     """Whether a session ends with its token; clients say so in ways of their own, some by ending with an error."""
     try:
         async with connect(address, headers) as client:
             await client.tools()
-            revoke()
+            await revoke()
             for _ in range(200):
                 await asyncio.wait_for(client.tools(), 5)
                 await asyncio.sleep(0.05)

@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
+from fastmcp_reader import FastmcpReader
 from session_http import HttpClient, main
 
 
 class Connected:
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.reader = FastmcpReader(client)
 
     async def tools(self) -> list[str]:
         return [tool.name for tool in await self.client.list_tools()]

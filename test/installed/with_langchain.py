@@ -1,15 +1,20 @@
 """langchain-mcp-adapters, which makes LangChain tools of ours: an agent's model calls them so."""
 
-from pathlib import Path
-
 from langchain_mcp_adapters.client import MultiServerMCPClient
 from langchain_mcp_adapters.tools import load_mcp_tools
-from session import main, session
+from session import Installed, main, session
 
 
-async def connect(command: str, environment: dict[str, str], example: Path) -> None:
+async def connect(installed: Installed) -> None:
     client = MultiServerMCPClient(
-        {"modelyard": {"transport": "stdio", "command": command, "args": [], "env": environment}}
+        {
+            "modelyard": {
+                "transport": "stdio",
+                "command": installed.command,
+                "args": [],
+                "env": installed.environment,
+            }
+        }
     )
     async with client.session("modelyard") as opened:
         tools = {tool.name: tool for tool in await load_mcp_tools(opened)}
@@ -19,7 +24,7 @@ async def connect(command: str, environment: dict[str, str], example: Path) -> N
             message = await tools[name].ainvoke(asked)
             return message.status == "error", message.text
 
-        await session(list(tools), call, example)
+        await session(list(tools), call, installed.example)
 
 
 main(connect)

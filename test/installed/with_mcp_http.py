@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 import httpx
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
+from sdk_reader import SdkReader
 from session_http import HttpClient, main
 
 
 class Connected:
     def __init__(self, client: ClientSession) -> None:
         self.client = client
+        self.reader = SdkReader(client)
 
     async def tools(self) -> list[str]:
         return [tool.name for tool in (await self.client.list_tools()).tools]
