@@ -82,7 +82,7 @@ with() { # REQUIREMENTS PROGRAM…
   done
 }
 with mcp with_mcp with_mcp_http
-with mcp_2 with_mcp with_mcp_2
+with mcp_2 with_mcp with_mcp_2 with_mcp_2_http
 with fastmcp with_fastmcp with_fastmcp_http
 with langchain with_langchain
 
