@@ -32,7 +32,7 @@ const leftOut = [
 ];
 
 /** The published definitions of gRPC's messages, which are read when it is served. */
-const protocolFiles = ['open_inference_grpc', 'model_repository', 'health'].map(
+const protocolFiles = ['open_inference_grpc', 'model_repository', 'engine_repository', 'health'].map(
   (file) => `src/open_inference/protobuf/${file}.proto`,
 );
 

@@ -21,6 +21,7 @@ export interface EngineSettings {
   name: string;
   /** Without a slash at its end. */
   url: string;
+  protocol: 'rest' | 'grpc';
   /** Sent with every request; they may hold secrets. */
   headers: Readonly<Record<string, string>>;
   /** File of certificates (PEM) to trust instead of the built-in ones. */
@@ -81,7 +82,7 @@ const models = z.union(
 const engine = z.strictObject({
   type: z.literal('open_inference', { error: 'must be "open_inference"' }),
   url: address,
-  protocol: z.literal('rest', { error: 'must be "rest": gRPC is not spoken to engines' }).default('rest'),
+  protocol: z.enum(['rest', 'grpc'], { error: 'must be "rest" or "grpc"' }).default('rest'),
   headers: z
     .record(
       z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be the name of an HTTP header'),
@@ -126,11 +127,14 @@ export function parseEngines(text: string | undefined, environment: NodeJS.Proce
   return found.map(([name, one]) => {
     if (name === embeddedEngine)
       throw wrong(`${embeddedEngine} is the name of the engine that every server has`);
+    const grpcFault = one.protocol === 'grpc' ? unfitForGrpc(one) : undefined;
+    if (grpcFault !== undefined) throw wrong(`${name}.${grpcFault}`);
     const caFault = one.ca_file === undefined ? undefined : certificatesFault(one.ca_file, one.url);
     if (caFault !== undefined) throw wrong(`${name}.ca_file ${caFault}`);
     return {
       name,
       url: one.url.replace(/\/+$/, ''),
+      protocol: one.protocol,
       headers: Object.fromEntries(
         Object.entries(one.headers).map(([header, value]) => [
           header,
@@ -142,6 +146,13 @@ export function parseEngines(text: string | undefined, environment: NodeJS.Proce
       binaryTensors: one.binary_tensors,
     };
   });
+}
+
+/** gRPC has one address, no paths, and metadata in place of headers. */
+function unfitForGrpc({ url, headers }: z.output<typeof engine>): string | undefined {
+  if (new URL(url).pathname !== '/') return 'url must have no path with the protocol grpc';
+  const header = Object.keys(headers).find((name) => !/^[\w.-]+$/.test(name) || /-bin$/i.test(name));
+  return header && `headers.${header} cannot be sent with the protocol grpc`;
 }
 
 /** Node passes over what is no certificate, and nothing would be trusted. */

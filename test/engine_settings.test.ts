@@ -36,6 +36,7 @@ test('an engine has what is said of it, with secrets out of the environment', ()
     {
       name: 'triton',
       url: 'https://triton:8000/a',
+      protocol: 'rest',
       headers: { Authorization: 'Bearer hidden' },
       caFile: certificates,
       models: { kind: 'pushed' },
@@ -44,6 +45,7 @@ test('an engine has what is said of it, with secrets out of the environment', ()
     {
       name: 'mlserver',
       url: 'http://triton:8000',
+      protocol: 'rest',
       headers: {},
       caFile: undefined,
       models: { kind: 'folder', folder: '/models', implementation: 'onnx_runtime.OnnxRuntime' },
@@ -58,7 +60,17 @@ describe('what is wrong is named, and no value of a header', () => {
   test.each([
     ['no JSON', '{', /must be JSON/],
     ['another type', one({ ...triton, type: 'seldon' }), /triton\.type must be "open_inference"/],
-    ['gRPC', one({ ...triton, protocol: 'grpc' }), /triton\.protocol must be "rest": gRPC/],
+    ['another protocol', one({ ...triton, protocol: 'http' }), /triton\.protocol must be "rest" or "grpc"/],
+    [
+      'gRPC below a path',
+      one({ ...triton, protocol: 'grpc', url: 'http://a:8001/b' }),
+      /triton\.url must have no path with the protocol grpc/,
+    ],
+    [
+      'a header that gRPC has for bytes',
+      one({ ...triton, protocol: 'grpc', headers: { 'a-bin': 'x' } }),
+      /triton\.headers\.a-bin cannot be sent/,
+    ],
     ['an address with a password', one({ ...triton, url: 'http://a:b@c' }), /triton\.url must be an http/],
     ['an unknown member', one({ ...triton, uri: 'x' }), /triton has the unknown member uri/],
     ['no models', one({ ...triton, models: undefined }), /triton\.models must be "pushed"/],

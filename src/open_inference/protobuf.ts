@@ -10,7 +10,7 @@ export interface MessageType {
   encode(message: Record<string, unknown>): Buffer;
 }
 
-const files = ['open_inference_grpc', 'model_repository', 'health'];
+const files = ['open_inference_grpc', 'model_repository', 'engine_repository', 'health'];
 let loaded: protobuf.Root | undefined;
 
 /** The message type of that full name, such as `inference.ModelInferRequest`. */

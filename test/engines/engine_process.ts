@@ -6,6 +6,8 @@ import { until } from '../e2e/until.ts';
 /** A server of models that is not ours. */
 export interface EngineServer {
   url: string;
+  /** Of its gRPC, as an engine's setting has it. */
+  grpcUrl: string;
   /** A folder of its own, which is there as long as the test. */
   folder: string;
   /** What it has said so far. */
@@ -25,6 +27,7 @@ interface EngineProgram {
   given: readonly string[];
   environment: Record<string, string>;
   url: string;
+  grpcUrl: string;
   folder: string;
   /** Removes what a killed one leaves behind outside of its folder. */
   clear?: () => void;
@@ -35,7 +38,7 @@ const startMs = 120_000;
 
 /** A server that speaks the Open Inference Protocol, started and ready. */
 export async function startEngine(program: EngineProgram): Promise<EngineServer> {
-  const { name, folder, url } = program;
+  const { name, folder, url, grpcUrl } = program;
   const logFile = join(folder, `${name}.log`);
   let child: ChildProcess | undefined;
   let ended: Promise<void> = Promise.resolve();
@@ -48,6 +51,7 @@ export async function startEngine(program: EngineProgram): Promise<EngineServer>
 
   const engine: EngineServer = {
     url,
+    grpcUrl,
     folder,
     log: () => readFileSync(logFile, 'utf8'),
     async start() {

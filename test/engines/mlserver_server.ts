@@ -37,6 +37,7 @@ export async function startMlserver(): Promise<EngineServer & { models: string }
       PYTHONDONTWRITEBYTECODE: '1',
     },
     url: `http://127.0.0.1:${http}`,
+    grpcUrl: `http://127.0.0.1:${grpc}`,
     folder,
   });
   return { ...engine, models };

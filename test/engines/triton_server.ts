@@ -56,7 +56,7 @@ export async function startTriton(): Promise<EngineServer> {
   const stub = 'triton_python_backend_stub';
   copyFileSync(join(places.server, 'python_backend_stubs', places.version, stub), join(python, stub));
   copyFileSync(fileURLToPath(new URL('triton/model.py', import.meta.url)), join(onnx, 'model.py'));
-  const port = await freePort();
+  const [port, grpcPort] = [await freePort(), await freePort()];
   const region = `modelyard_${basename(folder)}_`;
   return startEngine({
     name: 'triton',
@@ -68,7 +68,8 @@ export async function startTriton(): Promise<EngineServer> {
       `--backend-config=python,shm-region-prefix-name=${region}`,
       '--http-address=127.0.0.1',
       `--http-port=${port}`,
-      '--allow-grpc=false',
+      '--grpc-address=127.0.0.1',
+      `--grpc-port=${grpcPort}`,
       '--allow-metrics=false',
     ],
     environment: {
@@ -76,6 +77,7 @@ export async function startTriton(): Promise<EngineServer> {
       LD_LIBRARY_PATH: `${places.libraries}:${places.runtime}`,
     },
     url: `http://127.0.0.1:${port}`,
+    grpcUrl: `http://127.0.0.1:${grpcPort}`,
     folder,
     clear() {
       for (const name of readdirSync('/dev/shm'))

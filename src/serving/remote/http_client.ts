@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, systemCodeOf } from '../../errors.ts';
+import { AnswerTooLarge, ConnectionFailure, repeatUnsent } from './connection_failure.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST';
@@ -28,16 +28,6 @@ export interface HttpAnswer {
   body: Buffer;
 }
 
-/** No answer came: the connection could not be made, or broke. */
-export class ConnectionFailure extends Error {
-  override readonly name = 'ConnectionFailure';
-}
-
-/** More came than may. */
-export class AnswerTooLarge extends Error {
-  override readonly name = 'AnswerTooLarge';
-}
-
 export interface HttpClient {
   /** @throws ConnectionFailure, AnswerTooLarge; the signal's reason where that was aborted */
   send(request: HttpRequest): Promise<HttpAnswer>;
@@ -48,8 +38,6 @@ export interface HttpClient {
 const maxSockets = 256;
 /** An idle connection is closed by us first: one that the other side closes may take a request down with it. */
 const idleMs = 2_000;
-/** How long is waited before each further try where no connection could be made, milliseconds. */
-const triesAfterMs = [50, 250];
 /** Where nothing can have been sent. */
 const notConnected: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'];
 
@@ -115,7 +103,10 @@ export function createHttpClient(to: {
       );
       function failed(error: Error): void {
         if (signal.aborted) reject(signal.reason);
-        else reject(new ConnectionFailure(reasonOf(error), { cause: error }));
+        else {
+          const isUnsent = notConnected.includes(systemCodeOf(error));
+          reject(new ConnectionFailure(reasonOf(error), { isUnsent, cause: error }));
+        }
       }
       request.on('error', failed);
       if (body === undefined || !('parts' in body)) request.end(body);
@@ -124,19 +115,7 @@ export function createHttpClient(to: {
   }
 
   return {
-    async send(request) {
-      for (const afterMs of triesAfterMs) {
-        try {
-          return await sendOnce(request);
-        } catch (error) {
-          if (!(error instanceof ConnectionFailure) || !notConnected.includes(systemCodeOf(error.cause)))
-            throw error;
-        }
-        await pause(afterMs, undefined, { signal: request.signal }).catch(() => undefined);
-        if (request.signal.aborted) throw request.signal.reason;
-      }
-      return sendOnce(request);
-    },
+    send: (request) => repeatUnsent(() => sendOnce(request), request.signal),
     close: () => agent.destroy(),
   };
 }

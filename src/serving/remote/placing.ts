@@ -6,11 +6,11 @@ import { versionOfKey } from '../deployed_version.ts';
 import type { PlacedModel } from '../engine/engine.ts';
 import type { EngineModel } from '../engine/model_host.ts';
 import { signatureDifference } from './compare_signature.ts';
-import type { EngineConnection } from './connection.ts';
 import { deadlineOf } from './deadline.ts';
+import type { EngineConnection } from './engine_connection.ts';
 import { type Place, placeOf } from './placed_name.ts';
 import type { Placements } from './placements.ts';
-import { pushBody, tritonConfig } from './push_body.ts';
+import { tritonConfig } from './push_body.ts';
 import { servedFilesOf } from './served_files.ts';
 import { removeFromFolder, writeToFolder } from './shared_folder.ts';
 
@@ -122,7 +122,7 @@ export function createPlacing(
       if (models.kind === 'folder') {
         await writeToFolder(models, there.name, model, files);
         await connection.load(there.name, undefined, signal);
-      } else await connection.load(there.name, pushBody(config, files), signal);
+      } else await connection.load(there.name, { config, files }, signal);
       logger.info('a model was loaded in an engine', { engine: name, key: model.key, name: there.name });
     });
     sending = sent.catch(() => undefined);

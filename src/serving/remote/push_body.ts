@@ -1,14 +1,14 @@
 import { ModelYardError } from '../../errors.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
+import type { PushedModel } from './engine_connection.ts';
 import type { StreamedBody } from './http_client.ts';
-import type { ServedFiles } from './served_files.ts';
 import { tritonTypes, untellable } from './triton_tensors.ts';
 
 /** Of a file, encoded at once; a multiple of three, so that the encoded parts join. */
 const partBytes = 3 * 2 ** 18;
 
 /** Triton's load request with the whole model in it: its configuration, and each file base64. */
-export function pushBody(config: unknown, files: ServedFiles['files']): StreamedBody {
+export function pushBody({ config, files }: PushedModel): StreamedBody {
   const start = Buffer.from(`{"parameters":{"config":${JSON.stringify(JSON.stringify(config))}`);
   const end = Buffer.from('}}');
   const labels = files.map(({ name }) => Buffer.from(`,${JSON.stringify(`file:1/${name}`)}:"`));

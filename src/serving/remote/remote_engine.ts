@@ -10,8 +10,9 @@ import type { PoolStatus } from '../engine/pool_hosts.ts';
 import { maxOutputElements, type NamedDimensions, type NamedTensors } from '../engine/protocol.ts';
 import { dimensionMismatch } from '../engine/shared_dimensions.ts';
 import type { PoolRun } from '../engine/version_pool.ts';
-import { connectEngine, wrongAnswer } from './connection.ts';
+import { connectEngine } from './connection.ts';
 import { type Deadline, deadlineOf } from './deadline.ts';
+import { runRefusalError, wrongAnswer } from './engine_errors.ts';
 import type { Place } from './placed_name.ts';
 import { createPlacing, type PlacingSettings } from './placing.ts';
 import { servedFilesOf } from './served_files.ts';
@@ -144,38 +145,16 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
         const answer = await connection.run(version.place, tensors, names, deadline.signal);
         if ('outputs' in answer)
           return { answered: requireWhole(outputs, answer.outputs), startedAt: run.startedAt };
-        const { status, said } = answer;
         if (!isAgain && !(await connection.isReady(version.place, deadline.signal))) {
           version.isReady = false;
           continue;
         }
-        throw refusedRun(status, said);
+        throw runRefusalError(name, answer.refusal);
       } finally {
         version.running.delete(run);
         version.waiting++;
       }
     }
-  }
-
-  function refusedRun(status: number, said: string): ModelYardError {
-    if (status === 429)
-      return new ModelYardError(
-        'LIMIT_EXCEEDED',
-        `The engine ${name} has too much to do (HTTP 429).`,
-        'Call again when there is less load.',
-        { retryable: true },
-      );
-    if (status === 401 || status === 403 || status === 503)
-      return new ModelYardError(
-        'ENGINE_CRASHED',
-        `The engine ${name} did not run the model (HTTP ${status})${said === '' ? '' : `: ${said}`}`,
-        'Look at health_check and the log of the engine; its headers are set in MODELYARD_ENGINES.',
-      );
-    return new ModelYardError(
-      'INFERENCE_FAILED',
-      `The model could not run on these inputs in the engine ${name} (HTTP ${status})${said === '' ? '' : `: ${said}`}`,
-      'Check the inputs against the signature that get_model shows.',
-    );
   }
 
   /** The outputs that were asked for, of their datatypes. */
@@ -208,7 +187,7 @@ export function createRemoteEngine(engine: EngineSettings, settings: RemoteEngin
               const startedAt = performance.now();
               const names = version.model.outputs.map((output) => output.name);
               const answer = await connection.run(version.place, tensors, names, deadline.signal);
-              if (!('outputs' in answer)) throw refusedRun(answer.status, answer.said);
+              if (!('outputs' in answer)) throw runRefusalError(name, answer.refusal);
               return { runMs: performance.now() - startedAt };
             } finally {
               deadline.clear();

@@ -1,12 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import {
-  AnswerTooLarge,
-  ConnectionFailure,
-  createHttpClient,
-  type HttpClient,
-} from '../../../src/serving/remote/http_client.ts';
+import { AnswerTooLarge, ConnectionFailure } from '../../../src/serving/remote/connection_failure.ts';
+import { createHttpClient, type HttpClient } from '../../../src/serving/remote/http_client.ts';
 import { freePort } from '../../free_port.ts';
 
 let closing: (() => void)[] = [];

@@ -17,7 +17,7 @@ test('the body is JSON of the length that it says, with every byte of every file
       ),
       fc.string(),
       (files, text) => {
-        const { bytes, parts } = pushBody({ text }, files);
+        const { bytes, parts } = pushBody({ config: { text }, files });
         const body = Buffer.concat([...parts()]);
         expect(body.length).toBe(bytes);
         const { parameters } = request.parse(JSON.parse(body.toString()));
@@ -31,7 +31,7 @@ test('the body is JSON of the length that it says, with every byte of every file
 
 test('parts of a large file join to it', () => {
   const large = Uint8Array.from({ length: 2_000_001 }, (_, index) => index % 251);
-  const { bytes, parts } = pushBody({}, [{ name: 'model.onnx', bytes: large }]);
+  const { bytes, parts } = pushBody({ config: {}, files: [{ name: 'model.onnx', bytes: large }] });
   const all = [...parts()];
   expect(all.length).toBeGreaterThan(5);
   const body = Buffer.concat(all);

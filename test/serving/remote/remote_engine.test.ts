@@ -59,6 +59,7 @@ function remoteWith(special: Partial<Parameters<typeof createRemoteEngine>[1]> =
     {
       name: 'triton',
       url: server.url,
+      protocol: 'rest',
       headers: {},
       caFile: undefined,
       models: { kind: 'pushed' },

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
+import { type handleUnaryCall, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { messageType } from '../../../src/open_inference/protobuf.ts';
 import { connectEngine } from '../../../src/serving/remote/connection.ts';
 import { type CertificateFiles, makeCertificate } from '../../http/certificate.ts';
 import { temporaryDirectory } from '../../temporary.ts';
@@ -14,6 +16,7 @@ const certificates = {
   early: makeCertificate(directory, 'early', [1, 30]),
   elsewhere: makeCertificate(directory, 'elsewhere', [-1, 30], 'triton.example.org'),
 };
+const asItIs = (bytes: Buffer) => bytes;
 const keyed = ({ cert, keyFile }: CertificateFiles) => ({ cert, key: readFileSync(keyFile) });
 
 /** An engine that lets in who knows the word, and is ready. */
@@ -41,15 +44,18 @@ const portOf = (listening: typeof server | typeof plain) => {
 async function ready({
   caFile,
   headers = { Authorization: 'Bearer word' },
+  protocol = 'rest',
   url = `https://127.0.0.1:${port}`,
 }: {
   caFile?: string;
   headers?: Record<string, string>;
+  protocol?: 'rest' | 'grpc';
   url?: string;
 }): Promise<unknown> {
   const connection = connectEngine({
     name: 'triton',
     url,
+    protocol,
     headers,
     caFile,
     models: { kind: 'pushed' },
@@ -108,5 +114,63 @@ test('an engine without TLS is told from one that is away', async () => {
     code: 'ENGINE_CRASHED',
     message: expect.stringContaining('No safe connection'),
     hint: expect.stringContaining('http://'),
+  });
+});
+
+describe('an engine that speaks TLS and gRPC', () => {
+  const start = async (certificate: CertificateFiles) => {
+    const grpc = new Server();
+    const definition = {
+      path: '/inference.GRPCInferenceService/ModelReady',
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: asItIs,
+      requestDeserialize: asItIs,
+      responseSerialize: asItIs,
+      responseDeserialize: asItIs,
+    };
+    const answer = messageType('inference.ModelReadyResponse').encode({ ready: true });
+    const ModelReady: handleUnaryCall<Buffer, Buffer> = ({ metadata }, callback) => {
+      if (metadata.get('authorization')[0] === 'Bearer word') return callback(null, answer);
+      callback({ code: status.UNAUTHENTICATED, details: 'who is there?' });
+    };
+    grpc.addService({ ModelReady: definition }, { ModelReady });
+    const { key, cert } = keyed(certificate);
+    const pair = [{ private_key: key, cert_chain: Buffer.from(cert) }];
+    const bound = await new Promise<number>((resolve, reject) =>
+      grpc.bindAsync('127.0.0.1:0', ServerCredentials.createSsl(null, pair), (error, given) =>
+        error === null ? resolve(given) : reject(error),
+      ),
+    );
+    return {
+      url: `https://127.0.0.1:${bound}`,
+      protocol: 'grpc' as const,
+      close: () => grpc.forceShutdown(),
+    };
+  };
+
+  test('is believed and hears the headers as over REST', async () => {
+    const { close, ...engine } = await start(certificates.good);
+    const { certFile: caFile } = certificates.good;
+    expect(await ready({ ...engine, caFile })).toBe(true);
+    expect(await ready({ ...engine, caFile, headers: {} })).toMatchObject({
+      code: 'ENGINE_CRASHED',
+      message: expect.stringContaining('(gRPC UNAUTHENTICATED): who is there?'),
+    });
+    close();
+  });
+
+  test.each([
+    ['is of none in ca_file', certificates.good, certificates.other, /self-signed/, /ca_file/],
+    ['has expired', certificates.expired, certificates.expired, /expired/, /Renew/],
+    ['is of another host', certificates.elsewhere, certificates.elsewhere, /does not match/, /url/],
+  ])('is not where its certificate %s', async (_, certificate, trusted, message, hint) => {
+    const { close, ...engine } = await start(certificate);
+    expect(await ready({ ...engine, caFile: trusted.certFile })).toMatchObject({
+      code: 'ENGINE_CRASHED',
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
+    });
+    close();
   });
 });
