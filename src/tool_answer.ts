@@ -1,6 +1,7 @@
 import type { ResourceLink } from '../tools/define_tool.ts';
 import type { ModelYardError } from './errors.ts';
 import { answerText } from './message_size.ts';
+import { ofQuotedTexts } from './stored_texts.ts';
 
 /**
  * A tool's answer. The same facts stand in it as text and as structured content, so their JSON is made once.
@@ -49,7 +50,8 @@ export function toolAnswer(
 }
 
 export function errorAnswer(error: ModelYardError): ToolAnswer {
-  const { code, message, hint, retryable } = error;
+  const { code, message, retryable } = error;
+  const hint = `${error.hint}${ofQuotedTexts(message, error.hint)}`;
   return {
     facts: { error: { code, message, hint, retryable } },
     json: undefined,

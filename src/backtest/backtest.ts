@@ -9,6 +9,7 @@ import type { VersionRecord } from '../registry/version_record.ts';
 import type { Settings } from '../settings.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
 import type { Database, DatabaseAddress } from '../storage/database.ts';
+import { quotedName } from '../stored_texts.ts';
 import { formatOf } from '../tables/formats.ts';
 import { openThreads } from '../threads/index.ts';
 import { gateEvidence } from './gate_evidence.ts';
@@ -146,7 +147,7 @@ function requireSensible(
     throw new ModelYardError(
       'INVALID_INPUT',
       `segment_by names "${segmentBy}", which is a feature of neither version.`,
-      `Name one of: ${[...new Set(features)].slice(0, 60).join(', ')}.`,
+      `Name one of: ${[...new Set(features)].slice(0, 60).map(quotedName).join(', ')}.`,
     );
 }
 

@@ -1,4 +1,5 @@
 import { ModelYardError } from '../errors.ts';
+import { quotedName } from '../stored_texts.ts';
 import type { GatePolicy } from './gate_policy.ts';
 import type { StoredVersion } from './lookup.ts';
 import { type MetricDirection, metricDirection } from './metric_direction.ts';
@@ -120,8 +121,8 @@ function metricGates(policy: GatePolicy, { candidate, incumbent }: Candidacy): G
       passed: holds,
       detail:
         value === undefined
-          ? `${candidate.record.version} has no metric ${name}: add it with update_model.`
-          : `${name} is ${value}, ${kind === 'min_metric' ? 'at least' : 'at most'} ${limit} is wanted.`,
+          ? `${candidate.record.version} has no metric ${quotedName(name)}: add it with update_model.`
+          : `${quotedName(name)} is ${value}, ${kind === 'min_metric' ? 'at least' : 'at most'} ${limit} is wanted.`,
     };
   };
   return [
@@ -146,7 +147,7 @@ function compareWithIncumbent(
   if (direction === undefined)
     return {
       passed: false,
-      detail: `Whether more ${name} is better is not known: name it in higher_is_better or lower_is_better.`,
+      detail: `Whether more ${quotedName(name)} is better is not known: name it in higher_is_better or lower_is_better.`,
     };
   const own = candidate.metrics[name];
   const other = incumbent.metrics[name];
@@ -154,14 +155,14 @@ function compareWithIncumbent(
     const lacking = own === undefined ? candidate.record.version : incumbent.version;
     return {
       passed: false,
-      detail: `${lacking} has no metric ${name}: add it with update_model.`,
+      detail: `${lacking} has no metric ${quotedName(name)}: add it with update_model.`,
     };
   }
   const worseBy = direction === 'higher' ? other - own : own - other;
   return {
     // A tolerance for rounding errors in differences of decimals.
     passed: worseBy <= tolerance + 1e-12 * Math.max(1, Math.abs(own), Math.abs(other)),
-    detail: `${name} is ${own}, of the incumbent ${incumbent.version} ${other}: ${worseBy > 0 ? `worse by ${Number(worseBy.toPrecision(6))}, ${tolerance} is allowed` : 'not worse'}.`,
+    detail: `${quotedName(name)} is ${own}, of the incumbent ${incumbent.version} ${other}: ${worseBy > 0 ? `worse by ${Number(worseBy.toPrecision(6))}, ${tolerance} is allowed` : 'not worse'}.`,
   };
 }
 

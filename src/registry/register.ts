@@ -5,6 +5,7 @@ import type { FileRef } from '../files/opened_file.ts';
 import type { Artifact } from '../storage/artifact.ts';
 import type { ArtifactStore } from '../storage/artifact_store.ts';
 import { type Database, isUniqueViolation } from '../storage/database.ts';
+import { quotedName } from '../stored_texts.ts';
 import { requireFreeName } from './aliases.ts';
 import { labelledOutputs } from './class_labels.ts';
 import { collectGarbage } from './collect_garbage.ts';
@@ -216,9 +217,9 @@ function requireSame(existing: VersionRecord, artifact: Artifact, registration: 
     existing.artifact.sha256 !== artifact.sha256
       ? `other bytes (SHA-256 ${existing.artifact.sha256.slice(0, 12)}…, this file has ${artifact.sha256.slice(0, 12)}…)`
       : featureNames !== undefined && !sameList(featureNames, names)
-        ? `other feature_names (${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})`
+        ? `other feature_names (${names.slice(0, 10).map(quotedName).join(', ')}${names.length > 10 ? ', …' : ''})`
         : classLabels !== undefined && !sameList(classLabels, existing.classLabels ?? [])
-          ? `other class_labels (${existing.classLabels?.join(', ') ?? 'none'})`
+          ? `other class_labels (${existing.classLabels?.map(quotedName).join(', ') ?? 'none'})`
           : undefined;
   if (difference === undefined) return;
   throw new ModelYardError(

@@ -2,6 +2,7 @@ import { builtFile } from '../../built_file.ts';
 import { ModelYardError } from '../../errors.ts';
 import { resolveVersion } from '../../registry/resolve_version.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
+import { quotedName } from '../../stored_texts.ts';
 import type { Column } from '../../tables/column.ts';
 import { heavyTask } from '../../threads/index.ts';
 import { findReference, readReferenceColumns, readReferenceRows } from '../reference/reference.ts';
@@ -257,7 +258,7 @@ export async function criticalDrift(
 /** @throws INVALID_INPUT for names that the reference does not have */
 function requireKnownFeatures({ features, segmentBy }: DriftRequest, reference: ReportedReference): void {
   const known = new Set(reference.features.map(({ name }) => name));
-  const hint = `Name some of its features: ${[...known].slice(0, 60).join(', ')}${known.size > 60 ? ', …' : ''}.`;
+  const hint = `Name some of its features: ${[...known].slice(0, 60).map(quotedName).join(', ')}${known.size > 60 ? ', …' : ''}.`;
   const unknown = features?.filter((name) => !known.has(name)) ?? [];
   if (unknown.length > 0)
     throw new ModelYardError(

@@ -5,6 +5,7 @@ import { findStoredVersion } from '../../registry/lookup.ts';
 import { resolveVersion } from '../../registry/resolve_version.ts';
 import type { VersionRecord } from '../../registry/version_record.ts';
 import type { Database } from '../../storage/database.ts';
+import { quotedName } from '../../stored_texts.ts';
 import type { ChartSpec } from '../charts/index.ts';
 import { type ComparableMetricName, comparableMetric, comparableMetricsOf } from '../performance/index.ts';
 import { type CallStatistics, noCalls, readCalls } from './calls.ts';
@@ -231,6 +232,6 @@ function requireFeature({ modelId, version, signature }: VersionRecord, segmentB
     `segment_by=${segmentBy} is no feature of ${modelId} ${version}.`,
     known.length === 0
       ? 'The model has no named features: leave segment_by out.'
-      : `Name one of its features: ${known.slice(0, 60).join(', ')}${known.length > 60 ? ', …' : ''}.`,
+      : `Name one of its features: ${known.slice(0, 60).map(quotedName).join(', ')}${known.length > 60 ? ', …' : ''}.`,
   );
 }

@@ -2,6 +2,7 @@ import { visible } from '../../access/shown_text.ts';
 import { ModelYardError } from '../../errors.ts';
 import { nearestName } from '../../nearest_name.ts';
 import type { Signature } from '../../registry/signature.ts';
+import { quotedName } from '../../stored_texts.ts';
 import { datatype, elementCount } from '../../tensors/datatypes.ts';
 import { describeDatatype, writeElement, writeMissing } from '../../tensors/elements.ts';
 import { show } from '../../tensors/shown_value.ts';
@@ -41,7 +42,7 @@ export function encodeRecords(signature: Signature, records: readonly JsonRecord
         if (!(isMissing ? writeMissing(data, index, type) : writeElement(data, index, type, value)))
           throw new ModelYardError(
             'SIGNATURE_MISMATCH',
-            `Row ${row}, feature "${short(name)}": expected ${describeDatatype(type)}, got ${show(value)}.`,
+            `Row ${row}, feature "${shown(name)}": expected ${describeDatatype(type)}, got ${show(value)}.`,
             value === null
               ? missing_category === undefined
                 ? 'This model takes no missing value here: fill it in before the call.'
@@ -106,5 +107,9 @@ function more(count: number): string {
 
 /** A name of the model's or the caller's for an error message. */
 function short(name: string): string {
+  return quotedName(shown(name));
+}
+
+function shown(name: string): string {
   return visible(name.length > longestShown ? `${name.slice(0, longestShown)}…` : name);
 }
