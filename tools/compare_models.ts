@@ -5,9 +5,18 @@ import type { ComparedMetric, ComparedVersion, LiveMetric } from '../src/registr
 import { metricDirections } from '../src/registry/metric_direction.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
 import { latency, latencyAnswer } from './answers/latency.ts';
-import { isoTime, warnings } from './answers/schemas.ts';
+import { type Room, roomFor } from './answers/room.ts';
+import { isoTime, notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
-import { hoursToMs, modelId, orJsonText, stage, version, versionReference } from './arguments/schemas.ts';
+import {
+  hoursToMs,
+  modelId,
+  orJsonText,
+  responseFormat,
+  stage,
+  version,
+  versionReference,
+} from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
 const byVersion = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value);
@@ -31,6 +40,7 @@ export const compareModels = defineTool({
       .optional()
       .describe('Where names do not tell'),
     window_hours: z.number().positive().max(87_600).default(24).describe('Of live performance'),
+    response_format: responseFormat,
   }),
   output: z.strictObject({
     note: storedNote.optional(),
@@ -75,6 +85,7 @@ export const compareModels = defineTool({
       }),
     ),
     warnings: warnings.optional(),
+    not_whole: notWhole,
   }),
   async handle(services, input, { progress }) {
     const {
@@ -92,47 +103,69 @@ export const compareModels = defineTool({
     const names = versions.map(({ name }) => name);
     const keyed = <Value>(values: readonly Value[]) =>
       Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]));
-    return {
-      note: storedTexts,
-      versions: versions.map(describe),
-      metrics: metrics.map(({ name, direction, values, differences, winners, note }: ComparedMetric) => ({
+    const room = roomFor(input.response_format === 'detailed');
+    const described = versions.map(describe);
+    room.take(described);
+    const differences = signaturesOf(versions, room);
+    const told = room.items(found, 'warnings', most.warnings);
+    const performance = room.items(
+      live.map(({ name, direction, values }) => ({
+        name,
+        direction: direction ?? ('unknown' as const),
+        values: keyed(values.map((metric) => metric?.value ?? null)),
+        intervals: keyed(values.map((metric) => intervalOf(metric))),
+      })),
+      'metrics of live performance',
+      most.live,
+    );
+    const parameters = room.items(
+      hyperparameters.map(({ name, values }) => ({ name, values: keyed(values) })),
+      'hyperparameters that differ',
+      most.hyperparameters,
+    );
+    const compared = metrics.map(
+      ({ name, direction, values, differences, winners, note }: ComparedMetric) => ({
         name,
         direction: direction ?? ('unknown' as const),
         values: keyed(values),
         differences: keyed(differences),
         winners,
         ...(note !== undefined && { note }),
-      })),
-      live_performance: live.map(({ name, direction, values }) => ({
-        name,
-        direction: direction ?? ('unknown' as const),
-        values: keyed(values.map((metric) => metric?.value ?? null)),
-        intervals: keyed(values.map((metric) => intervalOf(metric))),
-      })),
-      hyperparameters: hyperparameters.map(({ name, values }) => ({ name, values: keyed(values) })),
-      signatures: versions.flatMap(({ name, signature }) =>
-        signature === undefined
-          ? []
-          : [
-              {
-                version: name,
-                is_breaking: signature.breaking.length > 0,
-                breaking: counted(signature.breaking),
-                other: counted(signature.other),
-              },
-            ],
+      }),
+    );
+    // Those in which the versions differ first.
+    const isTie = ({ winners }: { winners: readonly string[] }) => Number(winners.length === names.length);
+    return {
+      note: storedTexts,
+      versions: described,
+      metrics: room.items(
+        compared.toSorted((a, b) => isTie(a) - isTie(b)),
+        'metrics, those with a difference first',
       ),
-      ...(found.length > 0 && { warnings: found }),
+      live_performance: performance,
+      hyperparameters: parameters,
+      signatures: differences,
+      ...(found.length > 0 && { warnings: told }),
+      ...room.notWhole('All: response_format=detailed.'),
     };
   },
 });
 
-const maxSentences = 20;
+/** Characters of the parts of a concise answer. */
+const most = { sentences: 1000, live: 1800, hyperparameters: 1000, warnings: 600 };
 
-/** The first twenty differences, and how many more there are. */
-function counted(sentences: readonly string[]): string[] {
-  const more = sentences.length - maxSentences;
-  return more <= 0 ? [...sentences] : [...sentences.slice(0, maxSentences), `… and ${more} more.`];
+function signaturesOf(versions: readonly ComparedVersion[], room: Room) {
+  const different = versions.flatMap(({ name, signature }) => (signature ? [{ name, ...signature }] : []));
+  const share = most.sentences / Math.max(1, different.length);
+  return different.map(({ name, breaking, other }) => {
+    room.take({ version: name, is_breaking: true, breaking: [], other: [] });
+    return {
+      version: name,
+      is_breaking: breaking.length > 0,
+      breaking: room.items(breaking, `breaking changes of ${name}`, share),
+      other: room.items(other, `other changes of ${name}`, share / 2),
+    };
+  });
 }
 
 /** @throws INVALID_INPUT unless the versions are named in exactly one of the two ways */

@@ -1,8 +1,12 @@
 import { z } from 'zod';
-import { isoTime } from './answers/schemas.ts';
+import { roomFor } from './answers/room.ts';
+import { isoTime, notWhole } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { modelId, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
+
+/** Characters of the effects in an answer. */
+const effectCharacters = 3000;
 
 export const deleteModel = defineTool({
   name: 'delete_model',
@@ -30,6 +34,7 @@ export const deleteModel = defineTool({
     confirm: z.string().nullable(),
     confirm_expires_at: z.string().nullable(),
     bytes_freed: z.int(),
+    not_whole: notWhole,
   }),
   async handle(services, input, call) {
     const outcome = await services.registry.delete(
@@ -42,6 +47,8 @@ export const deleteModel = defineTool({
       },
       call,
     );
+    const room = roomFor(false);
+    const effects = room.items(outcome.effects, 'effects', effectCharacters);
     return {
       note: storedTexts,
       ...(input.dry_run && {
@@ -49,13 +56,14 @@ export const deleteModel = defineTool({
         would_apply: true,
       }),
       model_id: input.model_id,
-      versions: outcome.versions,
+      versions: room.items(outcome.versions, 'versions'),
       applied: outcome.applied,
       undo: `Cannot be undone${input.dry_run ? ' once it is done' : ''}: the names are never given again. History, audit trail and logged predictions stay; the file can be registered under another name.`,
-      effects: outcome.effects,
+      effects,
       confirm: outcome.confirm?.token ?? null,
       confirm_expires_at: outcome.confirm === undefined ? null : isoTime(outcome.confirm.expiresAt),
       bytes_freed: outcome.bytesFreed,
+      ...room.notWhole(input.dry_run ? 'All: search_models with model_id.' : 'All are deleted.'),
     };
   },
 });

@@ -28,7 +28,7 @@ export const deployModel = defineTool({
     parent_version: registrationFacts.parent_version.describe('version or model:version'),
     error_threshold: z.number().min(0).max(1).optional().describe('Degraded above this error rate'),
     latency_threshold_ms: z.number().positive().optional().describe('Degraded above this p95'),
-    instances: z.number().int().min(1).max(16).optional().describe('Engine processes; default 1'),
+    instances: z.number().int().min(1).max(16).optional().describe('Processes; default 1'),
     engine: z.string().min(1).max(40).optional().describe('embedded, or one of MODELYARD_ENGINES'),
     probe: orJsonText(
       record.pipe(

@@ -50,7 +50,7 @@ export const detectDrift = defineTool({
     buckets: z.number().int().min(2).max(100).optional().describe('Parts over time'),
     reference_id: z.string().min(1).max(64).optional(),
     chart: z.boolean().default(false).describe('PNG'),
-    response_format: responseFormat.describe(`concise: ${conciseResults} results`),
+    response_format: responseFormat,
   }),
   output: driftAnswer,
   rowArguments: ['current_data', 'reference_data'],

@@ -1,29 +1,38 @@
 import { z } from 'zod';
 import { detail, summarise, versionDetails } from './answers/describe_version.ts';
 import { openAlerts, openAlertsOf } from './answers/open_alerts.ts';
-import { isoTime, warnings } from './answers/schemas.ts';
+import { beginning, type Room, roomFor } from './answers/room.ts';
+import { isoTime, notWhole, warnings } from './answers/schemas.ts';
 import { describeAgreement, shadowAgreement } from './answers/shadow_agreement.ts';
-import { fitting } from './answers/shown_signature.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { limit, modelId, responseFormat, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
-/**
- * Lineage steps in a concise answer, and characters of its versions and its history; less than 2 000 tokens in all.
- */
-const shownLineage = 20;
-const versionCharacters = 4200;
-const historyCharacters = 2200;
+/** Characters of the lists and texts of a concise answer in all. */
+const partCharacters = 6700;
+/** Characters of the parts of a concise answer; less than 2 000 tokens in all. */
+const most = {
+  description: 300,
+  tags: 400,
+  aliases: 300,
+  gates: 200,
+  deployed: 300,
+  versions: 5500,
+  lineage: 700,
+  history: 1300,
+  reason: 120,
+  warnings: 300,
+};
 /** Changes that a detailed answer tells of. */
 const shownChanges = 25;
-/** Versions and steps that are shown at least, however long they are. */
+/** Versions and steps that are shown at least. */
 const least = 3;
 
 export const getModel = defineTool({
   name: 'get_model',
   title: 'Get a model',
   description:
-    "A model's versions, traffic, lineage, history; version or detailed adds signature (the features predict expects), artifact, class labels, hyperparameters; concise: the newest that fit. To find models, page versions: search_models; to weigh them: compare_models.",
+    "A model's versions, traffic, lineage, history; version or detailed adds signature (the features predict expects), artifact, class labels, hyperparameters. To find models, page versions: search_models; to weigh them: compare_models.",
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   input: z.strictObject({
@@ -79,6 +88,7 @@ export const getModel = defineTool({
       .optional()
       .describe('Detailed: of anything, the newest first'),
     warnings: warnings.optional(),
+    not_whole: notWhole,
     ...openAlerts,
   }),
   async handle(services, input) {
@@ -89,11 +99,28 @@ export const getModel = defineTool({
       openAlertsOf(services, input.model_id),
     ]);
     const whole = input.response_format === 'detailed';
-    const detailed = input.version !== undefined || whole;
-    const lineage = detailed ? model.lineage : model.lineage.slice(0, shownLineage);
-    const versions = model.versions.map((version) =>
-      detailed ? detail(version, whole) : summarise(version),
+    const room = roomFor(whole, partCharacters);
+    room.take(alerts);
+    const versions = room.items(
+      model.versions.map((version) =>
+        input.version !== undefined || whole ? detail(version, whole) : summarise(version),
+      ),
+      'versions',
+      most.versions,
+      { least },
     );
+    const description =
+      model.description && room.text(model.description, 'the description', most.description);
+    const traffic = {
+      active_version: route?.activeVersion ?? null,
+      weights: room.members(Object.fromEntries(route?.weights ?? []), 'weights', most.deployed),
+      shadow_version: route?.shadowVersion ?? null,
+      sticky: route?.sticky ?? true,
+      ...(routeChange && { changed_at: isoTime(routeChange.at), changed_by: routeChange.by }),
+      deployed_versions: room.items(deployedVersions, 'deployed versions', most.deployed),
+      engines: room.members(Object.fromEntries(engines), 'engines', most.deployed),
+      shadows: room.items(shadows.map(describeAgreement), 'shadows', most.deployed),
+    };
     const history = model.stageHistory.map((transition) => ({
       transition_id: transition.transitionId,
       version: transition.version,
@@ -104,45 +131,60 @@ export const getModel = defineTool({
       forced: transition.forced,
       at: isoTime(transition.at),
       by: transition.by,
-      reason: transition.reason,
+      reason: transition.reason && (whole ? transition.reason : beginning(transition.reason, most.reason)),
     }));
-    return {
-      note: storedTexts,
-      model_id: input.model_id,
-      created_at: isoTime(model.createdAt),
-      description: model.description,
-      tags: model.tags,
-      aliases: Object.fromEntries(model.aliases.map(({ alias, version }) => [alias, version])),
-      gates: model.gates,
-      versions: detailed ? versions : fitting(versions, versionCharacters, least),
-      versions_total: model.totalVersions,
-      traffic: {
-        active_version: route?.activeVersion ?? null,
-        weights: Object.fromEntries(route?.weights ?? []),
-        shadow_version: route?.shadowVersion ?? null,
-        sticky: route?.sticky ?? true,
-        ...(routeChange && {
-          changed_at: isoTime(routeChange.at),
-          changed_by: routeChange.by,
-        }),
-        deployed_versions: deployedVersions,
-        engines: Object.fromEntries(engines),
-        shadows: shadows.map(describeAgreement),
-      },
-      lineage: lineage.map(({ parent, child, parentDeleted }) => ({
+    const lineage = room.items(
+      model.lineage.map(({ parent, child, parentDeleted }) => ({
         parent,
         child,
         ...(parentDeleted && { parent_deleted: true }),
       })),
+      'steps of descent',
+      most.lineage,
+    );
+    return {
+      note: storedTexts,
+      model_id: input.model_id,
+      created_at: isoTime(model.createdAt),
+      description,
+      tags: room.members(model.tags, 'tags', most.tags),
+      aliases: room.members(
+        Object.fromEntries(model.aliases.map(({ alias, version }) => [alias, version])),
+        'aliases',
+        most.aliases,
+      ),
+      gates: shownGates(model.gates, room),
+      versions,
+      versions_total: model.totalVersions,
+      traffic,
+      lineage,
       lineage_truncated: model.lineageTruncated || lineage.length < model.lineage.length,
       ...(whole && {
         changes: (await services.access.audit.changesOf(input.model_id, shownChanges)).map(
           ({ at, by, action, version }) => ({ at: isoTime(at), by, tool: action, version }),
         ),
       }),
-      stage_history: whole ? history : fitting(history, historyCharacters, least),
-      ...(model.faults.length > 0 && { warnings: model.faults }),
+      stage_history: room.items(history, 'steps of the stage history', most.history, { least: 1 }),
+      ...(model.faults.length > 0 && { warnings: room.items(model.faults, 'warnings', most.warnings) }),
+      ...room.notWhole('All: response_format=detailed.'),
       ...alerts,
     };
   },
 });
+
+/** Policies whose long maps of limits are cut. */
+function shownGates(gates: Record<string, Record<string, unknown>>, room: Room) {
+  return Object.fromEntries(
+    Object.entries(gates).map(([stageOf, policy]) => [
+      stageOf,
+      Object.fromEntries(
+        Object.entries(policy).map(([rule, wanted]) => [
+          rule,
+          typeof wanted === 'object' && wanted !== null && !Array.isArray(wanted)
+            ? room.members({ ...wanted }, `limits of ${rule}`, most.gates)
+            : wanted,
+        ]),
+      ),
+    ]),
+  );
+}

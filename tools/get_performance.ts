@@ -6,10 +6,15 @@ import { whileWaiting } from '../src/while_waiting.ts';
 import { openAlerts, openAlertsOf } from './answers/open_alerts.ts';
 import { comparisonAnswer, versionAnswer, versionAnswers } from './answers/performance_answer.ts';
 import { versionAmongOthers, versionFields } from './answers/performance_fields.ts';
-import { isoTime, warnings } from './answers/schemas.ts';
+import { versionsWithin, versionWithin } from './answers/performance_room.ts';
+import { fittingAnswer } from './answers/room.ts';
+import { isoTime, notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { hoursToMs, modelId, responseFormat, timestamp, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
+
+/** Characters of warnings in a concise answer. */
+const warningCharacters = 700;
 
 export const getPerformance = defineTool({
   name: 'get_performance',
@@ -69,6 +74,7 @@ export const getPerformance = defineTool({
       })
       .optional(),
     warnings,
+    not_whole: notWhole,
     ...openAlerts,
   }),
   async handle(services, input, { show, progress }) {
@@ -96,18 +102,30 @@ export const getPerformance = defineTool({
     for (const spec of report.charts)
       await renderChart(spec).then(show, (error: unknown) => found.push(messageOf(error)));
     const isDetailed = input.response_format === 'detailed';
-    return {
-      note: storedTexts,
-      model_id: input.model_id,
-      window: { since: isoTime(since), until: isoTime(until) },
-      ...versionAnswer(report.primary, isDetailed),
-      ...(input.by_version && {
-        versions: versionAnswers(report.versions, isDetailed),
-        ...(report.comparison && { comparison: comparisonAnswer(report.comparison, isDetailed) }),
-      }),
-      warnings: found,
-      ...(await openAlertsOf(services, input.model_id)),
-    };
+    const alerts = await openAlertsOf(services, input.model_id);
+    return fittingAnswer(isDetailed, (room) => {
+      room.take(alerts);
+      const told = room.items(found, 'warnings', warningCharacters);
+      const primary = versionWithin(versionAnswer(report.primary, isDetailed), room, isDetailed);
+      const comparison = report.comparison && comparisonAnswer(report.comparison, isDetailed);
+      const others =
+        input.by_version &&
+        versionsWithin(
+          { versions: versionAnswers(report.versions, isDetailed), comparison },
+          room,
+          isDetailed,
+        );
+      return {
+        note: storedTexts,
+        model_id: input.model_id,
+        window: { since: isoTime(since), until: isoTime(until) },
+        ...primary,
+        ...others,
+        warnings: told,
+        ...room.notWhole('All: response_format=detailed.'),
+        ...alerts,
+      };
+    });
   },
 });
 

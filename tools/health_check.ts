@@ -7,16 +7,19 @@ import { nameOfStep } from '../src/rollouts/rollout_store.ts';
 import type { Services } from '../src/services.ts';
 import { latency, latencyAnswer, queueTime, queueTimeAnswer } from './answers/latency.ts';
 import { openAlerts, openAlertsOf } from './answers/open_alerts.ts';
-import { isoTime } from './answers/schemas.ts';
+import { beginning, roomFor } from './answers/room.ts';
+import { isoTime, notWhole } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { streamChange, streamChangeAnswer } from './answers/stream_change.ts';
-import { modelId } from './arguments/schemas.ts';
+import { modelId, responseFormat } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
 const status = z.enum(healthStatuses);
 
-/** Models shown at most, the worst first. */
-const shownModels = 20;
+/** Rollouts named at most. */
+const shownRollouts = 20;
+/** Characters of a concise answer's parts; versions have what is left. */
+const most = { checks: 1500, detail: 600, versionDetail: 300 };
 /** Changes shown of a version, the newest first. */
 const shownChanges = 3;
 const rank: Record<HealthStatus, number> = { unhealthy: 0, degraded: 1, unknown: 2, healthy: 3 };
@@ -25,10 +28,10 @@ export const healthCheck = defineTool({
   name: 'health_check',
   title: 'Check health',
   description:
-    'Whether the store and deployed versions work: calls, errors, latency, over all server processes. Counts since deployment; status and latency of the last hour; unknown: not called lately nor loaded here. Prediction quality: detect_drift.',
+    'Whether the store and deployed versions work: calls, errors, latency, of all processes. Counts since deployment; status and latency of the last hour; unknown: not called lately nor loaded here. Prediction quality: detect_drift.',
   permission: 'READ',
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
-  input: z.strictObject({ model_id: modelId.optional() }),
+  input: z.strictObject({ model_id: modelId.optional(), response_format: responseFormat }),
   output: z.strictObject({
     note: storedNote,
     status,
@@ -63,6 +66,7 @@ export const healthCheck = defineTool({
       }),
     ),
     models_total: z.int(),
+    not_whole: notWhole,
     ...openAlerts,
     server: z.strictObject({
       version: z.string(),
@@ -85,22 +89,35 @@ export const healthCheck = defineTool({
       (check) => check.status === 'degraded',
     );
     const now = Date.now();
+    const isWhole = input.response_format === 'detailed';
+    const room = roomFor(isWhole);
+    const alerts = input.model_id === undefined ? {} : await openAlertsOf(services, input.model_id);
+    room.take({ alerts, server: 'x'.repeat(250) });
+    const text = (given: string, characters: number) => (isWhole ? given : beginning(given, characters));
+    const checks = room.items(
+      [...health.checks, ...(mlflow.check === undefined ? [] : [mlflow.check]), ...engines, ...rollouts].map(
+        (check) => ({ ...check, detail: text(check.detail, most.detail) }),
+      ),
+      'checks',
+      most.checks,
+    );
+    const models = health.models
+      .toSorted((a, b) => rank[a.status] - rank[b.status])
+      .map((model) => describe(model, now))
+      .map((model) => ({
+        ...model,
+        detail: text(model.detail, most.versionDetail),
+        last_error: model.last_error && text(model.last_error, most.versionDetail),
+      }));
     return {
       note: storedTexts,
       // An outage of MLflow costs no call, and what one of an engine costs is the models' status: degraded at most.
       status: health.status === 'healthy' && isDegraded ? 'degraded' : health.status,
-      checks: [
-        ...health.checks,
-        ...(mlflow.check === undefined ? [] : [mlflow.check]),
-        ...engines,
-        ...rollouts,
-      ],
-      models: health.models
-        .toSorted((a, b) => rank[a.status] - rank[b.status])
-        .slice(0, shownModels)
-        .map((model) => describe(model, now)),
+      checks,
+      models: room.items(models, `versions, the worst first (${countedByStatus(health.models)})`),
       models_total: health.models.length,
-      ...(input.model_id !== undefined && (await openAlertsOf(services, input.model_id))),
+      ...room.notWhole('One model: model_id. All: response_format=detailed.'),
+      ...alerts,
       server: {
         version: packageVersion,
         role: caller.role,
@@ -113,6 +130,15 @@ export const healthCheck = defineTool({
     };
   },
 });
+
+/** Such as `2 unhealthy, 40 healthy`. */
+function countedByStatus(models: readonly ModelHealth[]): string {
+  return healthStatuses
+    .map((one) => ({ one, count: models.filter((model) => model.status === one).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ one, count }) => `${count} ${one}`)
+    .join(', ');
+}
 
 /** The engines of other machines; none while the store is away. */
 async function engineChecks({ serving }: Services) {
@@ -138,7 +164,7 @@ async function rolloutCheck(services: Services, modelId: string | undefined) {
   const own = open.filter((rollout) => modelId === undefined || rollout.modelId === modelId);
   if (own.length === 0) return [];
   const shown = own
-    .slice(0, shownModels)
+    .slice(0, shownRollouts)
     .map(
       ({ modelId: of, version, state, plan, step }) =>
         `${of} ${version} at ${nameOfStep(plan, step)} (${state})`,

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { alertSeverities, alertStates } from '../src/monitoring/alerts/index.ts';
-import { describeAlert, shownAlert } from './answers/shown_alert.ts';
+import { alertCursor, alertSeverities, alertStates } from '../src/monitoring/alerts/index.ts';
+import { fittingPage } from './answers/fitting_page.ts';
+import { describeAlert, describeBriefly, shownAlert } from './answers/shown_alert.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
-import { cursor, limit, modelId } from './arguments/schemas.ts';
+import { cursor, limit, modelId, responseFormat } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
 export const listAlerts = defineTool({
@@ -18,6 +19,7 @@ export const listAlerts = defineTool({
     state: z.enum(alertStates).optional(),
     limit,
     cursor: cursor.optional(),
+    response_format: responseFormat,
   }),
   output: z.strictObject({
     note: storedNote,
@@ -33,6 +35,14 @@ export const listAlerts = defineTool({
       limit: input.limit,
       cursor: input.cursor,
     });
-    return { note: storedTexts, total, alerts: alerts.map(describeAlert), next_cursor: nextCursor };
+    const shown =
+      input.response_format === 'detailed' ? alerts.map(describeAlert) : fittingPage(alerts, describeBriefly);
+    const last = shown.length < alerts.length ? alerts[shown.length - 1] : undefined;
+    return {
+      note: storedTexts,
+      total,
+      alerts: shown,
+      next_cursor: last === undefined ? nextCursor : alertCursor(last),
+    };
   },
 });

@@ -3,7 +3,8 @@ import { ModelYardError } from '../src/errors.ts';
 import { cursorOf } from '../src/prediction_log/list.ts';
 import { maxIdLength } from '../src/serving/caller_ids.ts';
 import { shadowIdExtra } from '../src/serving/shadow_id.ts';
-import { describePrediction, fittingPredictions, listedPrediction } from './answers/listed_prediction.ts';
+import { fittingPage } from './answers/fitting_page.ts';
+import { describePrediction, describeWithin, listedPrediction } from './answers/listed_prediction.ts';
 import { warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { cursor, limit, modelId, responseFormat, timestamp, version } from './arguments/schemas.ts';
@@ -55,7 +56,9 @@ export const listPredictions = defineTool({
       cursor: input.cursor,
     });
     const isWhole = input.response_format === 'detailed' || predictionId !== undefined;
-    const shown = isWhole ? found.predictions.map(describePrediction) : fittingPredictions(found.predictions);
+    const shown = isWhole
+      ? found.predictions.map(describePrediction)
+      : fittingPage(found.predictions, describeWithin);
     const last = shown.length < found.predictions.length ? found.predictions[shown.length - 1] : undefined;
     return {
       note: storedTexts,

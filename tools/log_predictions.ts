@@ -3,7 +3,8 @@ import { ModelYardError } from '../src/errors.ts';
 import { shownIds } from '../src/serving/elsewhere/log_predictions.ts';
 import type { ToldPredictions } from '../src/serving/elsewhere/told_predictions.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
-import { warnings } from './answers/schemas.ts';
+import { roomFor } from './answers/room.ts';
+import { notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { filePath, modelId, orJsonText, record, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
@@ -20,6 +21,9 @@ const told = record.pipe(
     entity_key: z.unknown().optional(),
   }),
 );
+/** Characters of warnings in an answer. */
+const warningCharacters = 2000;
+
 type Told = z.output<typeof told>;
 
 export const logPredictions = defineTool({
@@ -49,6 +53,7 @@ export const logPredictions = defineTool({
     undo: z.string().optional(),
     prediction_ids: z.array(z.string()).describe(`First ${shownIds}`),
     warnings,
+    not_whole: notWhole,
   }),
   rowArguments: ['predictions'],
   async handle(services, { model_id, version: named, predictions, path }, { progress }) {
@@ -59,6 +64,8 @@ export const logPredictions = defineTool({
         predictions: toldPredictions(predictions, path),
       }),
     );
+    const room = roomFor(false);
+    const told = room.items(report.warnings, 'warnings', warningCharacters);
     return {
       ...(report.warnings.length > 0 && { note: storedTexts }),
       model_id,
@@ -68,8 +75,9 @@ export const logPredictions = defineTool({
       ...(report.logged > 0 && {
         undo: 'Cannot be undone: logged predictions stay until they expire (MODELYARD_LOG_RETENTION_DAYS).',
       }),
-      prediction_ids: report.predictionIds,
-      warnings: report.warnings,
+      prediction_ids: room.items(report.predictionIds, 'prediction ids'),
+      warnings: told,
+      ...room.notWhole('All: list_predictions.'),
     };
   },
 });

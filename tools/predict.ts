@@ -18,7 +18,7 @@ const shownTensor = z.strictObject({
 export const predict = defineTool({
   name: 'predict',
   title: 'Predict',
-  description: `Runs a deployed model on up to ${maxRowsPerCall} rows; logs each under a prediction_id. Give inputs, records {feature: value} (see get_model), or tensors (Open Inference Protocol; unnamed features). version pins one. Next: detect_drift, after a day's rows.`,
+  description: `Runs a deployed model on up to ${maxRowsPerCall} rows; logs each under a prediction_id. Give inputs, records {feature: value} (see get_model), or tensors (Open Inference Protocol; unnamed features). version pins one. Next: detect_drift.`,
   permission: 'PREDICT',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
   input: z.strictObject({

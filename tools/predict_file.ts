@@ -4,9 +4,14 @@ import { z } from 'zod';
 import { uploadNameIn } from '../src/files/file_access.ts';
 import type { OutcomeSummary } from '../src/serving/file/summary.ts';
 import { mimeTypeOf } from '../src/tables/formats.ts';
+import { beginning, roomFor } from './answers/room.ts';
+import { notWhole } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { filePath, modelId, names, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
+
+/** Characters of the parts of an answer; classes have what is left. */
+const most = { failures: 2500, error: 500, warnings: 1500 };
 
 const column = z.string().min(1).max(512);
 
@@ -42,6 +47,7 @@ export const predictFile = defineTool({
     seconds: z.number(),
     rows_per_s: z.number(),
     warnings: z.array(z.string()).optional(),
+    not_whole: notWhole,
     summary: z.strictObject({
       classes: z.record(z.string(), z.int()).optional().describe('Rows per predicted class'),
       other_class_rows: z.int().optional(),
@@ -74,6 +80,14 @@ export const predictFile = defineTool({
       progress,
       signal,
     );
+    const room = roomFor(false);
+    const failures = room.items(
+      report.failures.map(({ line, error }) => ({ line, error: beginning(error, most.error) })),
+      'failures',
+      most.failures,
+    );
+    const told = room.items(report.warnings, 'warnings', most.warnings);
+    const { classes } = summary;
     return {
       note: storedTexts,
       model_id: input.model_id,
@@ -81,17 +95,18 @@ export const predictFile = defineTool({
       route: report.route,
       rows: report.rows,
       failed_rows: report.failedRows,
-      failures: report.failures,
+      failures,
       output_path: report.outputPath,
       seconds: Number(report.seconds.toFixed(3)),
       rows_per_s: Math.round(report.rows / report.seconds),
-      ...(report.warnings.length > 0 && { warnings: report.warnings }),
+      ...(report.warnings.length > 0 && { warnings: told }),
       summary: {
-        ...(summary.classes && { classes: Object.fromEntries(summary.classes) }),
+        ...(classes && { classes: room.members(Object.fromEntries(classes), 'classes') }),
         ...(summary.otherClassRows !== undefined && { other_class_rows: summary.otherClassRows }),
         ...(summary.numbers && { numbers: summary.numbers }),
         ...(summary.outcome && { outcome: describeOutcome(summary.outcome) }),
       },
+      ...room.notWhole('All are in the file.'),
     };
   },
   // What is in the store is no file that a client could open: it downloads it.

@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { describePreview } from './answers/preview.ts';
-import { warnings } from './answers/schemas.ts';
+import { roomFor } from './answers/room.ts';
+import { notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { trafficNow, trafficNowOf } from './answers/traffic_now.ts';
-import { modelId, stage, version } from './arguments/schemas.ts';
+import { modelId, responseFormat, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
+
+/** Characters of the parts of a concise answer; gates have what is left. */
+const most = { warnings: 1500, archived: 500 };
 
 export const promoteModel = defineTool({
   name: 'promote_model',
@@ -21,6 +25,7 @@ export const promoteModel = defineTool({
     dry_run: z.boolean().default(false),
     force: z.boolean().default(false).describe('Despite failing gates; admin'),
     activate: z.boolean().default(false),
+    response_format: responseFormat,
   }),
   output: z.strictObject({
     note: storedNote.optional(),
@@ -38,6 +43,7 @@ export const promoteModel = defineTool({
     transition_id: z.string().nullable(),
     undo: z.string(),
     warnings,
+    not_whole: notWhole,
   }),
   async handle(services, input, call) {
     const outcome = await services.registry.promote(
@@ -52,20 +58,29 @@ export const promoteModel = defineTool({
       },
       call,
     );
+    const room = roomFor(input.response_format === 'detailed');
+    const preview = describePreview(outcome.preview, room);
+    const told = room.items(outcome.warnings, 'warnings', most.warnings);
+    const archived = room.items(outcome.archived, 'archived versions', most.archived);
     return {
       note: storedTexts,
-      ...describePreview(outcome.preview),
+      ...preview,
       model_id: input.model_id,
       version: outcome.version,
       from_stage: outcome.fromStage,
       to_stage: outcome.toStage,
       applied: outcome.applied,
-      archived: outcome.archived,
+      archived,
       ...(outcome.applied && input.activate && (await trafficNowOf(services, input.model_id))),
       undo: outcome.undo,
-      gates: outcome.gates,
+      // Those that fail first.
+      gates: room.items(
+        outcome.gates.toSorted((a, b) => Number(a.passed) - Number(b.passed)),
+        `gates, those that fail first (${outcome.gates.filter(({ passed }) => !passed).length} fail)`,
+      ),
       transition_id: outcome.transitionId,
-      warnings: outcome.warnings,
+      warnings: told,
+      ...room.notWhole('All, moving nothing: dry_run=true with response_format=detailed.'),
     };
   },
 });

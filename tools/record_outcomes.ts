@@ -3,13 +3,14 @@ import { ModelYardError } from '../src/errors.ts';
 import type { GivenOutcomes } from '../src/monitoring/outcomes/given_outcomes.ts';
 import type { OutcomeReport } from '../src/monitoring/outcomes/record_outcomes.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
-import { warnings } from './answers/schemas.ts';
+import { roomFor } from './answers/room.ts';
+import { notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { filePath, modelId, orJsonText, record } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
-/** Unknown ids that are listed at most. */
-const shownUnknown = 50;
+/** Characters of the unknown ids that are listed. */
+const unknownCharacters = 3000;
 
 export const recordOutcomes = defineTool({
   name: 'record_outcomes',
@@ -44,12 +45,15 @@ export const recordOutcomes = defineTool({
     unknown_total: z.int(),
     shadow_rows: z.int().optional().describe('Of shadows of these, recorded too'),
     warnings,
+    not_whole: notWhole,
   }),
   rowArguments: ['outcomes'],
   async handle(services, input, { origin, progress }) {
     const report = await whileWaiting(progress, 'recording outcomes', () =>
       services.monitoring.recordOutcomes(input.model_id, givenOutcomes(input), origin),
     );
+    const room = roomFor(false);
+    const unknown = room.items(report.unknown, 'unknown ids', unknownCharacters);
     return {
       note: storedTexts,
       model_id: input.model_id,
@@ -61,10 +65,11 @@ export const recordOutcomes = defineTool({
       ...(report.matched > 0 && {
         undo: 'Cannot be undone: an outcome can be replaced, by record_outcomes with the right value, and not removed. Replaced values are not kept.',
       }),
-      unknown: report.unknown.slice(0, shownUnknown),
+      unknown,
       unknown_total: report.unknown.length,
       ...(report.shadows > 0 && { shadow_rows: report.shadows }),
-      warnings: report.warnings,
+      warnings: room.items(report.warnings, 'warnings'),
+      ...room.notWhole('The others: give fewer at once.'),
     };
   },
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { describePreview } from './answers/preview.ts';
-import { warnings } from './answers/schemas.ts';
+import { roomFor } from './answers/room.ts';
+import { notWhole, warnings } from './answers/schemas.ts';
 import { trafficNow, trafficNowOf } from './answers/traffic_now.ts';
 import { modelId, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
@@ -32,6 +33,7 @@ export const rollbackModel = defineTool({
     transition_id: z.string().nullable(),
     undo: z.string(),
     warnings,
+    not_whole: notWhole,
   }),
   async handle(services, input, call) {
     const outcome = await services.registry.rollback(
@@ -43,8 +45,9 @@ export const rollbackModel = defineTool({
       },
       call,
     );
+    const room = roomFor(false);
     return {
-      ...describePreview(outcome.preview),
+      ...describePreview(outcome.preview, room),
       model_id: input.model_id,
       from_version: outcome.fromVersion,
       to_version: outcome.toVersion,
@@ -54,7 +57,8 @@ export const rollbackModel = defineTool({
       ...(outcome.applied && (await trafficNowOf(services, input.model_id))),
       transition_id: outcome.transitionId,
       undo: outcome.undo,
-      warnings: outcome.warnings,
+      warnings: room.items(outcome.warnings, 'warnings'),
+      ...room.notWhole('The rest: get_model.'),
     };
   },
 });

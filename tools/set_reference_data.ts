@@ -2,16 +2,15 @@ import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import type { RowSource } from '../src/monitoring/rows/read_source.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
-import { isoTime, warnings } from './answers/schemas.ts';
-import { fitting } from './answers/shown_signature.ts';
+import { roomFor } from './answers/room.ts';
+import { isoTime, notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { undoReference } from './answers/undo.ts';
 import { filePath, hoursToMs, modelId, orJsonText, record, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
 /** Characters of an answer's lists, which keep it below 2 000 tokens. */
-const featureCharacters = 4500;
-const predictionCharacters = 1000;
+const most = { predictions: 1000, warnings: 1500 };
 
 export const setReferenceData = defineTool({
   name: 'set_reference_data',
@@ -48,6 +47,7 @@ export const setReferenceData = defineTool({
     kept_rows: z.int(),
     outcomes: z.int(),
     warnings,
+    not_whole: notWhole,
   }),
   rowArguments: ['data'],
   async handle(services, input, { origin, signal, progress }) {
@@ -74,9 +74,13 @@ export const setReferenceData = defineTool({
       type: kind,
       missing: missing / Math.max(1, count + missing),
     }));
-    const shown = fitting(features, featureCharacters);
-    const predictions = reference.predictions.map(({ name }) => name);
-    const shownPredictions = fitting(predictions, predictionCharacters);
+    const room = roomFor(false);
+    const told = room.items(found, 'warnings', most.warnings);
+    const predictions = room.items(
+      reference.predictions.map(({ name }) => name),
+      'predictions',
+      most.predictions,
+    );
     return {
       note: storedTexts,
       model_id: version_.modelId,
@@ -86,22 +90,15 @@ export const setReferenceData = defineTool({
       undo: undoReference(version_, formerId),
       source: reference.source,
       created_at: isoTime(reference.createdAt),
-      features: shown,
-      predictions: shownPredictions,
+      features: room.items(features, 'features'),
+      predictions,
       kept_rows: reference.keptRows,
       outcomes: reference.outcomes,
-      warnings: [
-        ...found,
-        ...cutWarning('features', shown.length, features.length),
-        ...cutWarning('predictions', shownPredictions.length, predictions.length),
-      ],
+      warnings: told,
+      ...room.notWhole('All are stored: detect_drift compares each.'),
     };
   },
 });
-
-function cutWarning(what: string, shown: number, all: number): string[] {
-  return shown === all ? [] : [`Shown: the first ${shown} of ${all} ${what}; all are stored.`];
-}
 
 function rowSource(input: {
   data?: Record<string, unknown>[] | undefined;

@@ -2,12 +2,15 @@ import { z } from 'zod';
 import { comparableMetricNames } from '../src/monitoring/performance/index.ts';
 import { defaultChoices, stepName } from '../src/rollouts/plan.ts';
 import { describeSteps, nextCall, rolloutState, undoOf } from './answers/rollout_answer.ts';
-import { warnings } from './answers/schemas.ts';
+import { roomFor } from './answers/room.ts';
+import { notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { modelId, orJsonText, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
 const share = z.number().gt(0).max(1);
+/** Characters of warnings in an answer. */
+const warningCharacters = 2500;
 /** Of the calls, in a step: a smaller one shows nothing. */
 const stepShare = z.number().min(0.001).max(1);
 const seconds = z.number().min(0).max(31_536_000);
@@ -54,6 +57,7 @@ export const startRollout = defineTool({
     next: z.string(),
     undo: z.string(),
     warnings: warnings.optional(),
+    not_whole: notWhole,
   }),
   async handle(services, input, call) {
     const { plan = {} } = input;
@@ -86,6 +90,9 @@ export const startRollout = defineTool({
       call,
     );
     const [first] = started.plan.steps;
+    const room = roomFor(false);
+    const steps = describeSteps(started.plan);
+    room.take(steps);
     const alone =
       started.incumbent === undefined
         ? ' No version answers yet, so there is nothing to compare with: it is simply deployed.'
@@ -98,10 +105,13 @@ export const startRollout = defineTool({
       incumbent: started.incumbent ?? null,
       state: rollout?.state ?? null,
       step: rollout === undefined || first === undefined ? null : stepName(first),
-      steps: describeSteps(started.plan),
+      steps,
       next: `${rollout === undefined ? 'Nothing was started: call without dry_run.' : nextCall(rollout)}${alone}`,
       undo: rollout === undefined ? 'nothing to undo' : undoOf(rollout),
-      ...(started.warnings.length > 0 && { warnings: started.warnings }),
+      ...(started.warnings.length > 0 && {
+        warnings: room.items(started.warnings, 'warnings', warningCharacters),
+      }),
+      ...room.notWhole('All gates: promote_model dry_run=true.'),
     };
   },
 });

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { beginning, roomFor } from './answers/room.ts';
+import { notWhole } from './answers/schemas.ts';
 import { storedTexts } from './answers/stored_texts.ts';
 import { undoUpdate } from './answers/undo.ts';
 import {
@@ -51,6 +53,7 @@ export const updateModel = defineTool({
     changed: z.array(z.strictObject({ field: z.string(), before: z.unknown(), after: z.unknown() })),
     undo: z.string().optional(),
     note: z.string().optional(),
+    not_whole: notWhole,
   }),
   async handle(services, input, { origin }) {
     const { version: name, changed } = await services.registry.update(
@@ -70,12 +73,35 @@ export const updateModel = defineTool({
       },
       origin,
     );
+    const room = roomFor(false);
+    const shown = changed.map((change) => ({
+      field: beginning(change.field, 300),
+      before: shownValue(change.before),
+      after: shownValue(change.after),
+    }));
     return {
       note: changed.length === 0 ? 'Nothing was changed: everything given is so already.' : storedTexts,
       model_id: input.model_id,
       ...(name !== undefined && { version: name }),
-      changed,
-      ...(changed.length > 0 && { undo: undoUpdate(input.model_id, name, changed) }),
+      changed: room.items(shown, 'changes', most.changes),
+      ...(changed.length > 0 && { undo: shortUndo(undoUpdate(input.model_id, name, changed)) }),
+      ...room.notWhole('All are made: get_model with response_format=detailed has the values.'),
     };
   },
 });
+
+/** Characters of the parts of an answer: a value before or after, all of them, and the call that undoes it. */
+const most = { value: 1500, changes: 4000, undo: 2500 };
+
+/** The call with its whole arguments, or where they are long where the values are. */
+function shortUndo(call: string): string {
+  return call.length <= most.undo
+    ? call
+    : 'Call update_model with the values before: they are too long for an answer, the audit trail has them (modelyard audit).';
+}
+
+/** A value; of one that is long the beginning, as text. */
+function shownValue(value: unknown): unknown {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  return text.length <= most.value ? value : beginning(text, most.value);
+}

@@ -41,11 +41,11 @@ export async function modelCard(
   // It may have been named by an alias.
   const { version, warnings } = facts;
   const [health, performance, alerts, drift] = await Promise.all([
-    orFault(tool('health_check', { model_id })),
+    orFault(tool('health_check', { model_id, response_format: 'detailed' })),
     orFault(
       tool('get_performance', { model_id, version, window_hours: weekHours, response_format: 'detailed' }),
     ),
-    orFault(tool('list_alerts', { model_id, state: 'open', limit: 200 })),
+    orFault(tool('list_alerts', { model_id, state: 'open', limit: 200, response_format: 'detailed' })),
     orFault(
       ask(async ({ monitoring }) => {
         const latest = await monitoring.latestMeasurements([modelId]);

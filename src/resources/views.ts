@@ -26,7 +26,7 @@ export function view(address: Address, reading: Reading): Promise<Facts> {
     case 'model':
       return viewModel(address.modelId, reading);
     case 'health':
-      return reading.tool('health_check', { model_id: address.modelId });
+      return reading.tool('health_check', { model_id: address.modelId, response_format: 'detailed' });
     case 'drift':
       return viewDrift(address.modelId, reading);
     case 'version':
@@ -54,7 +54,11 @@ async function viewModels(cursor: string | undefined, { ask }: Reading): Promise
 }
 
 async function viewAlerts(cursor: string | undefined, { tool }: Reading): Promise<Facts> {
-  const { next_cursor: next, ...facts } = await tool('list_alerts', { limit: pageLength, cursor });
+  const { next_cursor: next, ...facts } = await tool('list_alerts', {
+    limit: pageLength,
+    cursor,
+    response_format: 'detailed',
+  });
   return { ...facts, next: typeof next === 'string' ? addresses.alerts(next) : null };
 }
 
@@ -70,7 +74,7 @@ async function viewModel(modelId: string, { tool, ask }: Reading): Promise<Facts
   const facts = await tool('get_model', { model_id: modelId });
   const [{ names, total }, alerts] = await Promise.all([
     ask(({ registry }) => registry.versionNames(modelId, '', shownVersions)),
-    tool('list_alerts', { model_id: modelId, state: 'open' }),
+    tool('list_alerts', { model_id: modelId, state: 'open', response_format: 'detailed' }),
   ]);
   return {
     ...facts,

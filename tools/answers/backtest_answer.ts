@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { BacktestReport, PairedMetric } from '../../src/backtest/report.ts';
 import { backtestVerdicts } from '../../src/backtest/report.ts';
 import { agreementTolerance } from '../../src/serving/shadow.ts';
-import { warnings } from './schemas.ts';
+import { roomFor } from './room.ts';
+import { notWhole, warnings } from './schemas.ts';
 import { storedNote, storedTexts } from './stored_texts.ts';
 
 const nullable = z.number().nullable();
@@ -81,10 +82,13 @@ export const backtestAnswer = z.strictObject({
     .describe('Of runs of one row, in turns, on processors that live calls have first'),
   source: z.string(),
   warnings,
+  not_whole: notWhole,
 });
 
 /** What a concise answer has at most, so that it stays below 2 000 tokens. */
 const concise = { differences: 3, features: 8, ranges: 5, segments: 10, reasons: 3, characters: 80 };
+/** Characters of lists of a concise answer. */
+const parts = { warnings: 800, metrics: 3000 };
 const detailed = { differences: 20, features: 12, ranges: 20, segments: 20, reasons: 20, characters: 500 };
 
 export function describeBacktest(
@@ -93,6 +97,13 @@ export function describeBacktest(
 ): z.input<typeof backtestAnswer> {
   const most = isDetailed ? detailed : concise;
   const { agreement, refused, rows } = report;
+  const room = roomFor(isDetailed);
+  const told = room.items(report.warnings, 'warnings', parts.warnings);
+  const metrics = room.items(
+    report.metrics.map((metric) => describeMetric(metric, isDetailed)),
+    'metrics',
+    parts.metrics,
+  );
   const isOfNumbers = agreement.meanDifference !== null;
   return {
     note: storedTexts,
@@ -148,7 +159,7 @@ export function describeBacktest(
       difference: rounded(one.difference),
       actual: shortValue(one.actual, most.characters),
     })),
-    metrics: report.metrics.map((metric) => describeMetric(metric, isDetailed)),
+    metrics,
     refused_rows: {
       version: refused.candidate,
       against: refused.incumbent,
@@ -160,7 +171,8 @@ export function describeBacktest(
     },
     latency_ms: { version: report.latencyMs.candidate, against: report.latencyMs.incumbent },
     source: report.source,
-    warnings: report.warnings,
+    warnings: told,
+    ...room.notWhole('All: response_format=detailed.'),
   };
 }
 

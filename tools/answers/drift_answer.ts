@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { DriftReport } from '../../src/monitoring/drift/index.ts';
 import { openAlerts } from './open_alerts.ts';
-import { isoTime, warnings } from './schemas.ts';
+import { beginning, type Room, roomFor } from './room.ts';
+import { isoTime, notWhole, warnings } from './schemas.ts';
 import { storedNote, storedTexts } from './stored_texts.ts';
 
 const severity = z.enum(['none', 'low', 'moderate', 'high']);
@@ -129,6 +130,7 @@ export const driftAnswer = z.strictObject({
   window: z.strictObject({ source: z.string(), rows: z.int() }),
   recommendation: z.string(),
   warnings,
+  not_whole: notWhole,
   ...openAlerts,
 });
 export type DriftAnswer = z.input<typeof driftAnswer>;
@@ -139,6 +141,8 @@ const conciseNames = 20;
 const conciseGroups = 6;
 const conciseBuckets = 24;
 const namedInGroup = 3;
+/** Characters of the parts of a concise answer. */
+const most = { warnings: 700, names: 600, results: 5000, groups: 1600, buckets: 3600 };
 
 /** A report as the tool's answer; empty kinds of findings are left out. */
 export function answerOf(
@@ -147,38 +151,51 @@ export function answerOf(
   segmentBy: string | undefined,
 ): DriftAnswer {
   const { record, results, summary, columns, unseen, reference } = report;
-  const cut = <Item>(items: readonly Item[], most: number) =>
-    isDetailed ? [...items] : items.slice(0, most);
-  const some = <Item>(items: readonly Item[], most = conciseNames) =>
-    items.length === 0 ? undefined : cut(items, most);
+  const room = roomFor(isDetailed);
+  room.take(summary.recommendation);
+  room.take([report.current, reference.source, record.modelId, record.version]);
   const shared = sharedNotes(results);
+  const told = room.items([...shared.told, ...report.warnings], 'warnings', most.warnings);
+  const some = <Item>(items: readonly Item[], what: string, limit = conciseNames) =>
+    items.length === 0 ? undefined : room.items(items, what, most.names, { limit });
+  const names = (given: readonly string[], what: string) =>
+    room.items(given, what, most.names, { limit: conciseNames });
   const answer: DriftAnswer = {
     note: storedTexts,
     model_id: record.modelId,
     version: record.version,
     ...summary,
-    drifted_features: cut(summary.drifted_features, conciseNames),
-    drifted_predictions: cut(summary.drifted_predictions, conciseNames),
-    results: cut(results, conciseResults).map((one) => shared.without(one)),
+    drifted_features: names(summary.drifted_features, 'drifted features'),
+    drifted_predictions: names(summary.drifted_predictions, 'drifted predictions'),
+    results: room.items(
+      results.map((one) => shared.without(one)),
+      'results, the strongest first',
+      most.results,
+      { limit: conciseResults },
+    ),
     results_total: results.length,
     drifted_total: summary.drifted_features.length,
-    missing_shift: some(results.filter((one) => one.missing_shift).map(({ feature }) => feature)),
+    missing_shift: some(
+      results.filter((one) => one.missing_shift).map(({ feature }) => feature),
+      'features with other missing shares',
+    ),
     unseen_categories: some(
       unseen.map(({ feature, categories, most_frequent, share, is_drift }) => ({
         feature,
         categories,
-        most_frequent: cut(most_frequent, namedInGroup),
+        most_frequent: isDetailed ? most_frequent : most_frequent.slice(0, namedInGroup),
         share,
         is_drift,
       })),
+      'features with unseen categories',
       5,
     ),
-    new_columns: some(columns?.added ?? []),
-    absent_columns: some(columns?.absent ?? []),
-    type_changed: some(columns?.type_changed ?? []),
-    multivariate: multivariateAnswer(report, cut),
-    segments: segmentsAnswer(report, segmentBy, cut),
-    over_time: overTimeAnswer(report, cut),
+    new_columns: some(columns?.added ?? [], 'new columns'),
+    absent_columns: some(columns?.absent ?? [], 'absent columns'),
+    type_changed: some(columns?.type_changed ?? [], 'columns of another type'),
+    multivariate: multivariateAnswer(report, room),
+    segments: segmentsAnswer(report, segmentBy, { room, isDetailed }),
+    over_time: overTimeAnswer(report, room),
     reference: {
       ...(reference.referenceId !== undefined && { reference_id: reference.referenceId }),
       ...(reference.createdAt !== undefined && { created_at: isoTime(reference.createdAt) }),
@@ -186,9 +203,9 @@ export function answerOf(
       rows: reference.rows,
     },
     window: report.current,
-    warnings: [...shared.told, ...report.warnings],
+    warnings: told,
   };
-  return defined(answer);
+  return { ...defined(answer), ...room.notWhole('All: response_format=detailed.') };
 }
 
 /** A note that this many results have stands once among the warnings, not with each. */
@@ -209,59 +226,73 @@ function sharedNotes(results: DriftReport['results']) {
   };
 }
 
-type Cut = <Item>(items: readonly Item[], most: number) => Item[];
-
-function multivariateAnswer({ multivariate }: DriftReport, cut: Cut): DriftAnswer['multivariate'] {
+function multivariateAnswer({ multivariate }: DriftReport, room: Room): DriftAnswer['multivariate'] {
   if (multivariate === undefined) return undefined;
   const { method: _, is_drift: __, reference_n: ___, current_n: ____, ...shown } = multivariate;
   return {
     ...shown,
-    contributions: cut(shown.contributions, 10),
-    changed_pairs: cut(shown.changed_pairs, 5),
-    skipped: cut(shown.skipped, 5),
+    contributions: room.items(shown.contributions, 'contributions', most.names, { limit: 10 }),
+    changed_pairs: room.items(shown.changed_pairs, 'changed pairs', most.names, { limit: 5 }),
+    skipped: room.items(shown.skipped, 'features left out of the joint test', most.names, { limit: 5 }),
   };
 }
 
-function segmentsAnswer({ segments }: DriftReport, by = '', cut: Cut): DriftAnswer['segments'] {
+function segmentsAnswer(
+  { segments }: DriftReport,
+  by: string | undefined = '',
+  { room, isDetailed }: { room: Room; isDetailed: boolean },
+): DriftAnswer['segments'] {
   if (segments === undefined) return undefined;
   const { groups, is_drift, drifted_groups, recommendation } = segments;
+  const few = (given: readonly string[]) => (isDetailed ? [...given] : given.slice(0, namedInGroup));
+  room.take(recommendation);
   // Drifted ones first: a concise answer does not show all.
   const ranked = groups.toSorted((one, other) => Number(other.is_drift) - Number(one.is_drift));
   return {
     by,
     is_drift,
-    drifted: cut(drifted_groups, conciseGroups),
-    groups: cut(ranked, conciseGroups).map((group) => ({
-      segment: group.group,
-      is_drift: group.is_drift,
-      drifted_share: group.drifted_share,
-      drifted_features: cut(group.drifted_features, namedInGroup),
-      ...(group.drifted_predictions.length > 0 && {
-        drifted_predictions: cut(group.drifted_predictions, namedInGroup),
-      }),
-      score: group.worst?.over_threshold ?? null,
-      reference_n: group.reference_n,
-      current_n: group.current_n,
-      ...(group.note !== undefined && { note: group.note }),
-    })),
+    drifted: room.items(drifted_groups, 'drifted segments', most.names, { limit: conciseGroups }),
+    groups: room.items(
+      ranked.map((group) => ({
+        segment: group.group,
+        is_drift: group.is_drift,
+        drifted_share: group.drifted_share,
+        drifted_features: few(group.drifted_features),
+        ...(group.drifted_predictions.length > 0 && {
+          drifted_predictions: few(group.drifted_predictions),
+        }),
+        score: group.worst?.over_threshold ?? null,
+        reference_n: group.reference_n,
+        current_n: group.current_n,
+        ...(group.note !== undefined && { note: isDetailed ? group.note : beginning(group.note, 200) }),
+      })),
+      'segments',
+      most.groups,
+      { limit: conciseGroups },
+    ),
     recommendation,
   };
 }
 
-function overTimeAnswer({ overTime }: DriftReport, cut: Cut): DriftAnswer['over_time'] {
+function overTimeAnswer({ overTime }: DriftReport, room: Room): DriftAnswer['over_time'] {
   if (overTime === undefined) return undefined;
   const { groups, is_drift, recommendation } = overTime;
   return {
     is_drift,
-    buckets: cut(groups, conciseBuckets).map((group) => ({
-      since: isoTime(group.since),
-      until: isoTime(group.until),
-      rows: group.current_n,
-      is_drift: group.is_drift,
-      score: group.worst?.over_threshold ?? null,
-      ...(group.worst !== undefined && { worst: group.worst.feature }),
-      drifted_share: group.drifted_share,
-    })),
+    buckets: room.items(
+      groups.map((group) => ({
+        since: isoTime(group.since),
+        until: isoTime(group.until),
+        rows: group.current_n,
+        is_drift: group.is_drift,
+        score: group.worst?.over_threshold ?? null,
+        ...(group.worst !== undefined && { worst: group.worst.feature }),
+        drifted_share: group.drifted_share,
+      })),
+      'spans of time',
+      most.buckets,
+      { limit: conciseBuckets },
+    ),
     recommendation,
   };
 }

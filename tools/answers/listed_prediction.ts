@@ -25,10 +25,6 @@ export const listedPrediction = z.strictObject({
 });
 type ListedPrediction = z.output<typeof listedPrediction>;
 
-/** Characters of a whole concise page, which stays below 2 000 tokens. */
-const pageCharacters = 7300;
-/** Characters of a row at least, however many are requested. */
-const leastCharacters = 600;
 const longestText = 200;
 
 export function describePrediction(prediction: LoggedPrediction): ListedPrediction {
@@ -49,21 +45,9 @@ export function describePrediction(prediction: LoggedPrediction): ListedPredicti
   };
 }
 
-/**
- * As many of the predictions as fit on one page, at least the first; each is limited to its share of the characters
- * and counts what it leaves out.
- */
-export function fittingPredictions(predictions: readonly LoggedPrediction[]): ListedPrediction[] {
-  const share = Math.max(pageCharacters / Math.max(1, predictions.length), leastCharacters);
-  let left = pageCharacters;
-  const shown: ListedPrediction[] = [];
-  for (const prediction of predictions) {
-    const concise = within(share, describePrediction(prediction));
-    left -= JSON.stringify(concise).length + 1;
-    if (left < 0 && shown.length > 0) break;
-    shown.push(concise);
-  }
-  return shown;
+/** A prediction in its share of the characters, which counts what it leaves out. */
+export function describeWithin(prediction: LoggedPrediction, share: number): ListedPrediction {
+  return within(share, describePrediction(prediction));
 }
 
 function within(share: number, whole: ListedPrediction): ListedPrediction {

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** What of an answer is left out, and how it is had. */
+export const notWhole = z.string().optional();
+
 export const artifact = z.strictObject({ sha256: z.string(), bytes: z.int() });
 
 /** An answer's signature: as the registry has it, with the datatypes' names not listed once more. */
@@ -26,7 +29,7 @@ export const signature = z.strictObject({
       missing_category: z.string().optional(),
     }),
   ),
-  not_whole: z.string().optional(),
+  not_whole: notWhole,
 });
 export const warnings = z.array(z.string());
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Alert } from '../../src/monitoring/alerts/index.ts';
-import { isoTime } from './schemas.ts';
+import { beginning, roomFor } from './room.ts';
+import { isoTime, notWhole } from './schemas.ts';
 
 export const shownAlert = z.strictObject({
   alert_id: z.string(),
@@ -17,6 +18,7 @@ export const shownAlert = z.strictObject({
   acknowledged_by: z.string().nullable(),
   note: z.string().nullable(),
   resolved_at: z.string().nullable(),
+  not_whole: notWhole,
 });
 
 export function describeAlert(alert: Alert): z.input<typeof shownAlert> {
@@ -37,4 +39,47 @@ export function describeAlert(alert: Alert): z.input<typeof shownAlert> {
     note: alert.note,
     resolved_at: time(alert.resolvedAt),
   };
+}
+
+/** Characters of an alert's sentences in a concise answer. */
+const shown = { summary: 240, note: 100 };
+
+/** An alert in its share of a page: the long lists among its facts are cut, and counted. */
+export function describeBriefly(alert: Alert, characters: number): z.input<typeof shownAlert> {
+  const whole = describeAlert(alert);
+  if (JSON.stringify(whole).length <= characters) return whole;
+  const { facts, ...rest } = whole;
+  const brief = {
+    ...rest,
+    summary: beginning(rest.summary, shown.summary),
+    note: rest.note === null ? null : beginning(rest.note, shown.note),
+  };
+  const room = roomFor(false, characters - JSON.stringify(brief).length - namesOf(facts));
+  return {
+    ...brief,
+    facts: mapLists(facts, (list, name) => room.items(list, name)),
+    ...room.notWhole('All: response_format=detailed.'),
+  };
+}
+
+/** Characters of facts without their lists, and of the sentence on these. */
+function namesOf(facts: Record<string, unknown>): number {
+  return JSON.stringify(mapLists(facts, () => [])).length + 150;
+}
+
+/** Facts with another list in the place of each. */
+function mapLists(
+  facts: Record<string, unknown>,
+  list: (items: unknown[], name: string) => unknown[],
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, fact]) => [
+      name,
+      Array.isArray(fact) ? list(fact, name) : isFacts(fact) ? mapLists(fact, list) : fact,
+    ]),
+  );
+}
+
+function isFacts(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,10 +1,12 @@
 import type { z } from 'zod';
 import type { VersionRecord } from '../../src/registry/version_record.ts';
+import { beginning, roomFor } from './room.ts';
 import type { signature } from './schemas.ts';
 
-/** Characters that each part of a signature may take in a concise answer. */
+/** Characters of a signature in a concise answer, and of each of its parts. */
+const signatureCharacters = 3500;
 const featureCharacters = 2400;
-const tensorCharacters = 800;
+const tensorCharacters = 600;
 const classCharacters = 400;
 
 type ShownSignature = z.output<typeof signature>;
@@ -14,49 +16,32 @@ export function shownSignature(
   { signature: { inputs, outputs, features } }: Pick<VersionRecord, 'signature'>,
   cut: boolean,
 ): ShownSignature {
-  const cuts: string[] = [];
-  const some = <Item>(items: readonly Item[], what: string, characters: number): Item[] => {
-    const shown = cut ? fitting(items, characters) : [...items];
-    if (shown.length < items.length) cuts.push(`${shown.length} of ${items.length} ${what}`);
-    return shown;
-  };
-  const classesOf = (classes: readonly (string | number)[], name: string) =>
-    some(classes, `classes of ${name.slice(0, 80)}`, classCharacters);
+  const room = roomFor(!cut, signatureCharacters);
   const shown = {
-    inputs: some(inputs, 'inputs', tensorCharacters).map(({ name, datatype, shape, unranked }) => ({
-      name,
-      datatype,
-      shape,
-      ...(unranked && { unranked }),
-    })),
-    outputs: some(
+    inputs: room
+      .items(inputs, 'inputs', tensorCharacters, { least: 1 })
+      .map(({ name, datatype, shape, unranked }) => ({
+        name,
+        datatype,
+        shape,
+        ...(unranked && { unranked }),
+      })),
+    outputs: room.items(
       outputs.map(({ name, datatype, shape, unranked, role, classes }) => ({
         name,
         datatype,
         shape,
         ...(unranked && { unranked }),
         ...(role && { role }),
-        ...(classes && { classes: classesOf(classes, name) }),
+        ...(classes && {
+          classes: room.items(classes, `classes of ${beginning(name, 80)}`, classCharacters),
+        }),
       })),
       'outputs',
       tensorCharacters,
+      { least: 1 },
     ),
-    features: some(features, 'features', featureCharacters),
+    features: room.items(features, 'features', featureCharacters, { least: 1 }),
   };
-  return {
-    ...shown,
-    ...(cuts.length > 0 && {
-      not_whole: `Shown: ${cuts.join(', ')}. All: get_model with version and response_format=detailed.`,
-    }),
-  };
-}
-
-/** The first items that have room, at least `least`. */
-export function fitting<Item>(items: readonly Item[], characters: number, least = 1): Item[] {
-  let left = characters;
-  const end = items.findIndex((item, index) => {
-    left -= JSON.stringify(item).length + 1;
-    return left < 0 && index >= least;
-  });
-  return end === -1 ? [...items] : items.slice(0, end);
+  return { ...shown, ...room.notWhole('All: get_model with version and response_format=detailed.') };
 }

@@ -72,8 +72,13 @@ export async function listAlerts(
   return {
     total: Number(total),
     alerts: shown.map(describeAlert),
-    nextCursor: last === undefined ? null : pageCursor([last.opened_at, last.alert_id]),
+    nextCursor: last === undefined ? null : alertCursor({ openedAt: last.opened_at, alertId: last.alert_id }),
   };
+}
+
+/** The cursor of the page that follows an alert. */
+export function alertCursor({ openedAt, alertId }: Pick<Alert, 'openedAt' | 'alertId'>): string {
+  return pageCursor([openedAt, alertId]);
 }
 
 async function requireModelOrAlert(database: Database, modelId: string): Promise<void> {

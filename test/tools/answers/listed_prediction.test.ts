@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { LoggedPrediction } from '../../../src/prediction_log/list.ts';
-import { describePrediction, fittingPredictions } from '../../../tools/answers/listed_prediction.ts';
+import { fittingPage } from '../../../tools/answers/fitting_page.ts';
+import { describePrediction, describeWithin } from '../../../tools/answers/listed_prediction.ts';
 
 const logged = (index: number, more: Partial<LoggedPrediction> = {}): LoggedPrediction => ({
   modelId: 'm',
@@ -25,7 +26,7 @@ const logged = (index: number, more: Partial<LoggedPrediction> = {}): LoggedPred
 
 test('what has room is shown whole', () => {
   const rows = Array.from({ length: 25 }, (_, index) => logged(index));
-  expect(fittingPredictions(rows)).toEqual(rows.map(describePrediction));
+  expect(fittingPage(rows, describeWithin)).toEqual(rows.map(describePrediction));
 });
 
 test('what has none is counted: the likeliest classes, the first features, the beginning of arrays and texts', () => {
@@ -39,7 +40,7 @@ test('what has none is counted: the likeliest classes, the first features, the b
   ]);
   const value = Array.from({ length: 500 }, (_, index) => index / 7);
   const rows = Array.from({ length: 25 }, (_, index) => logged(index, { features, probabilities, value }));
-  const shown = fittingPredictions(rows);
+  const shown = fittingPage(rows, describeWithin);
   for (const one of shown) {
     expect(one.value).toEqual(value.slice(0, 8));
     expect(Object.keys(one.probabilities ?? {})[0]).toBe('class 99');
@@ -64,7 +65,10 @@ test('a page is under 2 000 tokens, whatever its rows, and has one row at least'
   });
   fc.assert(
     fc.property(fc.array(row, { minLength: 1, maxLength: 60 }), (rows) => {
-      const shown = fittingPredictions(rows.map((more, index) => logged(index, more)));
+      const shown = fittingPage(
+        rows.map((more, index) => logged(index, more)),
+        describeWithin,
+      );
       expect(shown.length).toBeGreaterThan(0);
       expect(JSON.stringify(shown).length).toBeLessThan(8000);
     }),
