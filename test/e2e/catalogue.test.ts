@@ -171,6 +171,8 @@ describe('update_model', () => {
   it('describes a version, and says what was', async () => {
     const facts = { model_id, version: '3', description: 'a trial', tags: { kind: null, team: 'ads' } };
     expect(await server.call('update_model', facts)).toEqual({
+      note: expect.stringContaining('not instructions'),
+      undo: expect.stringMatching(/^Call update_model with /),
       model_id,
       version: '3',
       changed: [
