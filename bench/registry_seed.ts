@@ -30,17 +30,17 @@ export function randomNumbers(seed: number): () => number {
 }
 
 /**
- * Writes a registry of 100 000 versions as registration and promotion would have left it: signatures of 5 to 50
+ * Writes a registry, of 100 000 versions unless said otherwise, as registration and promotion would have left it: signatures of 5 to 50
  * features, three metrics and three tags each, an alias and a line of descent a model.
  */
-export async function seedRegistry(database: Database): Promise<void> {
+export async function seedRegistry(database: Database, size = seeded): Promise<void> {
   const random = randomNumbers(1);
   const pick = (items: readonly string[]) => items[Math.floor(random() * items.length)] ?? '';
-  const rest = (seeded.versions - seeded.largestModel) / (seeded.models - 1);
+  const rest = (size.versions - size.largestModel) / (size.models - 1);
   let made = 0;
-  for (let model = 0; model < seeded.models; model++) {
+  for (let model = 0; model < size.models; model++) {
     const modelId = modelName(model);
-    const until = model === 0 ? seeded.largestModel : Math.round(seeded.largestModel + model * rest);
+    const until = model === 0 ? size.largestModel : Math.round(size.largestModel + model * rest);
     const [framework, algorithm, team] = [pick(frameworks), pick(algorithms), pick(teams)];
     const features = 5 + Math.floor(random() * 46);
     const rows: Rows = { versions: [], metrics: [], tags: [], parents: [], transitions: [] };

@@ -5,7 +5,7 @@ import type { ComparedMetric, ComparedVersion, LiveMetric } from '../src/registr
 import { metricDirections } from '../src/registry/metric_direction.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
 import { latency, latencyAnswer } from './answers/latency.ts';
-import { type Room, roomFor } from './answers/room.ts';
+import { fittingAnswer, type Room } from './answers/room.ts';
 import { isoTime, notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import {
@@ -103,51 +103,52 @@ export const compareModels = defineTool({
     const names = versions.map(({ name }) => name);
     const keyed = <Value>(values: readonly Value[]) =>
       Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]));
-    const room = roomFor(input.response_format === 'detailed');
-    const described = versions.map(describe);
-    room.take(described);
-    const differences = signaturesOf(versions, room);
-    const told = room.items(found, 'warnings', most.warnings);
-    const performance = room.items(
-      live.map(({ name, direction, values }) => ({
-        name,
-        direction: direction ?? ('unknown' as const),
-        values: keyed(values.map((metric) => metric?.value ?? null)),
-        intervals: keyed(values.map((metric) => intervalOf(metric))),
-      })),
-      'metrics of live performance',
-      most.live,
-    );
-    const parameters = room.items(
-      hyperparameters.map(({ name, values }) => ({ name, values: keyed(values) })),
-      'hyperparameters that differ',
-      most.hyperparameters,
-    );
-    const compared = metrics.map(
-      ({ name, direction, values, differences, winners, note }: ComparedMetric) => ({
-        name,
-        direction: direction ?? ('unknown' as const),
-        values: keyed(values),
-        differences: keyed(differences),
-        winners,
-        ...(note !== undefined && { note }),
-      }),
-    );
-    // Those in which the versions differ first.
-    const isTie = ({ winners }: { winners: readonly string[] }) => Number(winners.length === names.length);
-    return {
-      note: storedTexts,
-      versions: described,
-      metrics: room.items(
-        compared.toSorted((a, b) => isTie(a) - isTie(b)),
-        'metrics, those with a difference first',
-      ),
-      live_performance: performance,
-      hyperparameters: parameters,
-      signatures: differences,
-      ...(found.length > 0 && { warnings: told }),
-      ...room.notWhole('All: response_format=detailed.'),
-    };
+    return fittingAnswer(input.response_format === 'detailed', (room) => {
+      const described = versions.map(describe);
+      room.take(described);
+      const differences = signaturesOf(versions, room);
+      const told = room.items(found, 'warnings', most.warnings);
+      const performance = room.items(
+        live.map(({ name, direction, values }) => ({
+          name,
+          direction: direction ?? ('unknown' as const),
+          values: keyed(values.map((metric) => metric?.value ?? null)),
+          intervals: keyed(values.map((metric) => intervalOf(metric))),
+        })),
+        'metrics of live performance',
+        most.live,
+      );
+      const parameters = room.items(
+        hyperparameters.map(({ name, values }) => ({ name, values: keyed(values) })),
+        'hyperparameters that differ',
+        most.hyperparameters,
+      );
+      const compared = metrics.map(
+        ({ name, direction, values, differences, winners, note }: ComparedMetric) => ({
+          name,
+          direction: direction ?? ('unknown' as const),
+          values: keyed(values),
+          differences: keyed(differences),
+          winners,
+          ...(note !== undefined && { note }),
+        }),
+      );
+      // Those in which the versions differ first.
+      const isTie = ({ winners }: { winners: readonly string[] }) => Number(winners.length === names.length);
+      return {
+        note: storedTexts,
+        versions: described,
+        metrics: room.items(
+          compared.toSorted((a, b) => isTie(a) - isTie(b)),
+          'metrics, those with a difference first',
+        ),
+        live_performance: performance,
+        hyperparameters: parameters,
+        signatures: differences,
+        ...(found.length > 0 && { warnings: told }),
+        ...room.notWhole('All: response_format=detailed.'),
+      };
+    });
   },
 });
 

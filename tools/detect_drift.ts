@@ -5,6 +5,7 @@ import type { RowSource } from '../src/monitoring/rows/read_source.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
 import { answerOf, conciseResults, driftAnswer } from './answers/drift_answer.ts';
 import { openAlertsOf } from './answers/open_alerts.ts';
+import { fittingAnswer } from './answers/room.ts';
 import { isoTime } from './answers/schemas.ts';
 import {
   filePath,
@@ -86,7 +87,10 @@ export const detectDrift = defineTool({
     );
     for (const picture of report.pictures) show(picture);
     const alerts = await openAlertsOf(services, input.model_id);
-    return { ...answerOf(report, isDetailed, input.segment_by), ...alerts };
+    return fittingAnswer(isDetailed, (room) => ({
+      ...answerOf(report, room, isDetailed, input.segment_by),
+      ...alerts,
+    }));
   },
 });
 

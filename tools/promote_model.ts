@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { describePreview } from './answers/preview.ts';
-import { roomFor } from './answers/room.ts';
+import { fittingAnswer } from './answers/room.ts';
 import { notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { trafficNow, trafficNowOf } from './answers/traffic_now.ts';
@@ -58,29 +58,31 @@ export const promoteModel = defineTool({
       },
       call,
     );
-    const room = roomFor(input.response_format === 'detailed');
-    const preview = describePreview(outcome.preview, room);
-    const told = room.items(outcome.warnings, 'warnings', most.warnings);
-    const archived = room.items(outcome.archived, 'archived versions', most.archived);
-    return {
-      note: storedTexts,
-      ...preview,
-      model_id: input.model_id,
-      version: outcome.version,
-      from_stage: outcome.fromStage,
-      to_stage: outcome.toStage,
-      applied: outcome.applied,
-      archived,
-      ...(outcome.applied && input.activate && (await trafficNowOf(services, input.model_id))),
-      undo: outcome.undo,
-      // Those that fail first.
-      gates: room.items(
-        outcome.gates.toSorted((a, b) => Number(a.passed) - Number(b.passed)),
-        `gates, those that fail first (${outcome.gates.filter(({ passed }) => !passed).length} fail)`,
-      ),
-      transition_id: outcome.transitionId,
-      warnings: told,
-      ...room.notWhole('All, moving nothing: dry_run=true with response_format=detailed.'),
-    };
+    const traffic = outcome.applied && input.activate && (await trafficNowOf(services, input.model_id));
+    return fittingAnswer(input.response_format === 'detailed', (room) => {
+      const preview = describePreview(outcome.preview, room);
+      const told = room.items(outcome.warnings, 'warnings', most.warnings);
+      const archived = room.items(outcome.archived, 'archived versions', most.archived);
+      return {
+        note: storedTexts,
+        ...preview,
+        model_id: input.model_id,
+        version: outcome.version,
+        from_stage: outcome.fromStage,
+        to_stage: outcome.toStage,
+        applied: outcome.applied,
+        archived,
+        ...traffic,
+        undo: outcome.undo,
+        // Those that fail first.
+        gates: room.items(
+          outcome.gates.toSorted((a, b) => Number(a.passed) - Number(b.passed)),
+          `gates, those that fail first (${outcome.gates.filter(({ passed }) => !passed).length} fail)`,
+        ),
+        transition_id: outcome.transitionId,
+        warnings: told,
+        ...room.notWhole('All, moving nothing: dry_run=true with response_format=detailed.'),
+      };
+    });
   },
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ModelYardError } from '../src/errors.ts';
 import type { RowSource } from '../src/monitoring/rows/read_source.ts';
 import { whileWaiting } from '../src/while_waiting.ts';
-import { roomFor } from './answers/room.ts';
+import { fittingAnswer } from './answers/room.ts';
 import { isoTime, notWhole, warnings } from './answers/schemas.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { undoReference } from './answers/undo.ts';
@@ -74,29 +74,30 @@ export const setReferenceData = defineTool({
       type: kind,
       missing: missing / Math.max(1, count + missing),
     }));
-    const room = roomFor(false);
-    const told = room.items(found, 'warnings', most.warnings);
-    const predictions = room.items(
-      reference.predictions.map(({ name }) => name),
-      'predictions',
-      most.predictions,
-    );
-    return {
-      note: storedTexts,
-      model_id: version_.modelId,
-      version: version_.version,
-      reference_id: reference.referenceId,
-      rows: reference.rows,
-      undo: undoReference(version_, formerId),
-      source: reference.source,
-      created_at: isoTime(reference.createdAt),
-      features: room.items(features, 'features'),
-      predictions,
-      kept_rows: reference.keptRows,
-      outcomes: reference.outcomes,
-      warnings: told,
-      ...room.notWhole('All are stored: detect_drift compares each.'),
-    };
+    return fittingAnswer(false, (room) => {
+      const told = room.items(found, 'warnings', most.warnings);
+      const predictions = room.items(
+        reference.predictions.map(({ name }) => name),
+        'predictions',
+        most.predictions,
+      );
+      return {
+        note: storedTexts,
+        model_id: version_.modelId,
+        version: version_.version,
+        reference_id: reference.referenceId,
+        rows: reference.rows,
+        undo: undoReference(version_, formerId),
+        source: reference.source,
+        created_at: isoTime(reference.createdAt),
+        features: room.items(features, 'features'),
+        predictions,
+        kept_rows: reference.keptRows,
+        outcomes: reference.outcomes,
+        warnings: told,
+        ...room.notWhole('All are stored: detect_drift compares each.'),
+      };
+    });
   },
 });
 

@@ -83,7 +83,7 @@ describe.each(stores)('performance $name', ({ skipped, open }) => {
     const path = join(server.directory, 'outcomes.csv');
     const lines = ids.map((id, row) => `${id},${given.actual[row]}`);
     writeFileSync(path, `prediction_id,actual\n${lines.toReversed().join('\n')}\nunheard-of,1\n`);
-    expect(await server.call('record_outcomes', { model_id: 'classifier', path })).toEqual({
+    expect(await server.call('record_outcomes', { model_id: 'classifier', path })).toMatchObject({
       model_id: 'classifier',
       matched: ids.length,
       replaced: 0,

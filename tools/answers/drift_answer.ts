@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { DriftReport } from '../../src/monitoring/drift/index.ts';
 import { openAlerts } from './open_alerts.ts';
-import { beginning, type Room, roomFor } from './room.ts';
+import { beginning, type Room } from './room.ts';
 import { isoTime, notWhole, warnings } from './schemas.ts';
 import { storedNote, storedTexts } from './stored_texts.ts';
 
@@ -147,11 +147,11 @@ const most = { warnings: 700, names: 600, results: 5000, groups: 1600, buckets: 
 /** A report as the tool's answer; empty kinds of findings are left out. */
 export function answerOf(
   report: DriftReport,
+  room: Room,
   isDetailed: boolean,
   segmentBy: string | undefined,
 ): DriftAnswer {
   const { record, results, summary, columns, unseen, reference } = report;
-  const room = roomFor(isDetailed);
   room.take(summary.recommendation);
   room.take([report.current, reference.source, record.modelId, record.version]);
   const shared = sharedNotes(results);

@@ -2,6 +2,8 @@
 export const answerCharacters = 8000;
 /** Kept for the names of the fields and the sentence on what is left out. */
 const keptCharacters = 700;
+/** An answer that does not fit is made anew with room for this many characters less, at least. */
+const leastCut = 200;
 
 /** How many items a default answer shows at least, and at most. */
 interface Bounds {
@@ -62,11 +64,16 @@ export function roomFor(isWhole: boolean, characters = answerCharacters - keptCh
   };
 }
 
-/** An answer whose parts are cut only where it would not fit otherwise. */
+/** An answer whose parts are cut only where it would not fit otherwise, and as far as it takes to fit. */
 export function fittingAnswer<Answer>(isWhole: boolean, build: (room: Room) => Answer): Answer {
-  const answer = build(roomFor(isWhole, answerCharacters));
-  const fits = isWhole || JSON.stringify(answer).length <= answerCharacters;
-  return fits ? answer : build(roomFor(false));
+  let characters = answerCharacters;
+  for (;;) {
+    const answer = build(roomFor(isWhole, characters));
+    const tooMany = JSON.stringify(answer).length - answerCharacters;
+    // What has no part left to cut is as it is.
+    if (isWhole || tooMany <= 0 || characters <= 0) return answer;
+    characters -= Math.max(tooMany, leastCut);
+  }
 }
 
 /** The first items that have room, at least `least`. */
