@@ -148,7 +148,7 @@ describe.each(stores)('the main job with the NBA example $name', ({ kind, skippe
     });
     expect(promoted).toMatchObject({ from_stage: 'development', applied: true, archived: ['1'] });
     expect(promoted.warnings.join(' ')).toContain('staging');
-    expect(promoted.undo).toContain('"version":"1"');
+    expect(promoted.undo).toContain('"to_version":"1"');
     const routed = await server.call('predict', { model_id: 'nba', inputs: askedGames });
     expect(routed).toMatchObject({ version: '2', route: 'active' });
     expectLearned(routed, learned.v2);
