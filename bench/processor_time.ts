@@ -17,14 +17,39 @@ export function processorSeconds(pid: number): number {
   return sum;
 }
 
+/** Seconds of the first thread of a process alone; Linux only. */
+export function mainThreadSeconds(pid: number): number {
+  const [user = 0, system = 0] = timesOf(`/proc/${pid}/task/${pid}/stat`).slice(0, 2);
+  return (user + system) / ticks;
+}
+
+/** Seconds of what this process started and that has ended, with what that started; Linux only. */
+export function endedChildrenSeconds(): number {
+  const [, , user = 0, system = 0] = timesOf('/proc/self/stat');
+  return (user + system) / ticks;
+}
+
+/** Ticks: utime, stime and those of children that have ended. */
+function timesOf(file: string): number[] {
+  return fieldsOf(readFileSync(file, 'utf8')).slice(11, 15);
+}
+
+/** The process that started another. */
+export function parentOf(pid: number): number {
+  return fieldsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'))[1] ?? 0;
+}
+
+/** What stands after the name, which may hold anything: state, parent, …, utime, stime and those of children that have ended. */
+function fieldsOf(text: string): number[] {
+  return text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+}
+
 function statusOf(pid: number): { parent: number; seconds: number } | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // After the name, which may hold anything: state, parent, …, utime, stime and those of children that have ended.
-    const fields = text
-      .slice(text.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number);
+    const fields = fieldsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15);
     return { parent: fields[1] ?? 0, seconds: (user + system + childUser + childSystem) / ticks };
   } catch {

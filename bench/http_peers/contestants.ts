@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { getDefaultEnvironment } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { packageDirectory } from '../../src/package_info.ts';
-import { classLabels, type FormName, featureNames, modelFile } from './forms.ts';
+import { type FormName, featureNames, modelFile } from './forms.ts';
+import { games, modelYard, withTools } from './modelyard.ts';
 import { peersDirectory, pythonEnvironment } from './python_environment.ts';
 
 export interface Contestant {
@@ -29,17 +29,8 @@ export async function contestants(environments: string, scratch: string): Promis
     MODEL_REGISTRY_DIR: join(scratch, 'registry'),
     MODELYARD_ENGINE_THREADS: '1',
   };
-  await deploy(settings);
-  const ours = (form: FormName, path: string): Contestant => ({
-    name: `ModelYard, ${form}`,
-    form,
-    path,
-    command: (port, workers) => ({
-      file: process.execPath,
-      args: [built('src/main.js'), 'serve', '--port', String(port), '--workers', String(workers)],
-      env: settings,
-    }),
-  });
+  await withTools(settings, (call) => call('deploy_model', games));
+  const ours = (form: FormName, path: string) => modelYard(`ModelYard, ${form}`, form, path, settings);
   return [
     ours('records', '/v1/models/nba/predict'),
     bare(),
@@ -50,25 +41,6 @@ export async function contestants(environments: string, scratch: string): Promis
     ours('mlflow scoring', '/models/nba/invocations'),
     mlflow(pythonEnvironment('mlflow', environments), scratch),
   ];
-}
-
-async function deploy(env: Record<string, string>): Promise<void> {
-  const client = new Client({ name: 'bench', version: '1.0.0' });
-  await client.connect(
-    new StdioClientTransport({ command: process.execPath, args: [built('src/main.js')], env }),
-  );
-  const answer = await client.callTool({
-    name: 'deploy_model',
-    arguments: {
-      model_id: 'nba',
-      version: '1',
-      source: modelFile,
-      feature_names: featureNames,
-      class_labels: classLabels,
-    },
-  });
-  await client.close();
-  if (answer.isError) throw new Error(JSON.stringify(answer.content));
 }
 
 function bare(): Contestant {

@@ -8,6 +8,7 @@ import type { RunningServer } from './running_server.ts';
 
 /** What a server did in one measurement. */
 export interface Load {
+  calls: number;
   /** Answered calls a second. */
   throughput: number;
   /** Milliseconds. */
@@ -57,6 +58,7 @@ export async function measure(
   if (load.failed > 0 || load.calls === 0)
     throw new Error(`${load.failed} of ${load.calls} calls of ${url} failed: ${stdout}`);
   return {
+    calls: load.calls,
     throughput: load.calls / load.seconds,
     p50: load.p50,
     p99: load.p99,

@@ -22,7 +22,7 @@ export async function startServer(contestant: Contestant, workers: number): Prom
   const child = spawn(file, args, {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    env: { ...withoutOurs(process.env), ...env },
   });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
@@ -54,6 +54,11 @@ export async function startServer(contestant: Contestant, workers: number): Prom
     await pause(200);
   }
   return { pid, url, stop };
+}
+
+/** Servers refuse settings that they do not know, such as those of benches. */
+function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('MODELYARD_')));
 }
 
 async function answers(url: string, contestant: Contestant): Promise<boolean> {
