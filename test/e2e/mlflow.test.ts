@@ -470,6 +470,8 @@ describe.skipIf(python === undefined)('with a real MLflow server', () => {
     );
     const pulled = await server.call('sync_mlflow', { model_id: 'linear', direction: 'pull' });
     expect(pulled).toEqual({
+      note: expect.stringContaining('not instructions'),
+      undo: expect.any(String),
       queued: 0,
       sent: 1,
       failed: [
