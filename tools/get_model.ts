@@ -1,15 +1,13 @@
 import { z } from 'zod';
 import { detail, summarise, versionDetails } from './answers/describe_version.ts';
 import { openAlerts, openAlertsOf } from './answers/open_alerts.ts';
-import { beginning, type Room, roomFor } from './answers/room.ts';
+import { beginning, fittingAnswer, type Room } from './answers/room.ts';
 import { isoTime, notWhole, warnings } from './answers/schemas.ts';
 import { describeAgreement, shadowAgreement } from './answers/shadow_agreement.ts';
 import { storedNote, storedTexts } from './answers/stored_texts.ts';
 import { limit, modelId, responseFormat, stage, version } from './arguments/schemas.ts';
 import { defineTool } from './define_tool.ts';
 
-/** Characters of the lists and texts of a concise answer in all. */
-const partCharacters = 6700;
 /** Characters of the parts of a concise answer; less than 2 000 tokens in all. */
 const most = {
   description: 300,
@@ -99,76 +97,78 @@ export const getModel = defineTool({
       openAlertsOf(services, input.model_id),
     ]);
     const whole = input.response_format === 'detailed';
-    const room = roomFor(whole, partCharacters);
-    room.take(alerts);
-    const versions = room.items(
-      model.versions.map((version) =>
-        input.version !== undefined || whole ? detail(version, whole) : summarise(version),
-      ),
-      'versions',
-      most.versions,
-      { least },
-    );
-    const description =
-      model.description && room.text(model.description, 'the description', most.description);
-    const traffic = {
-      active_version: route?.activeVersion ?? null,
-      weights: room.members(Object.fromEntries(route?.weights ?? []), 'weights', most.deployed),
-      shadow_version: route?.shadowVersion ?? null,
-      sticky: route?.sticky ?? true,
-      ...(routeChange && { changed_at: isoTime(routeChange.at), changed_by: routeChange.by }),
-      deployed_versions: room.items(deployedVersions, 'deployed versions', most.deployed),
-      engines: room.members(Object.fromEntries(engines), 'engines', most.deployed),
-      shadows: room.items(shadows.map(describeAgreement), 'shadows', most.deployed),
-    };
-    const history = model.stageHistory.map((transition) => ({
-      transition_id: transition.transitionId,
-      version: transition.version,
-      from_stage: transition.fromStage,
-      to_stage: transition.toStage,
-      sequence: transition.sequence,
-      kind: transition.kind,
-      forced: transition.forced,
-      at: isoTime(transition.at),
-      by: transition.by,
-      reason: transition.reason && (whole ? transition.reason : beginning(transition.reason, most.reason)),
-    }));
-    const lineage = room.items(
-      model.lineage.map(({ parent, child, parentDeleted }) => ({
-        parent,
-        child,
-        ...(parentDeleted && { parent_deleted: true }),
-      })),
-      'steps of descent',
-      most.lineage,
-    );
-    return {
-      note: storedTexts,
-      model_id: input.model_id,
-      created_at: isoTime(model.createdAt),
-      description,
-      tags: room.members(model.tags, 'tags', most.tags),
-      aliases: room.members(
-        Object.fromEntries(model.aliases.map(({ alias, version }) => [alias, version])),
-        'aliases',
-        most.aliases,
-      ),
-      gates: shownGates(model.gates, room),
-      versions,
-      versions_total: model.totalVersions,
-      traffic,
-      lineage,
-      lineage_truncated: model.lineageTruncated || lineage.length < model.lineage.length,
-      ...(whole && {
-        changes: (await services.access.audit.changesOf(input.model_id, shownChanges)).map(
-          ({ at, by, action, version }) => ({ at: isoTime(at), by, tool: action, version }),
+    const changes =
+      whole &&
+      (await services.access.audit.changesOf(input.model_id, shownChanges)).map(
+        ({ at, by, action, version }) => ({ at: isoTime(at), by, tool: action, version }),
+      );
+    return fittingAnswer(whole, (room) => {
+      room.take(alerts);
+      const versions = room.items(
+        model.versions.map((version) =>
+          input.version !== undefined || whole ? detail(version, whole) : summarise(version),
         ),
-      }),
-      stage_history: room.items(history, 'steps of the stage history', most.history, { least: 1 }),
-      ...(model.faults.length > 0 && { warnings: room.items(model.faults, 'warnings', most.warnings) }),
-      ...room.notWhole('All: response_format=detailed.'),
-      ...alerts,
-    };
+        'versions',
+        most.versions,
+        { least },
+      );
+      const description =
+        model.description && room.text(model.description, 'the description', most.description);
+      const traffic = {
+        active_version: route?.activeVersion ?? null,
+        weights: room.members(Object.fromEntries(route?.weights ?? []), 'weights', most.deployed),
+        shadow_version: route?.shadowVersion ?? null,
+        sticky: route?.sticky ?? true,
+        ...(routeChange && { changed_at: isoTime(routeChange.at), changed_by: routeChange.by }),
+        deployed_versions: room.items(deployedVersions, 'deployed versions', most.deployed),
+        engines: room.members(Object.fromEntries(engines), 'engines', most.deployed),
+        shadows: room.items(shadows.map(describeAgreement), 'shadows', most.deployed),
+      };
+      const history = model.stageHistory.map((transition) => ({
+        transition_id: transition.transitionId,
+        version: transition.version,
+        from_stage: transition.fromStage,
+        to_stage: transition.toStage,
+        sequence: transition.sequence,
+        kind: transition.kind,
+        forced: transition.forced,
+        at: isoTime(transition.at),
+        by: transition.by,
+        reason: transition.reason && (whole ? transition.reason : beginning(transition.reason, most.reason)),
+      }));
+      const lineage = room.items(
+        model.lineage.map(({ parent, child, parentDeleted }) => ({
+          parent,
+          child,
+          ...(parentDeleted && { parent_deleted: true }),
+        })),
+        'steps of descent',
+        most.lineage,
+      );
+      return {
+        note: storedTexts,
+        model_id: input.model_id,
+        created_at: isoTime(model.createdAt),
+        description,
+        tags: room.members(model.tags, 'tags', most.tags),
+        aliases: room.members(
+          Object.fromEntries(model.aliases.map(({ alias, version }) => [alias, version])),
+          'aliases',
+          most.aliases,
+        ),
+        gates: shownGates(model.gates, room),
+        versions,
+        versions_total: model.totalVersions,
+        traffic,
+        lineage,
+        lineage_truncated: model.lineageTruncated || lineage.length < model.lineage.length,
+        ...(changes && { changes }),
+        stage_history: room.items(history, 'steps of the stage history', most.history, { least: 1 }),
+        ...(model.faults.length > 0 && { warnings: room.items(model.faults, 'warnings', most.warnings) }),
+        ...room.notWhole('All: response_format=detailed.'),
+        ...alerts,
+      };
+    });
   },
 });
 

@@ -189,8 +189,9 @@ describeOnEachDatabase('routes', (store) => {
     await set({ '1': 1, '2': 0 }, { shadowVersion: '3' });
     expect((await retire('3')).current).toMatchObject({ activeVersion: '1', shadowVersion: undefined });
     expect((await retire('2')).current).toMatchObject({ weights: [['1', 1]] });
-    expect(await retire('1', true)).toEqual({
+    expect(await retire('1', true)).toMatchObject({
       version: '1',
+      previous: { activeVersion: '1', weights: [['1', 1]] },
       current: undefined,
       warnings: [`No version of ${modelId} is active any more.`],
     });

@@ -36,7 +36,7 @@ export interface Room {
 export function roomFor(isWhole: boolean, characters = answerCharacters - keptCharacters): Room {
   let left = isWhole ? Number.POSITIVE_INFINITY : characters;
   const cuts: string[] = [];
-  const within = (most: number) => (isWhole ? Number.POSITIVE_INFINITY : Math.min(most, left));
+  const within = (most: number) => (left === Number.POSITIVE_INFINITY ? left : Math.min(most, left));
   const count = (shown: number, all: number, what: string) => {
     if (shown < all) cuts.push(`${shown} of ${all} ${what}`);
   };
@@ -66,15 +66,18 @@ export function roomFor(isWhole: boolean, characters = answerCharacters - keptCh
 
 /** An answer whose parts are cut only where it would not fit otherwise, and as far as it takes to fit. */
 export function fittingAnswer<Answer>(isWhole: boolean, build: (room: Room) => Answer): Answer {
-  let characters = answerCharacters;
-  for (;;) {
-    const answer = build(roomFor(isWhole, characters));
-    const tooMany = JSON.stringify(answer).length - answerCharacters;
+  const uncut = build(roomFor(isWhole, Number.POSITIVE_INFINITY));
+  if (isWhole || charactersOf(uncut) <= answerCharacters) return uncut;
+  for (let characters = answerCharacters; ; ) {
+    const answer = build(roomFor(false, characters));
+    const tooMany = charactersOf(answer) - answerCharacters;
     // What has no part left to cut is as it is.
-    if (isWhole || tooMany <= 0 || characters <= 0) return answer;
+    if (tooMany <= 0 || characters <= 0) return answer;
     characters -= Math.max(tooMany, leastCut);
   }
 }
+
+const charactersOf = (answer: unknown) => JSON.stringify(answer).length;
 
 /** The first items that have room, at least `least`. */
 function fitting<Item>(items: readonly Item[], characters: number, least: number): Item[] {
