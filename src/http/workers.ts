@@ -75,6 +75,10 @@ export function superviseWorkers(
 
     const start = () => {
       const worker = cluster.fork();
+      // What cluster itself wants to tell one that is being killed cannot be sent: without a listener that would end the primary.
+      worker.on('error', (error: Error) => {
+        if (worker.process.pid === undefined) ended(worker, error.message, 1);
+      });
       running.set(worker, { startedAt: performance.now(), listens: false });
     };
     const stop = (drains: boolean) => {
@@ -103,7 +107,7 @@ export function superviseWorkers(
       begun += 1;
       if (begun === count) listening(told.data.ports);
     });
-    cluster.on('exit', (worker, code, signal) => {
+    const ended = (worker: Worker, how: string, code: number) => {
       const state = running.get(worker);
       running.delete(worker);
       if (stopping) return endIfDone();
@@ -112,9 +116,7 @@ export function superviseWorkers(
         exitCode = code === 0 ? 1 : code;
         return stop(false);
       }
-      logger.warn(
-        `the worker ${worker.process.pid} ended (${signal ?? `exit code ${code}`}): another one is started`,
-      );
+      logger.warn(`the worker ${worker.process.pid} ended (${how}): another one is started`);
       const ranMs = performance.now() - (state?.startedAt ?? 0);
       pauseMs = ranMs < shortLifeMs ? Math.min(pauseMs * 2, longestPauseMs) : 100;
       const pause = setTimeout(
@@ -125,7 +127,8 @@ export function superviseWorkers(
         ranMs < shortLifeMs ? pauseMs : 0,
       );
       pauses.add(pause);
-    });
+    };
+    cluster.on('exit', (worker, code, signal) => ended(worker, signal ?? `exit code ${code}`, code));
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
       process.on(signal, () => {
         if (!stopping) return stop(signal === 'SIGTERM');

@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, renameSync, unlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, unlinkSync } from 'node:fs';
 import { open, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownedName } from '../storage/owned_name.ts';
@@ -39,6 +39,8 @@ const delayMs = 500;
 export function openReserve(folder: string): Reserve {
   let ready: string | undefined;
   let making = false;
+  /** The file that is being made. */
+  let unfinished: string | undefined;
   let triedAt = Number.NEGATIVE_INFINITY;
   let isRemoved = false;
 
@@ -49,7 +51,10 @@ export function openReserve(folder: string): Reserve {
     const owned = ownedName();
     const path = join(folder, `making~${owned}`);
     try {
-      const file = await open(path, 'wx', 0o600);
+      // At once, so that an end finds it.
+      closeSync(openSync(path, 'wx', 0o600));
+      unfinished = path;
+      const file = await open(path, 'r+');
       try {
         const zeros = Buffer.alloc(pieceBytes);
         for (let at = 0; at + pieceBytes <= size; at += pieceBytes)
@@ -59,11 +64,13 @@ export function openReserve(folder: string): Reserve {
         await file.close();
       }
     } catch {
+      unfinished = undefined;
       // The disk filled up meanwhile: without a reserve, calls are refused when it is full.
       await unlink(path).catch(() => undefined);
       return;
     }
     if (isRemoved) return unlink(path).catch(() => undefined);
+    unfinished = undefined;
     const whole = join(folder, `reserve~${owned}`);
     renameSync(path, whole);
     ready = whole;
@@ -96,13 +103,16 @@ export function openReserve(folder: string): Reserve {
     },
     remove() {
       isRemoved = true;
-      if (ready === undefined) return;
-      try {
-        unlinkSync(ready);
-      } catch {
-        // It is gone already.
+      // The process may end before one that is being made is whole.
+      for (const path of [ready, unfinished]) {
+        try {
+          if (path !== undefined) unlinkSync(path);
+        } catch {
+          // It is gone already.
+        }
       }
       ready = undefined;
+      unfinished = undefined;
     },
   };
 }
