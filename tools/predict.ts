@@ -94,8 +94,13 @@ function showsWords({ predictions, outputs, warnings: told }: Prediction): boole
   return (
     [...(outputs?.values() ?? [])].some(({ datatype }) => datatype === 'BYTES') ||
     labels.some(isOfWords) ||
-    predictions.some(({ value }) => isOfWords(value))
+    predictions.some(({ value }) => typeof firstOf(value) === 'string' && isOfWords(value))
   );
+}
+
+/** The first element: all of a tensor are of one type, so that one of numbers is not walked through. */
+function firstOf(value: unknown): unknown {
+  return Array.isArray(value) ? firstOf(value[0]) : value;
 }
 
 interface ShownPrediction {
