@@ -56,3 +56,29 @@ function statusOf(pid: number): { parent: number; seconds: number } | undefined 
     return undefined;
   }
 }
+
+/** Seconds of each thread of a process and of those that it started, by process and name: `123 node`, `124 host`; Linux only. */
+export function threadSeconds(pid: number): Map<string, number> {
+  const found = new Map<string, number>();
+  const processes = readdirSync('/proc').filter(
+    (name) => /^\d+$/.test(name) && (name === String(pid) || isChildOf(Number(name), pid)),
+  );
+  for (const [at, process] of processes.entries())
+    for (const thread of readdirSync(`/proc/${process}/task`)) {
+      const file = `/proc/${process}/task/${thread}/schedstat`;
+      const nanoseconds = Number(readFileSync(file, 'utf8').split(' ')[0]);
+      found.set(
+        `${at === 0 ? 'server' : `child ${at}`}, ${thread === process ? 'main' : thread}`,
+        nanoseconds / 1e9,
+      );
+    }
+  return found;
+}
+
+function isChildOf(process: number, parent: number): boolean {
+  try {
+    return parentOf(process) === parent;
+  } catch {
+    return false;
+  }
+}

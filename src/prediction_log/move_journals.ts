@@ -26,6 +26,8 @@ const stepBytes = 256 * 1024;
 /**
  * Moves all whole lines of all journals in `directory`, and the segments that wait there, to the database and deletes the
  * finished journals.
+ * A journal is moved as far as it went when its turn came: what is written meanwhile is the next call's, since a mover that
+ * follows its writer line by line makes a transaction for every few rows and never ends.
  * Exactly once: how far a journal was moved is raised in the transaction that inserts its lines, and only
  * from where this process read, so of two processes that move the same lines one does nothing.
  * @returns the number of lines that could not be read.
@@ -59,6 +61,7 @@ async function moveJournal(database: Database, path: string, name: string): Prom
   const file = await open(path, 'r').catch(() => undefined);
   if (file === undefined) return 0;
   try {
+    const { size: end } = await file.stat();
     for (;;) {
       const row = await database
         .selectFrom('journals')
@@ -66,6 +69,7 @@ async function moveJournal(database: Database, path: string, name: string): Prom
         .where('journal', '=', name)
         .executeTakeFirst();
       const from = row?.bytes_moved ?? 0;
+      if (from >= end) return unreadable;
       const lines = await wholeLines(file, from);
       if (lines.length === 0) return unreadable;
       const entries = lines.toString('utf8').split('\n').slice(0, -1).map(parseEntry);

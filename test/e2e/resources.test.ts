@@ -7,6 +7,7 @@ import { startServer, type TestServer } from './client.ts';
 import { type Scratch, scratchDirectory, testModel } from './environment.ts';
 import { withDatabase } from './registry_tables.ts';
 import { stores, type TestStore } from './stores.ts';
+import { until } from './until.ts';
 
 const source = testModel('linear_float32');
 const rows = Array.from({ length: 60 }, (_, index) => ({ f0: index, f1: index % 7, f2: -index }));
@@ -197,14 +198,26 @@ for (const { name, skipped, open } of stores)
     });
 
     it('have health, drift, rollouts and alerts', async () => {
+      for (const [way, client] of clients())
+        expect(await read(client, 'modelyard://models/linear/health'), way).toMatchObject({
+          models: [{ model_id: 'linear', version: '1' }],
+        });
       const { rollout_id } = await server.call('start_rollout', {
         model_id: 'linear',
         version: '2',
         reason: 'to be read',
       });
       for (const [way, client] of clients()) {
-        expect(await read(client, 'modelyard://models/linear/health'), way).toMatchObject({
-          models: [{ model_id: 'linear', version: '1' }],
+        // The rollout deploys its candidate by itself, sooner or later than the first look.
+        const health = await until('the candidate to be deployed', async () => {
+          const found = await read(client, 'modelyard://models/linear/health');
+          return JSON.stringify(found).includes('"version":"2"') ? found : undefined;
+        });
+        expect(health, way).toMatchObject({
+          models: expect.arrayContaining([
+            expect.objectContaining({ model_id: 'linear', version: '1' }),
+            expect.objectContaining({ model_id: 'linear', version: '2' }),
+          ]),
         });
         expect(await read(client, 'modelyard://models/linear/drift/latest'), way).toMatchObject({
           model_id: 'linear',

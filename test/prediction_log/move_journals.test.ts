@@ -35,6 +35,28 @@ describeOnEachDatabase('moving journals', (store) => {
   const minutesOf = (modelId: string) =>
     database.selectFrom('serving_minutes').selectAll().where('model_id', '=', modelId).execute();
 
+  test('ends though its writer goes on', async () => {
+    const modelId = newModel();
+    const directory = temporaryDirectory();
+    const journal = openJournal(directory);
+    const write = () => journal.append([journalLine(answered({ modelId }))]);
+    write();
+    let transactions = 0;
+    const watched: Database = new Proxy(database, {
+      get(target, property) {
+        // Whoever follows its writer line by line would make one transaction for each of these.
+        if (property === 'transaction' && ++transactions < 20) write();
+        const found: unknown = Reflect.get(target, property);
+        return typeof found === 'function' ? found.bind(target) : found;
+      },
+    });
+    await moveJournals(watched, directory, journal);
+    expect(transactions).toBe(1);
+    expect(await rowsOf(modelId)).toHaveLength(1);
+    await move(directory, journal);
+    expect(await rowsOf(modelId)).toHaveLength(2);
+  });
+
   test('keeps every row as it was answered', async () => {
     const modelId = newModel();
     const directory = temporaryDirectory();
