@@ -18,8 +18,8 @@ import { rowIndependence } from '../graph/rows/row_independence.ts';
 import { servingGraph } from '../graph/serving_graph.ts';
 import type { NamedDimensions } from './protocol.ts';
 import {
-  frame,
   framePrefixBytes,
+  framer,
   type HostAnswer,
   type HostRequest,
   headerParser,
@@ -121,7 +121,7 @@ async function run(request: Extract<HostRequest, { operation: 'run' }>, body: Ui
     feeds[name] = Reflect.construct(RuntimeTensor, [runtimeType, tensor.data, tensor.shape]);
   }
   const started = performance.now();
-  const results = await atOnce(() => loaded.run(feeds, request.fetches));
+  const results = await loaded.run(feeds, request.fetches);
   const runMs = performance.now() - started;
   const elements = request.fetches.reduce((sum, name) => sum + (results[name]?.size ?? 0), 0);
   if (elements > maxOutputElements) return { header: { status: 'too_large', elements } };
@@ -153,18 +153,11 @@ async function run(request: Extract<HostRequest, { operation: 'run' }>, body: Ui
 }
 
 /**
- * Calls what puts its work off with setImmediate, so that it does it at once. The runtime does that with each run, though it
- * then blocks the thread all the same: a turn of the event loop takes longer than a small run.
+ * The runtime puts each run behind setImmediate, though it then blocks the thread all the same: a turn of the event loop takes
+ * longer than a small run. Here it runs at once.
  */
-function atOnce<T>(work: () => T): T {
-  const later = globalThis.setImmediate;
-  Reflect.set(globalThis, 'setImmediate', (callback: () => void) => callback());
-  try {
-    return work();
-  } finally {
-    globalThis.setImmediate = later;
-  }
-}
+const inLaterTurn = globalThis.setImmediate;
+Reflect.set(globalThis, 'setImmediate', (callback: () => void) => callback());
 
 /** The event loop gets a turn, in which the memory of old tensors is given back, after so many runs … */
 const runsBetweenTurns = 64;
@@ -179,7 +172,7 @@ async function giveTurn(bytes: number): Promise<void> {
   if (++runsSinceTurn < runsBetweenTurns && bytesSinceTurn < bytesBetweenTurns) return;
   runsSinceTurn = 0;
   bytesSinceTurn = 0;
-  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => inLaterTurn(resolve));
 }
 
 function elementsOf(tensor: RuntimeTensor): TensorData {
@@ -188,24 +181,71 @@ function elementsOf(tensor: RuntimeTensor): TensorData {
   return Array.isArray(data) ? data.map(String) : data;
 }
 
-const chunk = Buffer.allocUnsafe(64 * 1024);
-let unread = chunk.subarray(0, 0);
+/** What has come and is not read yet: the bytes of `inbox` from `unreadFrom` to `unreadTo`. */
+const inbox = Buffer.allocUnsafe(64 * 1024);
+let unreadFrom = 0;
+let unreadTo = 0;
 
-/** Reads exactly `length` bytes, or undefined at the end of input. Small reads take what has come in one go. */
+interface Frame {
+  header: Buffer;
+  body: Buffer;
+}
+
+/**
+ * Reads one frame, or undefined at the end of input. One that fits into the inbox is read in one go where it has come whole,
+ * and stays there: its bytes are overwritten by the next.
+ */
+function readFrame(): Frame | undefined {
+  const prefixAt = readAhead(framePrefixBytes);
+  if (prefixAt === undefined) return undefined;
+  const headerBytes = inbox.readUInt32LE(prefixAt);
+  const bodyBytes = inbox.readUInt32LE(prefixAt + 4);
+  const bytes = headerBytes + bodyBytes;
+  if (bytes > inbox.length) {
+    const header = readExactly(headerBytes);
+    const body = header && readExactly(bodyBytes);
+    return body && { header, body };
+  }
+  const at = readAhead(bytes);
+  if (at === undefined) return undefined;
+  return {
+    header: inbox.subarray(at, at + headerBytes),
+    body: inbox.subarray(at + headerBytes, at + bytes),
+  };
+}
+
+/** Takes `length` bytes, no more than the inbox has room for, as they stand in it. @returns where; undefined at the end of input */
+function readAhead(length: number): number | undefined {
+  if (unreadFrom + length > inbox.length || unreadFrom === unreadTo) {
+    inbox.copyWithin(0, unreadFrom, unreadTo);
+    unreadTo -= unreadFrom;
+    unreadFrom = 0;
+  }
+  while (unreadTo - unreadFrom < length) {
+    const count = readInto(inbox, unreadTo);
+    if (count === 0) return undefined;
+    unreadTo += count;
+  }
+  const at = unreadFrom;
+  unreadFrom += length;
+  return at;
+}
+
+/** Reads exactly `length` bytes into memory of their own, or undefined at the end of input. */
 function readExactly(length: number): Buffer | undefined {
   const buffer = Buffer.allocUnsafe(length);
-  let filled = unread.copy(buffer, 0, 0, length);
-  unread = unread.subarray(filled);
+  let filled = inbox.copy(buffer, 0, unreadFrom, Math.min(unreadTo, unreadFrom + length));
+  unreadFrom += filled;
   while (filled < length) {
-    const missing = length - filled;
-    const target = missing < chunk.length ? chunk : buffer.subarray(filled);
-    const count = retryWhileBusy(() => readSync(requestPipe, target, 0, target.length, null));
+    const count = readInto(buffer, filled);
     if (count === 0) return undefined;
-    const taken = target === chunk ? chunk.copy(buffer, filled, 0, Math.min(count, missing)) : count;
-    if (target === chunk) unread = chunk.subarray(taken, count);
-    filled += taken;
+    filled += count;
   }
   return buffer;
+}
+
+function readInto(buffer: Buffer, offset: number): number {
+  return retryWhileBusy(() => readSync(requestPipe, buffer, offset, buffer.length - offset, null));
 }
 
 function writeAll(buffer: Buffer): void {
@@ -232,12 +272,12 @@ function retryWhileBusy(operation: () => number): number {
 
 async function serve(): Promise<void> {
   const parseHeader = headerParser(parseRequest);
+  const frame = framer();
   for (;;) {
-    const prefix = readExactly(framePrefixBytes);
-    const header = prefix && readExactly(prefix.readUInt32LE(0));
-    const body = prefix && readExactly(prefix.readUInt32LE(4));
-    if (header === undefined || body === undefined) return;
-    const request = parseHeader(header);
+    const asked = readFrame();
+    if (asked === undefined) return;
+    const { body } = asked;
+    const request = parseHeader(asked.header);
     let answer: Answer;
     try {
       answer = request.operation === 'load' ? await load(request) : await run(request, body);

@@ -8,8 +8,8 @@ import { ModelYardError } from '../../errors.ts';
 import { nativePartComplaint, noteRuntime } from '../../native_parts.ts';
 import { memoryCapMarker } from './lifeline_pipe.ts';
 import {
-  frame,
   framePrefixBytes,
+  framer,
   type HostAnswer,
   type HostRequest,
   headerParser,
@@ -89,6 +89,7 @@ export function spawnHost(memoryBytes = totalmem() / 2): HostProcess {
         : crashed(operation, how, lastWords),
     );
   };
+  const frame = framer();
   const parser = frameParser((reply) => settle()?.resolve(reply));
 
   child.once('error', (error) => ended(error.message));

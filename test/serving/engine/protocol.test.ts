@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { datatypes } from '../../../src/registry/datatypes.ts';
 import { frameParser } from '../../../src/serving/engine/host_process.ts';
 import {
-  frame,
   framePrefixBytes,
+  framer,
   type HostAnswer,
+  type HostRequest,
   maxBodyBytes,
   packTensors,
   unpackTensors,
@@ -28,6 +29,12 @@ const tensor: fc.Arbitrary<Tensor> = fc
       .map((bits) => ({ datatype: name, shape, data: type.view(Uint8Array.from(bits).buffer) }));
   });
 const tensors = fc.array(fc.tuple(fc.string(), tensor), { maxLength: 4 }).map((entries) => new Map(entries));
+
+const run = (fetches: string[], shape: number[]): HostRequest => ({
+  operation: 'run',
+  tensors: [{ name: 'x', datatype: 'FP32', shape, bytes: 8 }],
+  fetches,
+});
 
 const bytesOf = (parts: readonly Uint8Array[]) => Buffer.concat(parts);
 const bitsOf = ({ data }: Tensor) =>
@@ -58,12 +65,23 @@ test('packing takes the elements that a tensor has, not the memory around them',
 });
 
 describe('frames', () => {
-  const answer = fc.record({
-    header: fc.record({
+  // Few kinds, so that some come twice in a row: the JSON of such a header is neither made nor parsed again.
+  const tensors = fc.record({
+    name: fc.constantFrom('x', 'y'),
+    datatype: fc.constantFrom('FP32' as const, 'INT32' as const),
+    shape: fc.constantFrom<number[]>([1, 2], [2, 1], [2]),
+    bytes: fc.constantFrom(8, 16),
+  });
+  const header: fc.Arbitrary<HostAnswer> = fc.oneof(
+    fc.record({
       status: fc.constant('failed' as const),
-      // Some come twice in a row: such a header is parsed once.
       message: fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('one', 'two')),
     }),
+    fc.record({ status: fc.constant('ran' as const), tensors: fc.array(tensors, { maxLength: 2 }) }),
+    fc.record({ status: fc.constant('too_large' as const), elements: fc.nat(2) }),
+  );
+  const answer = fc.record({
+    header,
     runMs: fc.double({ noNaN: true }),
     body: fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.constant(new Uint8Array(5000).fill(7))),
   });
@@ -71,9 +89,10 @@ describe('frames', () => {
   test('are found again, however the bytes are cut', () => {
     fc.assert(
       fc.property(
-        fc.array(answer, { maxLength: 5 }),
+        fc.array(answer, { maxLength: 8 }),
         fc.infiniteStream(fc.oneof(fc.nat(30), fc.nat(4000))),
         (sent, sizes) => {
+          const frame = framer();
           const stream = bytesOf(sent.flatMap(({ header, body, runMs }) => frame(header, [body], runMs)));
           const received: { header: HostAnswer; body: Uint8Array; runMs: number }[] = [];
           let accepted = true;
@@ -89,7 +108,7 @@ describe('frames', () => {
           expect(received).toEqual(sent);
         },
       ),
-      { numRuns: 50 },
+      { numRuns: 200 },
     );
   });
 
@@ -98,10 +117,22 @@ describe('frames', () => {
     ['a body that is too long', (bytes) => bytes.writeUInt32LE(maxBodyBytes + 1, 4)],
     ['a header that is no JSON', (bytes) => bytes.fill('x', framePrefixBytes)],
   ])('with %s are refused, not thrown at the server', (_, spoil) => {
-    const bytes = bytesOf(frame({ status: 'failed', message: 'a message' }));
+    const bytes = bytesOf(framer()({ status: 'failed', message: 'a message' }));
     spoil(bytes);
     const parse = frameParser(() => expect.unreachable());
     expect(parse(bytes)).toBe(false);
+  });
+
+  test.each<[string, HostRequest, HostRequest]>([
+    ['another output', run(['a'], [1]), run(['b'], [1])],
+    ['one output more', run(['a'], [1]), run(['a', 'b'], [1])],
+    ['another shape', run(['a'], [1]), run(['a'], [2])],
+    ['another operation', { operation: 'load', path: 'p', sha256: 's', threads: 1 }, run(['a'], [1])],
+  ])('for a request with %s say so', (_, before, now) => {
+    const frame = framer();
+    frame(before);
+    expect(bytesOf(frame(now))).toEqual(bytesOf(framer()(now)));
+    expect(bytesOf(frame(now))).not.toEqual(bytesOf(framer()(before)));
   });
 
   test('are not found in what something else printed', () => {
