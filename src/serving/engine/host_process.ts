@@ -6,6 +6,7 @@ import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js';
 import { builtFile } from '../../built_file.ts';
 import { ModelYardError } from '../../errors.ts';
 import { nativePartComplaint, noteRuntime } from '../../native_parts.ts';
+import { createDeadlines, type Timed } from './deadlines.ts';
 import { memoryCapMarker } from './lifeline_pipe.ts';
 import {
   framePrefixBytes,
@@ -41,6 +42,14 @@ export interface HostReply {
 
 type Operation = HostRequest['operation'];
 
+/** A request that is not answered yet. */
+interface Waiting extends Timed {
+  operation: Operation;
+  timeoutMs: number;
+  resolve(reply: HostReply): void;
+  reject(error: Error): void;
+}
+
 const hostFile = fileURLToPath(builtFile('host.js'));
 
 /** What a host needs of the environment. A model gets no secrets: not the database's address, no tokens. */
@@ -62,14 +71,7 @@ export function spawnHost(memoryBytes = totalmem() / 2): HostProcess {
     cwd: tmpdir(),
     windowsHide: true,
   });
-  let waiting:
-    | {
-        operation: Operation;
-        resolve(reply: HostReply): void;
-        reject(error: Error): void;
-        timer: NodeJS.Timeout;
-      }
-    | undefined;
+  let waiting: Waiting | undefined;
   let alive = true;
   let lastWords = '';
   let endedByItself = false;
@@ -77,9 +79,14 @@ export function spawnHost(memoryBytes = totalmem() / 2): HostProcess {
   const settle = () => {
     const settled = waiting;
     waiting = undefined;
-    clearTimeout(settled?.timer);
+    if (settled !== undefined) deadlines.leave(settled);
     return settled;
   };
+  const deadlines = createDeadlines<Waiting>(({ operation, timeoutMs, reject }) => {
+    settle();
+    kill();
+    reject(timedOut(operation, timeoutMs));
+  });
   const ended = (how: string) => {
     alive = false;
     const { operation = 'run', reject } = settle() ?? {};
@@ -120,12 +127,8 @@ export function spawnHost(memoryBytes = totalmem() / 2): HostProcess {
       new Promise((resolve, reject) => {
         const { operation } = header;
         if (!alive) return reject(crashed(operation, 'it had ended before the call', lastWords));
-        const timer = setTimeout(() => {
-          const late = settle();
-          kill();
-          late?.reject(timedOut(operation, timeoutMs));
-        }, timeoutMs);
-        waiting = { operation, resolve, reject, timer };
+        waiting = { operation, timeoutMs, resolve, reject, dueAt: performance.now() + timeoutMs };
+        deadlines.add(waiting);
         for (const part of frame(header, body)) child.stdin?.write(part);
       }),
   };

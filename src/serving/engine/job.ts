@@ -1,6 +1,7 @@
 import type { Cancelling } from '../../cancelling.ts';
 import { ModelYardError } from '../../errors.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
+import type { Deadlines, Timed } from './deadlines.ts';
 import type { NamedTensors } from './protocol.ts';
 
 /** Told of the run that answered a call: how long the model took, and how long the call waited before, milliseconds. */
@@ -16,7 +17,8 @@ export interface JobOptions {
 }
 
 /** A call that waits for a host or runs on one. */
-export interface Job {
+export interface Job extends Timed {
+  /** Those of a call that was answered are gone. */
   tensors: NamedTensors;
   /** The outputs that are computed. */
   outputs: readonly TensorSpec[];
@@ -37,6 +39,8 @@ export interface Job {
   onRun: OnRun | undefined;
   /** No time limit applies any more: what remains is to find whose fault a failure was. */
   stopClock(): void;
+  /** Its time is up, as the deadlines say. */
+  timeIsUp(): void;
   resolve(outputs: NamedTensors): void;
   reject(error: unknown): void;
 }
@@ -59,6 +63,7 @@ const extension = { share: 0.25, leastMs: 5_000 };
 /** The pool that a call waits in. */
 export interface JobOwner {
   timeoutMs: number;
+  deadlines: Deadlines<Job>;
   /** Whether calls wait for a host that another call holds up and that is about to be replaced. */
   isHeldUp(): boolean;
   /** The call is settled, answered or not. */
@@ -82,22 +87,23 @@ export function createJob(
 
 /** A class: functions made for each call would take longer than the rest of what is made for it. */
 class WaitingJob implements Job {
-  readonly tensors: NamedTensors;
+  tensors: NamedTensors;
   readonly outputs: readonly TensorSpec[];
   rows: number | undefined;
   readonly isSearch: boolean;
   settled = false;
   checked = false;
   readonly queuedAt = performance.now();
+  dueAt: number;
   run: Job['run'];
   afterHang: Job['afterHang'];
-  readonly onRun: OnRun | undefined;
+  onRun: OnRun | undefined;
   readonly #owner: JobOwner;
-  readonly #resolve: (outputs: NamedTensors) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #signal: Cancelling | undefined;
-  readonly #abort: (() => void) | undefined;
-  #timer: NodeJS.Timeout;
+  #resolve: (outputs: NamedTensors) => void;
+  #reject: (error: unknown) => void;
+  #signal: Cancelling | undefined;
+  #abort: (() => void) | undefined;
+  #isExtended = false;
 
   constructor(
     tensors: NamedTensors,
@@ -118,16 +124,18 @@ class WaitingJob implements Job {
       this.#abort = () => this.reject(cancelled());
       signal.addEventListener('abort', this.#abort);
     }
-    this.#timer = setTimeout(timeIsUp, owner.timeoutMs, this, false);
+    this.dueAt = this.queuedAt + owner.timeoutMs;
+    owner.deadlines.add(this);
   }
 
   stopClock(): void {
-    clearTimeout(this.#timer);
+    this.#owner.deadlines.leave(this);
   }
 
   resolve(outputs: NamedTensors): void {
     this.#settle();
     this.#resolve(outputs);
+    this.#letGo();
   }
 
   reject(error: unknown): void {
@@ -138,17 +146,26 @@ class WaitingJob implements Job {
   #settle(): void {
     this.settled = true;
     this.#owner.leave(this);
-    clearTimeout(this.#timer);
+    this.#owner.deadlines.leave(this);
     if (this.#abort !== undefined) this.#signal?.removeEventListener('abort', this.#abort);
   }
 
-  timeIsUp(isExtended: boolean): void {
+  /** Lists may hold an answered call for long enough that garbage collection would copy all that hangs on it. */
+  #letGo(): void {
+    this.tensors = nothing;
+    this.onRun = undefined;
+    this.#resolve = this.#reject = ignore;
+    this.#signal = this.#abort = undefined;
+  }
+
+  timeIsUp(): void {
     const owner = this.#owner;
     // The run's own limit ends it; then whose fault it was is judged.
     if (hasItsTime(this, owner.timeoutMs)) return;
-    if (!isExtended && this.run === undefined && owner.isHeldUp()) {
-      const extensionMs = Math.max(extension.leastMs, extension.share * owner.timeoutMs);
-      this.#timer = setTimeout(timeIsUp, extensionMs, this, true);
+    if (!this.#isExtended && this.run === undefined && owner.isHeldUp()) {
+      this.#isExtended = true;
+      this.dueAt = performance.now() + Math.max(extension.leastMs, extension.share * owner.timeoutMs);
+      owner.deadlines.add(this);
       return;
     }
     this.#settle();
@@ -156,9 +173,8 @@ class WaitingJob implements Job {
   }
 }
 
-function timeIsUp(job: WaitingJob, isExtended: boolean): void {
-  job.timeIsUp(isExtended);
-}
+const nothing: NamedTensors = new Map();
+const ignore = () => undefined;
 
 /** Whether it runs alone by a limit that leaves it all its time. */
 function hasItsTime({ run, queuedAt, afterHang }: Job, timeoutMs: number): boolean {

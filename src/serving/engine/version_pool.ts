@@ -3,6 +3,7 @@ import type { KnownInput } from '../graph/known_inputs.ts';
 import type { RowIndependence } from '../graph/rows/row_independence.ts';
 import { batchRows, joinRows, splitRows } from './batching.ts';
 import { createBlame } from './blame.ts';
+import { createDeadlines } from './deadlines.ts';
 import { RunFailure } from './fault.ts';
 import { cancelled, createJob, type Job, type JobOptions, type JobOwner, queueFull } from './job.ts';
 import { createJudge, isHang } from './judge.ts';
@@ -207,6 +208,7 @@ export function createVersionPool(
 
   const owner: JobOwner = {
     timeoutMs: runTimeoutMs,
+    deadlines: createDeadlines((job) => job.timeIsUp()),
     isHeldUp: hosts.isHeldUp,
     // One that nobody waits for any more takes no place in the queue.
     leave(job) {
