@@ -24,15 +24,23 @@ export function callOrder(): CallOrder {
       made.then(forget, forget);
       return made;
     },
-    async use(modelId, use, isMissing) {
+    use(modelId, use, isMissing) {
       const before = lastChange.get(modelId);
-      try {
-        return await use();
-      } catch (error) {
-        if (before === undefined || !isMissing(error)) throw error;
-        await before.catch(() => undefined);
-        return use();
-      }
+      return before === undefined ? use() : useAfter(before, use, isMissing);
     },
   };
+}
+
+async function useAfter<T>(
+  before: Promise<unknown>,
+  use: () => Promise<T>,
+  isMissing: (error: unknown) => boolean,
+): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    await before.catch(() => undefined);
+    return use();
+  }
 }

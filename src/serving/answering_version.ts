@@ -25,33 +25,50 @@ interface Call {
   entityKey?: string | undefined;
 }
 
-/**
- * The version that answers, by the caller's pin or the route and the breakers.
- * @throws VERSION_NOT_FOUND, NOT_DEPLOYED, CIRCUIT_OPEN; INTERNAL where what is stored of it is damaged
- */
-export async function answeringVersion(
-  { database, breakers, clock, random }: ChoiceDependencies,
+/** The version that answers a call, and why that one. */
+export interface VersionChoice {
+  version: ServedVersion;
+  route: RouteKind;
+  warnings: string[];
+}
+
+/** The version that answers by the route and the breakers, or by the caller's pin; undefined where it is to be found out or none can. */
+export function routedVersion(
+  { breakers, random }: Pick<ChoiceDependencies, 'breakers' | 'random'>,
   model: ServedModel,
   { modelId, version: pinned, entityKey }: Call,
-): Promise<{ version: ServedVersion; route: RouteKind; warnings: string[] }> {
+): VersionChoice | undefined {
+  if (pinned !== undefined) {
+    const version = servedVersion(model, pinned);
+    if (version === undefined || !breakers.allows(version)) return undefined;
+    return { version, route: 'pinned', warnings: [] };
+  }
   const isCallable = (name: string) => {
     const candidate = model.versions.get(name);
     return candidate !== undefined && breakers.allows(candidate);
   };
+  const choice = chooseVersion(modelId, model.route, entityKey, isCallable, random());
+  const version = 'version' in choice ? model.versions.get(choice.version) : undefined;
+  if (!('version' in choice) || version === undefined) return undefined;
+  const warnings =
+    choice.route === 'fallback' ? [`${outOfRoute(model)}; ${choice.version} answered instead.`] : [];
+  return { version, route: choice.route, warnings };
+}
+
+/**
+ * The version that answers where `routedVersion` finds none.
+ * @throws VERSION_NOT_FOUND, NOT_DEPLOYED, CIRCUIT_OPEN; INTERNAL where what is stored of it is damaged
+ */
+export async function versionOrWhyNot(
+  { database, breakers, clock }: ChoiceDependencies,
+  model: ServedModel,
+  { modelId, version: pinned }: Call,
+): Promise<VersionChoice> {
   if (pinned !== undefined) {
-    const version = servedVersion(model, pinned) ?? (await findServed(database, modelId, pinned, model));
+    const version = await findServed(database, modelId, pinned, model);
     if (!breakers.allows(version)) throw circuitOpen(modelId, [version], clock());
     return { version, route: 'pinned', warnings: [] };
   }
-  const choice = chooseVersion(modelId, model.route, entityKey, isCallable, random());
-  const version = 'version' in choice ? model.versions.get(choice.version) : undefined;
-  if ('version' in choice && version !== undefined)
-    return {
-      version,
-      route: choice.route,
-      warnings:
-        choice.route === 'fallback' ? [`${outOfRoute(model)}; ${choice.version} answered instead.`] : [],
-    };
   const routed = [...model.versions.values()].filter(({ record }) =>
     model.route?.weights.some(([name]) => name === record.version),
   );

@@ -11,14 +11,23 @@ export function observed(
   predict: (request: PredictRequest) => Promise<PredictAnswer>,
   observer: () => CallObserver | undefined,
 ): (request: PredictRequest) => Promise<PredictAnswer> {
-  return async (request) => {
-    try {
-      const answer = await predict(request);
-      observer()?.answered(request, answer);
-      return answer;
-    } catch (error) {
-      observer()?.failed(request, error);
-      throw error;
-    }
+  return (request) => {
+    const hearing = observer();
+    return hearing === undefined ? predict(request) : heard(predict(request), request, hearing);
   };
+}
+
+async function heard(
+  answering: Promise<PredictAnswer>,
+  request: PredictRequest,
+  observer: CallObserver,
+): Promise<PredictAnswer> {
+  try {
+    const answer = await answering;
+    observer.answered(request, answer);
+    return answer;
+  } catch (error) {
+    observer.failed(request, error);
+    throw error;
+  }
 }

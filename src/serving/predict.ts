@@ -4,7 +4,7 @@ import { ModelYardError } from '../errors.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TensorJson } from '../tensors/json_tensors.ts';
-import { answeringVersion } from './answering_version.ts';
+import { routedVersion, versionOrWhyNot } from './answering_version.ts';
 import type { Breakers } from './breakers.ts';
 import { type CallerIds, type KnownIds, requireIds, rowDigests } from './caller_ids.ts';
 import { type ChosenOutputs, chooseOutputs } from './chosen_outputs.ts';
@@ -91,8 +91,9 @@ export async function predict(
   const { modelId, input: given, predictionIds: ids } = request;
   const started = performance.now();
   if (typeof given === 'object' && given.kind === 'records') requireRowLimit(given.records.length);
-  const model = await served.read(modelId);
-  const choice = await answeringVersion(dependencies, model, request);
+  const model = served.fresh(modelId) ?? (await served.read(modelId));
+  const choice =
+    routedVersion(dependencies, model, request) ?? (await versionOrWhyNot(dependencies, model, request));
   const { record } = choice.version;
   const input = typeof given === 'function' ? given(record.signature) : given;
   const tensors = encodeInput(record, input);
@@ -167,12 +168,19 @@ async function answer(
   const prepare = () => {
     const predictionIds = own?.ids ?? Array.from({ length: rows }, newPredictionId);
     const features = loggedFeatures(record, input, rows);
-    const entry = { at: call.at, modelId, version: record.version, route, routeSetAt, entityKey, traceId };
-    return {
+    const log = sink.begin({
+      at: call.at,
+      modelId,
+      version: record.version,
+      route,
+      routeSetAt,
+      entityKey,
+      traceId,
       predictionIds,
       features,
-      log: sink.begin({ ...entry, predictionIds, features, digests: own?.digests }),
-    };
+      digests: own?.digests,
+    });
+    return { predictionIds, features, log };
   };
   let prepared: ReturnType<typeof prepare> | undefined;
   let outputs: NamedTensors;

@@ -23,11 +23,12 @@ export interface SentTensors {
 }
 
 export function sentTensors(input: PredictInput, chosen: ChosenOutputs, outputs: NamedTensors): SentTensors {
-  const sent = chosen.fetched.flatMap(({ name, role }): [string, Tensor][] => {
+  const sent: [string, Tensor][] = [];
+  for (const { name, role } of chosen.fetched) {
     const tensor = outputs.get(name);
     const isSent = chosen.isSent(name) && (input.kind !== 'records' || role === 'call');
-    return isSent && tensor !== undefined ? [[name, tensor]] : [];
-  });
+    if (isSent && tensor !== undefined) sent.push([name, tensor]);
+  }
   if (input.kind === 'typed') return { outputs: undefined, tensors: new Map(sent) };
   if (sent.length === 0 && input.kind === 'records') return { outputs: undefined, tensors: undefined };
   return {
@@ -45,7 +46,9 @@ export function requireFewElements(signature: Signature, outputs: NamedTensors, 
 
 /** Whether an answer may be so large that it is measured, and made in turns of the event loop. */
 export function mayBeLarge(outputs: NamedTensors): boolean {
-  return elementsOf(outputs) >= surelySmall || [...outputs.values()].some(({ data }) => Array.isArray(data));
+  if (elementsOf(outputs) >= surelySmall) return true;
+  for (const { data } of outputs.values()) if (Array.isArray(data)) return true;
+  return false;
 }
 
 /** @throws LIMIT_EXCEEDED when the answer is larger than what clients take in one message, saying what would fit */
@@ -74,7 +77,9 @@ function bytesOf(tensors: NamedTensors): number {
 }
 
 function elementsOf(outputs: NamedTensors): number {
-  return [...outputs.values()].reduce((sum, { data }) => sum + data.length, 0);
+  let elements = 0;
+  for (const { data } of outputs.values()) elements += data.length;
+  return elements;
 }
 
 function tooLarge(

@@ -30,15 +30,26 @@ export function callSignature(signature: Signature): Signature {
  * groups of so many, the last filled up with copies of its last row, if it is proven that rows change no other's answer.
  * @throws SIGNATURE_MISMATCH where the number of rows does not fit and that is not proven, and what Engine.run throws
  */
-export async function runRows(
+export function runRows(
   engine: Pick<Engine, 'run' | 'rows'>,
   model: EngineModel,
   tensors: NamedTensors,
   options: RunOptions = {},
 ): Promise<NamedTensors> {
   const group = fixedRows(model.inputs);
+  if (group === undefined) return engine.run(model, tensors, options);
   const rows = batchRows(tensors);
-  if (group === undefined || rows === undefined || rows === group) return engine.run(model, tensors, options);
+  if (rows === undefined || rows === group) return engine.run(model, tensors, options);
+  return runInGroups(engine, model, tensors, { group, rows }, options);
+}
+
+async function runInGroups(
+  engine: Pick<Engine, 'run' | 'rows'>,
+  model: EngineModel,
+  tensors: NamedTensors,
+  { group, rows }: { group: number; rows: number },
+  options: RunOptions,
+): Promise<NamedTensors> {
   const independence = await engine.rows(model);
   // An output that is not one a row belongs to one run, and cannot be put together from several.
   if (rows === 0 || !independence.independent || !independence.outputsByRow)

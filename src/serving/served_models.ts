@@ -44,6 +44,8 @@ const usableForMs = 900;
 const patienceMs = 1000;
 
 export interface ServedModels extends Follower {
+  /** The same as `read` gives, where it is known and fresh: without waiting. */
+  fresh(modelId: string): ServedModel | undefined;
   /**
    * The served versions of a model, at most 900 ms old; empty when nothing is deployed. While the database is away or does not
    * answer, what was known last, which says so.
@@ -54,6 +56,8 @@ export interface ServedModels extends Follower {
 
 interface Reading {
   model: Promise<ServedModel>;
+  /** What it found, once it has. */
+  found: ServedModel | undefined;
   /** When it began: what was changed later may be missing. */
   since: number;
 }
@@ -90,7 +94,11 @@ export function servedModels(database: Database, slowMs: number): ServedModels {
     }
   };
   const begin = (modelId: string, knowledge: Knowledge): Reading => {
-    const reading = { model: readOr(modelId, knowledge), since: performance.now() };
+    const reading: Reading = {
+      model: readOr(modelId, knowledge),
+      found: undefined,
+      since: performance.now(),
+    };
     knowledge.underWay = reading;
     const finish = (isServed: boolean) => {
       knowledge.underWay = undefined;
@@ -101,12 +109,21 @@ export function servedModels(database: Database, slowMs: number): ServedModels {
       }
     };
     reading.model.then(
-      ({ versions, damaged }) => finish(versions.size + damaged.size > 0),
+      (model) => {
+        reading.found = model;
+        finish(model.versions.size + model.damaged.size > 0);
+      },
       () => finish(false),
     );
     return reading;
   };
   return {
+    fresh(modelId) {
+      const current = known.get(modelId)?.current;
+      return current !== undefined && performance.now() - current.since < freshForMs
+        ? current.found
+        : undefined;
+    },
     async read(modelId) {
       const knowledge = knowledgeOf(modelId);
       const { current, last } = knowledge;
@@ -123,7 +140,7 @@ export function servedModels(database: Database, slowMs: number): ServedModels {
         if (model.versions.size + model.damaged.size === 0) known.delete(modelId);
         else
           known.set(modelId, {
-            current: { model: Promise.resolve(model), since },
+            current: { model: Promise.resolve(model), found: model, since },
             underWay: undefined,
             last: model,
           });

@@ -38,38 +38,78 @@ export function readPredictions(
   classLabels: readonly string[] | undefined,
   rows: number,
 ): RowPrediction[] {
-  const specs = signature.filter(({ role }) => role !== 'call');
-  const names = classLabels ?? classesOf(specs).map(String);
-  const readRow = predictionReader(readingOf(specs, names), names, specs, outputs, rows);
+  const readRow = predictionReader(planOf(signature, classLabels), outputs, rows);
   return Array.from({ length: rows }, (_, row) => readRow(row));
 }
 
+/** How the outputs of a version are read, whatever the call; outputs by their positions in `specs`. */
+interface Plan {
+  classLabels: readonly string[] | undefined;
+  /** Those that have rows. */
+  specs: readonly TensorSpec[];
+  names: readonly string[];
+  reading: Reading;
+  label: number | undefined;
+  deciding: number | undefined;
+  columns: readonly number[];
+  /** All but the label … */
+  others: readonly number[];
+  /** … and those of them that are no column. */
+  othersThanColumns: readonly number[];
+  tolerance: number;
+}
+
+/** A signature never changes, and a version's calls come with the same one. */
+const plans = new WeakMap<readonly TensorSpec[], Plan>();
+
+function planOf(signature: readonly TensorSpec[], classLabels: readonly string[] | undefined): Plan {
+  const known = plans.get(signature);
+  if (known !== undefined && known.classLabels === classLabels) return known;
+  const specs = signature.filter(({ role }) => role !== 'call');
+  const names = classLabels ?? classesOf(specs).map(String);
+  const reading = readingOf(specs, names);
+  const { columns, decidedBy } = reading;
+  const label = positionsOf(specs, [reading.label])[0];
+  const others = specs.flatMap((_, position) => (position === label ? [] : [position]));
+  const plan: Plan = {
+    classLabels,
+    specs,
+    names,
+    reading,
+    label,
+    deciding: positionsOf(specs, [decidedBy])[0],
+    columns: positionsOf(specs, columns),
+    others,
+    othersThanColumns: others.filter((position) => !columns.includes(specs[position]?.name ?? '')),
+    tolerance: toleranceOf(specs, columns),
+  };
+  plans.set(signature, plan);
+  return plan;
+}
+
+function positionsOf(specs: readonly TensorSpec[], wanted: readonly (string | undefined)[]): number[] {
+  return wanted
+    .map((name) => specs.findIndex((spec) => spec.name === name))
+    .filter((position) => position !== -1);
+}
+
 /** Reads one row's prediction; what is the same for all rows is done once. */
-function predictionReader(
-  reading: Reading,
-  names: readonly string[],
-  specs: readonly TensorSpec[],
-  outputs: NamedTensors,
-  rows: number,
-): (row: number) => RowPrediction {
-  const { label, columns, isPositive } = reading;
-  const readers = new Map(specs.map((spec) => [spec.name, rowReader(spec, outputs.get(spec.name), rows)]));
-  const readersOf = (wanted: readonly string[]) => wanted.flatMap((name) => readers.get(name) ?? []);
-  const all = [...readers.values()];
-  if (label === undefined && columns.length === 0)
+function predictionReader(plan: Plan, outputs: NamedTensors, rows: number): (row: number) => RowPrediction {
+  const { specs, names, reading, tolerance } = plan;
+  const all = specs.map((spec) => rowReader(spec, outputs.get(spec.name), rows));
+  if (reading.label === undefined && reading.columns.length === 0)
     return (row) => ({ value: only(all.map((read) => read(row))), probabilities: undefined });
 
-  const readColumns = readersOf(columns);
-  const others = [...readers.keys()].filter((name) => name !== label);
-  const readOthers = readersOf(others);
-  const readOthersThanColumns = readersOf(others.filter((name) => !columns.includes(name)));
-  const readLabel = label === undefined ? undefined : (readers.get(label) ?? missing);
+  const at = (position: number) => all[position] ?? missing;
+  const readColumns = plan.columns.map(at);
+  const readOthers = plan.others.map(at);
+  const readOthersThanColumns = plan.othersThanColumns.map(at);
+  const readLabel = plan.label === undefined ? undefined : at(plan.label);
   const readDeciding =
-    reading.decidedBy === undefined ? undefined : (readers.get(reading.decidedBy) ?? missing);
-  const tolerance = toleranceOf(specs, columns);
+    reading.decidedBy === undefined ? undefined : plan.deciding === undefined ? missing : at(plan.deciding);
   return (row) => {
     const values = readColumns.flatMap((read) => read(row)).map(numberOf);
-    const full = isPositive ? positive(values, names) : values;
+    const full = reading.isPositive ? positive(values, names) : values;
     const isShown = reading.areProbabilities && sumToOne(full, tolerance);
     const rest = isShown ? readOthersThanColumns : readOthers;
     const value =
@@ -153,7 +193,10 @@ export function className(
  */
 function rowReader(spec: TensorSpec, tensor: Tensor | undefined, rows: number): ReadRow {
   if (tensor === undefined) return missing;
-  const { shape } = tensor;
+  const { shape, data } = tensor;
+  // One element a row, whichever axis they lie along.
+  if (spec.row_axis === undefined && shape[0] === rows && data.length === rows)
+    return (row) => readElement(tensor, row);
   const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
   const axes = spec.row_axis === undefined ? [spec.shape.indexOf(-1), 0] : [spec.row_axis];
   const axis = axes.find((candidate) => shape[candidate] === rows);

@@ -59,7 +59,8 @@ export function joinRows(calls: readonly NamedTensors[]): NamedTensors {
  * @returns undefined when an output does not have one row per input row.
  */
 export function splitRows(outputs: NamedTensors, rows: readonly number[]): NamedTensors[] | undefined {
-  const total = rows.reduce((sum, count) => sum + count, 0);
+  let total = 0;
+  for (const count of rows) total += count;
   for (const { shape } of outputs.values()) if (shape[0] !== total) return undefined;
   let start = 0;
   return rows.map((count) => {

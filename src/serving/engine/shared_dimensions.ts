@@ -10,6 +10,7 @@ export function dimensionMismatch(
   inputs: readonly NamedDimensions[],
   tensors: NamedTensors,
 ): ModelYardError | undefined {
+  if (inputs.length === 0) return undefined;
   const sizes = new Map<string, { size: number; input: string }>();
   for (const { input, names } of inputs) {
     const shape = tensors.get(input)?.shape;
