@@ -45,25 +45,25 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
     settleIdle();
   };
 
-  let corked = false;
   /** What is answered in one turn of the event loop goes out in one write. */
-  const cork = () => {
-    if (corked) return;
-    corked = true;
-    output.cork();
-    process.nextTick(() => {
-      corked = false;
-      output.uncork();
-    });
-  };
-
-  const write = async (text: string): Promise<void> => {
-    cork();
-    if (output.write(text)) return;
+  let unwritten = '';
+  let writing: Promise<void> | undefined;
+  const writeAll = (): Promise<void> | undefined => {
+    const text = unwritten;
+    unwritten = '';
+    writing = undefined;
+    if (text === '' || output.write(text)) return undefined;
     draining ??= new Promise<void>((resolve) => output.once('drain', resolve)).finally(() => {
       draining = undefined;
     });
-    await draining;
+    return draining;
+  };
+
+  /** Resolves when it is written as far as the output takes it. */
+  const write = (text: string): Promise<void> => {
+    unwritten += text;
+    writing ??= new Promise((resolve) => process.nextTick(() => resolve(writeAll())));
+    return writing;
   };
 
   const transport: StdioTransport = {
@@ -95,6 +95,7 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
       // Requests that were read in the last moment reach the server first.
       await new Promise((resolve) => setImmediate(resolve));
       if (unanswered.size > 0) await new Promise<void>((resolve) => waitingForIdle.push(resolve));
+      await writeAll();
       if (output.writable) await new Promise((resolve) => output.write('', resolve));
     },
 
