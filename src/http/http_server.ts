@@ -16,7 +16,7 @@ import { authenticate } from './access/authenticate.ts';
 import { checkRequest, preflightHeaders } from './access/check_request.ts';
 import { rateLimit } from './access/rate_limit.ts';
 import { refuseUnheededParts } from './access/unheeded_parts.ts';
-import { boundBodyTime } from './body_time.ts';
+import { bodyTime } from './body_time.ts';
 import { errorHandler, plainError } from './error_handler.ts';
 import type { HttpContext } from './http_context.ts';
 import { HttpRefusal } from './http_error.ts';
@@ -91,6 +91,7 @@ const nobodyWatches = () => undefined;
 
 export function createHttpServer(dependencies: HttpServerDependencies): HttpServer {
   const { settings, options, tls, services, logger, clock, catalogue, protocols } = dependencies;
+  const boundBodyTime = bodyTime();
   const app: FastifyInstance = fastify({
     ...(tls && { https: { ...tls, minVersion: 'TLSv1.2' as const } }),
     logger: false,

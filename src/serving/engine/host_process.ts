@@ -4,9 +4,9 @@ import { tmpdir, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js';
 import { builtFile } from '../../built_file.ts';
+import { createDeadlines, type Timed } from '../../deadlines.ts';
 import { ModelYardError } from '../../errors.ts';
 import { nativePartComplaint, noteRuntime } from '../../native_parts.ts';
-import { createDeadlines, type Timed } from './deadlines.ts';
 import { memoryCapMarker } from './lifeline_pipe.ts';
 import {
   framePrefixBytes,

@@ -1,7 +1,7 @@
 import type { Cancelling } from '../../cancelling.ts';
+import type { Deadlines, Timed } from '../../deadlines.ts';
 import { ModelYardError } from '../../errors.ts';
 import type { TensorSpec } from '../../registry/signature.ts';
-import type { Deadlines, Timed } from './deadlines.ts';
 import type { NamedTensors } from './protocol.ts';
 
 /** Told of the run that answered a call: how long the model took, and how long the call waited before, milliseconds. */

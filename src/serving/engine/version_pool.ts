@@ -1,9 +1,9 @@
+import { createDeadlines } from '../../deadlines.ts';
 import { ModelYardError } from '../../errors.ts';
 import type { KnownInput } from '../graph/known_inputs.ts';
 import type { RowIndependence } from '../graph/rows/row_independence.ts';
 import { batchRows, joinRows, splitRows } from './batching.ts';
 import { createBlame } from './blame.ts';
-import { createDeadlines } from './deadlines.ts';
 import { RunFailure } from './fault.ts';
 import { cancelled, createJob, type Job, type JobOptions, type JobOwner, queueFull } from './job.ts';
 import { createJudge, isHang } from './judge.ts';

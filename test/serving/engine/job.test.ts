@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createDeadlines } from '../../../src/serving/engine/deadlines.ts';
+import { createDeadlines } from '../../../src/deadlines.ts';
 import { createJob, type Job } from '../../../src/serving/engine/job.ts';
 import type { NamedTensors } from '../../../src/serving/engine/protocol.ts';
 
