@@ -57,7 +57,7 @@ function statusOf(pid: number): { parent: number; seconds: number } | undefined 
   }
 }
 
-/** Seconds of each thread of a process and of those that it started, by process and name: `123 node`, `124 host`; Linux only. */
+/** Seconds of each thread of a process and of those that it started: `server, main`, `child 1, 4711` (a thread's id); Linux only. */
 export function threadSeconds(pid: number): Map<string, number> {
   const found = new Map<string, number>();
   const processes = readdirSync('/proc').filter(

@@ -6,6 +6,7 @@ export interface Timed {
 
 /** The limits of calls, by one timer for all: one a call would take longer than most of what a small call needs. */
 export interface Deadlines<Call extends Timed> {
+  /** One that has left may come again when its time was up only. */
   add(call: Call): void;
   /** It is over, or its limit does not apply any more; nothing for one that has none. */
   leave(call: Call): void;

@@ -23,15 +23,17 @@ export function bodyTime(): (request: FastifyRequest, reply: FastifyReply) => vo
   });
   return ({ raw, headers, routeOptions }, reply) => {
     if (headers['transfer-encoding'] === undefined && !(Number(headers['content-length'] ?? 0) > 0)) return;
-    const body = { raw, reply, dueAt: performance.now() + (routeOptions.config.bodyTimeoutMs ?? bodyMs) };
-    deadlines.add(body);
+    const within = (ms: number): Body => {
+      const body = { raw, reply, dueAt: performance.now() + ms };
+      deadlines.add(body);
+      return body;
+    };
+    let body = within(routeOptions.config.bodyTimeoutMs ?? bodyMs);
     const stop = () => deadlines.leave(body);
     raw.once('end', stop).once('close', stop);
     reply.raw.once('finish', () => {
       stop();
-      if (raw.complete) return;
-      body.dueAt = performance.now() + bodyMs;
-      deadlines.add(body);
+      if (!raw.complete) body = within(bodyMs);
     });
   };
 }

@@ -95,7 +95,7 @@ export function stdioTransport(input: Readable, output: Writable): StdioTranspor
       // Requests that were read in the last moment reach the server first.
       await new Promise((resolve) => setImmediate(resolve));
       if (unanswered.size > 0) await new Promise<void>((resolve) => waitingForIdle.push(resolve));
-      await writeAll();
+      void writeAll();
       if (output.writable) await new Promise((resolve) => output.write('', resolve));
     },
 

@@ -212,6 +212,29 @@ describe('idle', () => {
     await transport.ended;
     expect(await isIdle(transport)).toBe(true);
   });
+
+  test('does not wait for one that goes before it has read its last answer', async () => {
+    let writing: ((error: Error | null) => void) | undefined;
+    // As a pipe does: what is not read stays under way, and fails when its reader goes.
+    const output = new Writable({
+      highWaterMark: 1,
+      write(_, __, done) {
+        writing = done;
+      },
+      destroy(error, done) {
+        writing?.(error);
+        done(error);
+      },
+    });
+    const { input, transport } = await opened(output);
+    input.write(line(request(1)));
+    const idle = transport.idle();
+    await turn();
+    void transport.send(answer(1));
+    await turn();
+    output.destroy(new Error('EPIPE'));
+    await idle;
+  });
 });
 
 test('a slow reader costs one listener, however many answers wait', async () => {
