@@ -13,6 +13,7 @@ import { finished } from 'node:stream/promises';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { packageDirectory } from '../src/package_info.ts';
+import { middle } from './middle.ts';
 import { processorSeconds } from './processor_time.ts';
 
 const [rows = 1_000_000, rounds = 5] = process.argv.slice(2).map(Number);
@@ -90,9 +91,6 @@ function peakMegabytes(): number {
   const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kilobytes) / 1000;
 }
-
-const middle = (values: readonly number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 try {
   for (const [version, tool] of [

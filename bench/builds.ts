@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageDirectory } from '../src/package_info.ts';
 import { type LeanSession, leanSession } from './lean_session.ts';
+import { middle } from './middle.ts';
 import { threadSeconds } from './processor_time.ts';
 
 const [underWay = 1, rounds = 7] = process.argv.slice(2, 4).map(Number);
@@ -39,9 +40,6 @@ async function yard(clone: string): Promise<LeanSession> {
   });
   return session;
 }
-
-const middle = (values: readonly number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 async function measure({ session, p50, perSecond, threads }: Contestant): Promise<void> {
   const times: number[] = [];

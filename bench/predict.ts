@@ -10,6 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { packageDirectory } from '../src/package_info.ts';
+import { middle } from './middle.ts';
 
 const rounds = 5;
 const small = join(packageDirectory, 'test', 'models', 'linear_float32.onnx');
@@ -63,9 +64,6 @@ const calling =
     const answer = await client.callTool({ name, arguments: given });
     if (answer.isError) throw new Error(JSON.stringify(answer.content));
   };
-
-const middle = (values: number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 async function medianLatency(call: Call, calls: number, between: number): Promise<number> {
   const times: number[] = [];

@@ -15,6 +15,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { packageDirectory } from '../src/package_info.ts';
+import { middle } from './middle.ts';
 import { processorSeconds } from './processor_time.ts';
 
 const [rows = 1_000_000, rounds = 3] = process.argv.slice(2).map(Number);
@@ -122,9 +123,6 @@ async function served(format: keyof typeof inputs, log: boolean, others = false)
     await client.close();
   }
 }
-
-const middle = (values: number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 try {
   for (const format of formats) {

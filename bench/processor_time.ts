@@ -60,17 +60,14 @@ function statusOf(pid: number): { parent: number; seconds: number } | undefined 
 /** Seconds of each thread of a process and of those that it started: `server, main`, `child 1, 4711` (a thread's id); Linux only. */
 export function threadSeconds(pid: number): Map<string, number> {
   const found = new Map<string, number>();
-  const processes = readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && (name === String(pid) || isChildOf(Number(name), pid)),
-  );
-  for (const [at, process] of processes.entries())
+  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isChildOf(Number(name), pid));
+  for (const [at, process] of [String(pid), ...children].entries())
     for (const thread of readdirSync(`/proc/${process}/task`)) {
-      const file = `/proc/${process}/task/${thread}/schedstat`;
-      const nanoseconds = Number(readFileSync(file, 'utf8').split(' ')[0]);
-      found.set(
-        `${at === 0 ? 'server' : `child ${at}`}, ${thread === process ? 'main' : thread}`,
-        nanoseconds / 1e9,
+      const name = `${at === 0 ? 'server' : `child ${at}`}, ${thread === process ? 'main' : thread}`;
+      const nanoseconds = Number(
+        readFileSync(`/proc/${process}/task/${thread}/schedstat`, 'utf8').split(' ')[0],
       );
+      found.set(name, nanoseconds / 1e9);
     }
   return found;
 }

@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { getDefaultEnvironment } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { packageDirectory } from '../src/package_info.ts';
+import { middle } from './middle.ts';
 
 const rounds = Number(process.argv[2] ?? 11);
 const others = process.argv.slice(3);
@@ -163,9 +164,6 @@ async function deploy(contestant: Contestant): Promise<void> {
   await session.request(...predict);
   await end(session);
 }
-
-const middle = (values: readonly number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 const yard = (name: string, folder: string): Contestant => ({
   name,
